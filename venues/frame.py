@@ -21,21 +21,24 @@ class LocalFrame:
     lat_deg: float
     lon_deg: float
 
-    def _scale_m_per_rad(self) -> tuple[float, float]:
+    def _origin(self) -> NDArray[np.float64]:
+        return np.array([self.lon_deg, self.lat_deg])
+
+    def _scale_m_per_rad(self) -> NDArray[np.float64]:
         sin_lat = math.sin(math.radians(self.lat_deg))
         w2 = 1.0 - _WGS84_E2 * sin_lat * sin_lat
         prime_vertical = _WGS84_A_M / math.sqrt(w2)
         meridian = _WGS84_A_M * (1.0 - _WGS84_E2) / (w2 * math.sqrt(w2))
-        return prime_vertical * math.cos(math.radians(self.lat_deg)), meridian
+        return np.array([prime_vertical * math.cos(math.radians(self.lat_deg)), meridian])
 
     def to_xy_m(self, lon_lat_deg: ArrayLike) -> NDArray[np.float64]:
         """Map (..., 2) longitude/latitude in degrees to (..., 2) metres in the venue frame."""
-        points = np.asarray(lon_lat_deg, dtype=np.float64)
-        scale = np.array(self._scale_m_per_rad())
-        return np.radians(points - np.array([self.lon_deg, self.lat_deg])) * scale
+        offset_deg: NDArray[np.float64] = np.asarray(lon_lat_deg, dtype=np.float64) - self._origin()
+        xy_m: NDArray[np.float64] = np.radians(offset_deg) * self._scale_m_per_rad()
+        return xy_m
 
     def to_lon_lat_deg(self, xy_m: ArrayLike) -> NDArray[np.float64]:
         """Map (..., 2) metres in the venue frame back to (..., 2) longitude/latitude in degrees."""
-        points = np.asarray(xy_m, dtype=np.float64)
-        scale = np.array(self._scale_m_per_rad())
-        return np.degrees(points / scale) + np.array([self.lon_deg, self.lat_deg])
+        angle_rad: NDArray[np.float64] = np.asarray(xy_m, dtype=np.float64) / self._scale_m_per_rad()
+        lon_lat_deg: NDArray[np.float64] = np.degrees(angle_rad) + self._origin()
+        return lon_lat_deg

@@ -6,13 +6,14 @@ separate things and keep separate ids.
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeAlias
 
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon
 
 from kernel.ids import LevelId, StoreId, UnitId, VenueId
 from venues.frame import LocalFrame
 
-Area = Polygon | MultiPolygon
+Area: TypeAlias = Polygon | MultiPolygon
 """A polygonal shape in venue-frame metres."""
 
 
