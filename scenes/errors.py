@@ -1,0 +1,20 @@
+"""Errors of scenes.
+
+InputRefusedError
+├── RulesError       a rule file with an unknown key or a value out of range
+└── SnapshotError    a stored scene that cannot be read back
+"""
+
+from kernel.errors import InputRefusedError
+
+
+class RulesError(InputRefusedError):
+    """Rules that make no sense; the message names the key."""
+
+    code = "invalid_rules"
+
+
+class SnapshotError(InputRefusedError):
+    """A snapshot of another version, or damaged."""
+
+    code = "invalid_snapshot"

@@ -1,0 +1,54 @@
+"""What scenes tell the rest: events with ids that are the same whenever the same thing is found again."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from kernel.ids import DeviceRef, EventId, VisitId, derive_id
+from scenes.state import Place, Visit
+
+EventType = Literal["visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed"]
+ExitReason = Literal["gap", "moved", "consent"]
+
+
+@dataclass(frozen=True, slots=True)
+class SceneEvent:
+    """One thing that happened to one phone; ``data`` is what this type adds (``docs/events.md``)."""
+
+    event_id: EventId
+    type: EventType
+    occurred_at: datetime
+    place: Place | None
+    visit_id: VisitId | None
+    revision: int = 0
+    confidence: float | None = None
+    fix_count: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def visit_event(kind: EventType, visit: Visit, occurred_at: datetime, **data: Any) -> SceneEvent:
+    """An event about a visit; its id comes from the visit, type, revision and mark, so a replay repeats it."""
+    mark = str(data.get("mark_s", ""))
+    return SceneEvent(
+        event_id=EventId(derive_id("evt", visit.visit_id, kind, str(visit.revision), mark)),
+        type=kind,
+        occurred_at=occurred_at,
+        place=visit.place,
+        visit_id=visit.visit_id,
+        revision=visit.revision,
+        confidence=round(visit.confidence, 4),
+        fix_count=visit.fix_count,
+        data=data,
+    )
+
+
+def phase_event(device: DeviceRef, occurred_at: datetime, before: str, after: str, place: Place | None) -> SceneEvent:
+    """The phone's phase changed from ``before`` to ``after``."""
+    return SceneEvent(
+        event_id=EventId(derive_id("evt", device, "phase", after, occurred_at.isoformat())),
+        type="phase.changed",
+        occurred_at=occurred_at,
+        place=place,
+        visit_id=None,
+        data={"from": before, "to": after},
+    )

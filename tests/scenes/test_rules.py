@@ -1,0 +1,34 @@
+"""Rule files that make no sense are refused with the key at fault."""
+
+import pytest
+
+from scenes.errors import RulesError, SnapshotError
+from scenes.rules import parse_rules
+from scenes.state import PhoneScene, restore, snapshot
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"kk": 3}, "kk"),
+        ({"k": 6, "n": 5}, "k=6"),
+        ({"k": 0}, "k=0"),
+        ({"n": 21}, "n=21"),
+        ({"k": "3"}, "k"),
+        ({"k": True}, "k"),
+        ({"min_dwell_s": -1}, "min_dwell_s"),
+        ({"min_dwell_s": float("nan")}, "min_dwell_s"),
+        ({"store": 3}, "store"),
+        ({"store": {"dwell_marks_s": 3}}, "dwell_marks_s"),
+        ({"min_evidence": 1.5}, "min_evidence"),
+    ],
+)
+def test_nonsense_names_its_key(table: dict[str, object], said: str) -> None:
+    with pytest.raises(RulesError, match=said):
+        parse_rules(table)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"{}", snapshot(PhoneScene())[:-1]])
+def test_a_damaged_snapshot_is_refused(data: bytes) -> None:
+    with pytest.raises(SnapshotError):
+        restore(data)
