@@ -23,7 +23,8 @@ class FaultCode(StrEnum):
     WRONG_GEOMETRY_TYPE = "wrong_geometry_type"
 
     UNSUPPORTED_VERSION = "unsupported_version"
-    JSON_FILE_NAME = "json_file_name"
+    FILE_NAME = "file_name"
+    EMPTY_FILE = "empty_file"
     UNKNOWN_FILE = "unknown_file"
     UNKNOWN_FEATURE_TYPE = "unknown_feature_type"
     MISPLACED_FEATURE = "misplaced_feature"
