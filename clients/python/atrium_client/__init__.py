@@ -1,0 +1,61 @@
+"""A client for Atrium's HTTP API: scans in, positions, scenes and cards out; campaigns, coupons, visits.
+
+>>> from atrium_client import Client
+>>> with Client("http://127.0.0.1:8000", "device-key") as client:  # doctest: +SKIP
+...     wifi = [{"bssid": "0e:74:9c:a7:b2:e4", "rssi_dbm": -43}]
+...     answer = client.locate({"at": "2026-11-22T10:00:00Z", "wifi": wifi})
+"""
+
+from atrium_client.aio import AsyncClient
+from atrium_client.errors import (
+    AtriumError,
+    AuthError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    ServerError,
+    Unreachable,
+)
+from atrium_client.sync import Client
+from atrium_client.wire import (
+    Answer,
+    Beacon,
+    Campaign,
+    CampaignDraft,
+    Card,
+    Coupon,
+    Device,
+    Position,
+    Scan,
+    Scene,
+    Truth,
+    Wifi,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "AtriumError",
+    "AuthError",
+    "Beacon",
+    "Campaign",
+    "CampaignDraft",
+    "Card",
+    "Client",
+    "Conflict",
+    "Coupon",
+    "Device",
+    "InvalidInput",
+    "NotFound",
+    "Position",
+    "RateLimited",
+    "Scan",
+    "Scene",
+    "ServerError",
+    "Truth",
+    "Unreachable",
+    "Wifi",
+]

@@ -1,0 +1,169 @@
+"""The API's JSON as types. Unknown further fields may come and should be ignored."""
+
+from typing import Any, Literal, NotRequired, Required, TypedDict
+
+
+class Wifi(TypedDict, total=False):
+    bssid: Required[str]
+    rssi_dbm: Required[float]
+    frequency_mhz: int | None
+    age_ms: float | None
+    connected: bool
+    rtt_m: float | None
+
+
+class Beacon(TypedDict, total=False):
+    rssi_dbm: Required[float]
+    uuid: str
+    major: int
+    minor: int
+    namespace: str
+    instance: str
+    age_ms: float | None
+
+
+class Truth(TypedDict, total=False):
+    lat: Required[float]
+    lng: Required[float]
+    level: str | None
+    building: str | None
+    store_id: str | None
+    walk: str | None
+
+
+class Scan(TypedDict, total=False):
+    """``at``: RFC 3339, or milliseconds since 1970. Without ``device_id`` no state is kept."""
+
+    at: Required[str | int]
+    scan_id: str | None
+    device_id: str | None
+    venue_id: str | None
+    wifi: list[Wifi]
+    beacons: list[Beacon]
+    gps: dict[str, float]
+    pressure_hpa: float | None
+    steps: list[dict[str, Any]]
+    truth: Truth
+
+
+class Candidate(TypedDict):
+    store_id: str
+    store_name: str
+    probability: float
+
+
+class Position(TypedDict):
+    venue_id: str
+    building: str | None
+    level: str | None
+    in_store: float | None
+    store_id: str | None
+    store_name: str | None
+    confidence: float
+    candidates: list[Candidate]
+    store_set: list[str]
+    location: dict[str, float]
+    accuracy_m: float
+    locator: str
+
+
+class Scene(TypedDict):
+    phase: Literal["away", "approaching", "in_venue", "in_store", "leaving"]
+    visit_id: str | None
+    since: str | None
+    dwell_s: float | None
+
+
+class CardCoupon(TypedDict):
+    code: str
+    expires_at: str | None
+
+
+class Card(TypedDict):
+    card_id: str
+    campaign_id: str
+    title: str
+    body: str
+    action_url: str | None
+    coupon: CardCoupon | None
+    reason: str
+
+
+class Answer(TypedDict, total=False):
+    """The answer to one scan. In a batch, a bad scan has ``error`` (a problem) instead of the rest."""
+
+    scan_id: Required[str | None]
+    reason: Literal["no_readings", "unknown_radio", "outside"] | None
+    position: Position | None
+    scene: Scene | None
+    cards: list[Card]
+    error: dict[str, Any]
+
+
+class Consent(TypedDict):
+    purpose: str
+    version: str
+    at: str
+
+
+class Device(TypedDict, total=False):
+    model: str | None
+    locale: str | None
+    time_zone: str | None
+    age_band: Literal["child", "teen", "adult", "unknown"]
+    consents: list[Consent]
+
+
+class Target(TypedDict):
+    kind: Literal["store", "level", "venue", "zone"]
+    id: str
+
+
+class Trigger(TypedDict, total=False):
+    on: Required[Literal["enter", "dwell"]]
+    dwell_s: float | None
+    min_confidence: float | None
+    min_margin: float | None
+
+
+class CardDraft(TypedDict):
+    title: str
+    body: str
+    action_url: NotRequired[str | None]
+
+
+class Offer(TypedDict, total=False):
+    kind: Required[str]
+    value: int
+    currency: str | None
+    valid_s: int | None
+
+
+class CampaignDraft(TypedDict, total=False):
+    name: Required[str]
+    venue_id: Required[str]
+    target: Required[Target]
+    trigger: Required[Trigger]
+    starts_at: str
+    ends_at: str
+    budget: int | None
+    per_person: int | None
+    card: Required[CardDraft]
+    offer: Offer | None
+
+
+class Campaign(TypedDict, total=False):
+    id: Required[str]
+    status: Required[str]
+    name: str
+
+
+class Coupon(TypedDict, total=False):
+    code: str
+    campaign_id: str
+    status: str
+    expires_at: str | None
+
+
+Json = dict[str, Any]
+"""An object whose fields the API's own page describes."""

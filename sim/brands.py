@@ -1,0 +1,68 @@
+"""The invented brands that stand in simulated malls: no name here is meant to be a real company's."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """A brand with its names by language and its IMDF occupant category."""
+
+    name_en: str
+    name_zh: str
+    category: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {"en": self.name_en, "zh-Hans": self.name_zh}
+
+
+_TABLE: dict[str, tuple[tuple[str, str], ...]] = {
+    "fashion": (
+        ("Linden & Loom", "椴织"),
+        ("Northfold", "北褶"),
+        ("Papercrane", "千纸鹤"),
+        ("Marlowe Street", "马洛街"),
+        ("Tidewear", "潮衣"),
+        ("Quillon", "羽衫"),
+        ("Sunday Indigo", "周日蓝"),
+        ("Fernway", "蕨径"),
+        ("Oat & Ember", "麦烬"),
+        ("Halcyon Row", "翠鸟里"),
+    ),
+    "shoes": (("Cobblewick", "石径鞋"), ("Stridely", "步悦"), ("Solemark", "足印"), ("Mossheel", "青跟")),
+    "jewelry": (("Aurelle", "金澜"), ("Brightwater", "明水"), ("Ninefold", "九叠珠宝")),
+    "cosmetics": (("Petalume", "瓣光"), ("Dewfall", "露落"), ("Clay & Camellia", "泥茶花"), ("Mirrorlake", "镜湖")),
+    "electronics": (("Voltmere", "伏特湾"), ("Pixelwright", "像素匠"), ("Hum & Hertz", "赫兹"), ("Lumenate", "流明")),
+    "sportinggoods": (("Ridgeline Sports", "山脊运动"), ("Kestrel Outdoor", "红隼户外"), ("Lapwing", "田凫体育")),
+    "bookstore": (("Folio Harbour", "书港"), ("Dog-Ear Books", "折角书店")),
+    "toys": (("Tumblewood", "滚木玩具"), ("Kitebox", "风筝盒")),
+    "eyewear": (("Clearfinch", "明雀眼镜"), ("Optaline", "视线")),
+    "homefurnishings": (("Hearth & Hollow", "炉间"), ("Plainspoon", "素匙"), ("Weaver's Nest", "织巢")),
+    "restaurant": (
+        ("Nine Ladles", "九勺"),
+        ("Saffron Lantern", "藏红灯"),
+        ("Old Ferry Kitchen", "老渡口"),
+        ("Broth Parade", "汤巡"),
+        ("Pepper Almanac", "椒历"),
+        ("Wok & Willow", "锅柳"),
+        ("Little Terrace", "小露台"),
+        ("Stone Pot House", "石锅屋"),
+    ),
+    "coffee": (("Slow Kettle", "慢壶咖啡"), ("Bean Meridian", "豆子午线"), ("Corner Crema", "街角咖啡")),
+    "bakery": (("Crumb & Cloud", "屑云面包"), ("Warm Loaf", "暖面包")),
+    "dessert": (("Plum Snow", "梅雪"), ("Jelly Orchard", "果冻园")),
+    "pharmacy": (("Green Mortar", "青杵药房"),),
+    "supermarket": (("Daily Basket", "日篮超市"),),
+    "gifts": (("Ribbon Arcade", "缎带坊"), ("Postcard Pier", "明信片码头")),
+    "luggage": (("Longhaul", "长途"), ("Satchel & Sail", "帆囊")),
+    "beautysalon": (("Combworks", "梳作"), ("Bluebell Nails", "风铃美甲")),
+    "childrenswear": (("Pebble Kids", "小石童装"), ("Ladybird Lane", "瓢虫巷")),
+}
+
+BRANDS: tuple[Brand, ...] = tuple(
+    Brand(name_en, name_zh, category) for category, names in _TABLE.items() for name_en, name_zh in names
+)
+"""Every brand, by category; a mall with more stores than brands opens second branches."""
+
+CATEGORIES: tuple[str, ...] = tuple(_TABLE)
+"""IMDF occupant categories in use."""

@@ -1,0 +1,81 @@
+"""The floor cut into cells: which unit and store each cell lies in, and where a person can stand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+from venues.model import Venue
+
+CELL_M = 1.0
+"""Edge of a cell. Shadowing changes over 7 m (research on the radio model), so a metre is fine enough to be
+called the mean field, and the walls of a simulated mall stand on cell edges."""
+NOT_WALKABLE = frozenset({"opentobelow", "nonpublic", "structure", "opentobelow.atrium"})
+"""IMDF unit categories that no shopper stands in."""
+NO_STORE = -1
+
+
+@dataclass(frozen=True)
+class CellGrid:
+    """Cells of ``CELL_M`` over all levels of a venue, row by row from the south-west.
+
+    Attributes:
+        origin_xy_m: south-west corner of cell (0, 0), venue frame.
+        store_of: (n_levels, ny, nx) index into ``venue.stores``; -1 for none.
+        is_walkable: (n_levels, ny, nx).
+    """
+
+    origin_xy_m: tuple[float, float]
+    nx: int
+    ny: int
+    store_of: NDArray[np.int32]
+    is_walkable: NDArray[np.bool_]
+
+    @property
+    def n_levels(self) -> int:
+        return int(self.store_of.shape[0])
+
+    @property
+    def n_cells(self) -> int:
+        """Cells of one level."""
+        return self.nx * self.ny
+
+    def centres_xy_m(self) -> NDArray[np.float64]:
+        """(n_cells, 2) middles of the cells of a level, in flat order."""
+        x, y = np.meshgrid(np.arange(self.nx) + 0.5, np.arange(self.ny) + 0.5)
+        return np.column_stack([x.ravel(), y.ravel()]) * CELL_M + self.origin_xy_m
+
+    def cell_of(self, xy_m: ArrayLike) -> NDArray[np.int64]:
+        """Flat cell of each of (..., 2) places; a place beyond the edge gets the nearest cell."""
+        offset: NDArray[np.float64] = (np.asarray(xy_m, dtype=np.float64) - self.origin_xy_m) / CELL_M
+        column = np.clip(np.floor(offset[..., 0]).astype(np.int64), 0, self.nx - 1)
+        row = np.clip(np.floor(offset[..., 1]).astype(np.int64), 0, self.ny - 1)
+        flat: NDArray[np.int64] = row * self.nx + column
+        return flat
+
+    def store_at(self, level_index: ArrayLike, xy_m: ArrayLike) -> NDArray[np.int32]:
+        """Index of the store in which each place lies; -1 for none."""
+        flat = self.store_of.reshape(self.n_levels, -1)
+        found: NDArray[np.int32] = flat[np.asarray(level_index), self.cell_of(xy_m)]
+        return found
+
+
+def make_grid(venue: Venue) -> CellGrid:
+    """Cut a venue into cells; a cell belongs to the unit that holds its middle."""
+    bounds = np.array([level.area.bounds for level in venue.levels])
+    x0, y0 = np.floor(bounds[:, 0].min()), np.floor(bounds[:, 1].min())
+    nx = int(np.ceil((bounds[:, 2].max() - x0) / CELL_M))
+    ny = int(np.ceil((bounds[:, 3].max() - y0) / CELL_M))
+    shape = (len(venue.levels), ny, nx)
+    grid = CellGrid((float(x0), float(y0)), nx, ny, np.full(shape, NO_STORE, np.int32), np.zeros(shape, np.bool_))
+    xy_m = grid.centres_xy_m()
+    level_index = {level.id: i for i, level in enumerate(venue.levels)}
+    for unit in venue.units:
+        if unit.category not in NOT_WALKABLE:
+            inside = shapely.contains_xy(unit.area, xy_m).reshape(ny, nx)
+            grid.is_walkable[level_index[unit.level_id]] |= inside
+    for i, store in enumerate(venue.stores):
+        inside = shapely.contains_xy(store.area, xy_m).reshape(ny, nx)
+        grid.store_of[level_index[store.level_id]][inside] = i
+    return grid

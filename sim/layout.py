@@ -1,0 +1,273 @@
+"""Where things stand in a simulated mall: rectangles on whole metres, level by level.
+
+A level is a ring corridor around a central block (two islands of stores, two escalators, an atrium between
+them) with rows of stores along the four outer sides. Stairs, lift and restrooms stand at the same place on
+every level. Whole metres keep walls on the edges of the one-metre cells of the radio field.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+Side: TypeAlias = Literal["south", "north", "west", "east"]
+
+
+@dataclass(frozen=True, slots=True)
+class MallSpec:
+    """The size and shape of a mall; the defaults make 3 levels of 90 x 54 m with about 20 stores each.
+
+    Args:
+        width_m, depth_m: outer size, whole metres.
+        row_m: depth of the stores along the outer sides.
+        corridor_m: width of the ring corridor.
+        frontage_m: smallest and largest front of a store in a row.
+        lat_deg, lon_deg: WGS 84 place of the south-west corner (open ground by the Qiantang, Hangzhou).
+        hours: OSM opening_hours of the mall.
+    """
+
+    n_levels: int = 3
+    width_m: int = 90
+    depth_m: int = 54
+    row_m: int = 14
+    corridor_m: int = 5
+    island_m: int = 14
+    frontage_m: tuple[int, int] = (8, 14)
+    lat_deg: float = 30.2461
+    lon_deg: float = 120.2105
+    name_en: str = "Heron Place"
+    name_zh: str = "鹭汀广场"
+    opens_hour: int = 10
+    closes_hour: int = 22
+    utc_offset_h: int = 8
+
+    def __post_init__(self) -> None:
+        if self.n_levels < 1:
+            raise ValueError(f"a mall needs a level, found n_levels={self.n_levels}")
+        core_width_m = self.width_m - 2 * (self.row_m + self.corridor_m)
+        core_depth_m = self.depth_m - 2 * (self.row_m + self.corridor_m)
+        if core_width_m < 2 * self.island_m + 2 * _ESCALATOR_M + 6 or core_depth_m < 12:
+            raise ValueError(
+                f"a mall of {self.width_m} x {self.depth_m} m leaves a centre of {core_width_m} x {core_depth_m} m: "
+                f"too small for two islands, two escalators and an atrium"
+            )
+
+    @property
+    def hours(self) -> str:
+        return f"Mo-Su {self.opens_hour:02d}:00-{self.closes_hour:02d}:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in metres east and north of the mall's south-west corner."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def corners(self) -> list[tuple[float, float]]:
+        """The closed ring, counter-clockwise."""
+        return [(self.x0, self.y0), (self.x1, self.y0), (self.x1, self.y1), (self.x0, self.y1), (self.x0, self.y0)]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedUnit:
+    """A unit to be: IMDF category, outline, an optional hole, and whether a store stands in it."""
+
+    category: str
+    box: Box
+    hole: Box | None = None
+    is_store: bool = False
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOpening:
+    """A door to be, from one end to the other; ``principal`` ones lead outside."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    is_entrance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPlan:
+    """All that stands on one level."""
+
+    ordinal: int
+    units: tuple[PlannedUnit, ...]
+    openings: tuple[PlannedOpening, ...]
+
+
+_ESCALATOR_M = 3
+_CORE_M = 13
+"""Stairs 4 m, lift 3 m, restrooms 6 m along the north row."""
+_CORE_DEPTH_M = 8
+_PASSAGE_M = 6
+
+
+def plan_level(spec: MallSpec, ordinal: int, rng: np.random.Generator) -> LevelPlan:
+    """Lay out one level; the ground level (ordinal 0) has the two entrances and the atrium's floor."""
+    units: list[PlannedUnit] = []
+    openings: list[PlannedOpening] = []
+    ring = Box(spec.row_m, spec.row_m, spec.width_m - spec.row_m, spec.depth_m - spec.row_m)
+    margin = spec.corridor_m
+    core = Box(ring.x0 + margin, ring.y0 + margin, ring.x1 - margin, ring.y1 - margin)
+    units.append(PlannedUnit("walkway", ring, hole=core, name="Ring"))
+    for part in (
+        _north_row(spec, ring, rng),
+        _south_row(spec, ring, ordinal == 0, rng),
+        _side_columns(spec, ring, ordinal == 0, rng),
+        _centre(spec, core, ordinal == 0, rng),
+    ):
+        units += part[0]
+        openings += part[1]
+    return LevelPlan(ordinal, tuple(units), tuple(openings))
+
+
+_Part: TypeAlias = tuple[list[PlannedUnit], list[PlannedOpening]]
+
+
+def _north_row(spec: MallSpec, ring: Box, rng: np.random.Generator) -> _Part:
+    y0, y1 = ring.y1, spec.depth_m
+    at = spec.width_m // 2 - _CORE_M // 2
+    stairs, lift = Box(at, y0, at + 4, y0 + _CORE_DEPTH_M), Box(at + 4, y0, at + 7, y0 + _CORE_DEPTH_M)
+    restroom = Box(at + 7, y0, at + _CORE_M, y1)
+    units = [
+        PlannedUnit("stairs", stairs, name="Stairs"),
+        PlannedUnit("elevator", lift, name="Lift"),
+        PlannedUnit("restroom", restroom, name="Restrooms"),
+        PlannedUnit("nonpublic", Box(at, y0 + _CORE_DEPTH_M, at + 7, y1), name="Plant room"),
+    ]
+    openings = [
+        PlannedOpening(at + 1, y0, at + 3, y0),
+        PlannedOpening(at + 5, y0, at + 6, y0),
+        PlannedOpening(at + 9, y0, at + 11, y0),
+    ]
+    boxes = _row(spec, 0, at, y0, y1, True, False, rng) + _row(
+        spec, at + _CORE_M, spec.width_m, y0, y1, False, True, rng
+    )
+    for box in boxes:
+        _add_store(units, openings, box, "south", (ring.x0, ring.x1), rng)
+    return units, openings
+
+
+def _south_row(spec: MallSpec, ring: Box, is_ground: bool, rng: np.random.Generator) -> _Part:
+    units: list[PlannedUnit] = []
+    openings: list[PlannedOpening] = []
+    if is_ground:
+        x0 = (spec.width_m - _PASSAGE_M) // 2
+        x1 = x0 + _PASSAGE_M
+        units.append(PlannedUnit("walkway", Box(x0, 0, x1, ring.y0), name="South entrance"))
+        openings += [PlannedOpening(x0, ring.y0, x1, ring.y0), PlannedOpening(x0 + 1, 0, x1 - 1, 0, is_entrance=True)]
+        boxes = _row(spec, 0, x0, 0, ring.y0, True, False, rng) + _row(
+            spec, x1, spec.width_m, 0, ring.y0, False, True, rng
+        )
+    else:
+        boxes = _row(spec, 0, spec.width_m, 0, ring.y0, True, True, rng)
+    for box in boxes:
+        _add_store(units, openings, box, "north", (ring.x0, ring.x1), rng)
+    return units, openings
+
+
+def _side_columns(spec: MallSpec, ring: Box, is_ground: bool, rng: np.random.Generator) -> _Part:
+    units: list[PlannedUnit] = []
+    openings: list[PlannedOpening] = []
+    middle = (ring.y0 + ring.y1) // 2
+    if is_ground:
+        gap = (middle - _PASSAGE_M // 2, middle + _PASSAGE_M // 2)
+        units.append(PlannedUnit("walkway", Box(0, gap[0], ring.x0, gap[1]), name="West entrance"))
+        openings += [
+            PlannedOpening(ring.x0, gap[0], ring.x0, gap[1]),
+            PlannedOpening(0, gap[0] + 1, 0, gap[1] - 1, is_entrance=True),
+        ]
+        west = [Box(0, ring.y0, ring.x0, gap[0]), Box(0, gap[1], ring.x0, ring.y1)]
+    else:
+        cut = middle + int(rng.integers(-2, 3))
+        west = [Box(0, ring.y0, ring.x0, cut), Box(0, cut, ring.x0, ring.y1)]
+    cut = middle + int(rng.integers(-2, 3))
+    east = [Box(ring.x1, ring.y0, spec.width_m, cut), Box(ring.x1, cut, spec.width_m, ring.y1)]
+    for box in west:
+        _add_store(units, openings, box, "east", (ring.y0, ring.y1), rng)
+    for box in east:
+        _add_store(units, openings, box, "west", (ring.y0, ring.y1), rng)
+    return units, openings
+
+
+def _centre(spec: MallSpec, core: Box, is_ground: bool, rng: np.random.Generator) -> _Part:
+    units: list[PlannedUnit] = []
+    openings: list[PlannedOpening] = []
+    middle = (core.y0 + core.y1) // 2
+    for x0, x1 in ((core.x0, core.x0 + spec.island_m), (core.x1 - spec.island_m, core.x1)):
+        cut = middle + int(rng.integers(-1, 2))
+        _add_store(units, openings, Box(x0, core.y0, x1, cut), "south", (x0, x1), rng)
+        _add_store(units, openings, Box(x0, cut, x1, core.y1), "north", (x0, x1), rng)
+    left = core.x0 + spec.island_m
+    right = core.x1 - spec.island_m
+    for x0, x1 in ((left, left + _ESCALATOR_M), (right - _ESCALATOR_M, right)):
+        units.append(PlannedUnit("escalator", Box(x0, core.y0, x1, core.y1), name="Escalator"))
+        openings += [PlannedOpening(x0, core.y0, x1, core.y0), PlannedOpening(x0, core.y1, x1, core.y1)]
+    atrium = Box(left + _ESCALATOR_M, core.y0, right - _ESCALATOR_M, core.y1)
+    if is_ground:
+        units.append(PlannedUnit("walkway", atrium, name="Atrium"))
+        openings += [
+            PlannedOpening(atrium.x0, core.y0, atrium.x1, core.y0),
+            PlannedOpening(atrium.x0, core.y1, atrium.x1, core.y1),
+        ]
+    else:
+        units.append(PlannedUnit("opentobelow", atrium))
+    return units, openings
+
+
+def _row(
+    spec: MallSpec,
+    x0: int,
+    x1: int,
+    y0: int,
+    y1: int,
+    has_west_corner: bool,
+    has_east_corner: bool,
+    rng: np.random.Generator,
+) -> list[Box]:
+    """Split a stretch of an outer row into stores; a corner store reaches past the corner to get its front."""
+    cuts = [x0]
+    ends = [x1]
+    if has_west_corner:
+        cuts.append(x0 + spec.row_m + int(rng.integers(4, 8)))
+    if has_east_corner:
+        ends.insert(0, x1 - spec.row_m - int(rng.integers(4, 8)))
+    start, stop = cuts[-1], ends[0]
+    n = max(1, round((stop - start) / (sum(spec.frontage_m) / 2)))
+    even = np.linspace(start, stop, n + 1)[1:-1]
+    cuts += [round(float(x) + float(rng.uniform(-1.5, 1.5))) for x in even]
+    edges = cuts + ends
+    return [Box(a, y0, b, y1) for a, b in pairwise(edges)]
+
+
+def _add_store(
+    units: list[PlannedUnit],
+    openings: list[PlannedOpening],
+    box: Box,
+    side: Side,
+    front: tuple[int, int],
+    rng: np.random.Generator,
+) -> None:
+    """Add a room with one door of 2 to 4 m in the part of its ``side`` that lies along the corridor."""
+    units.append(PlannedUnit("room", box, is_store=True))
+    width = int(rng.integers(2, 5))
+    is_horizontal = side in ("south", "north")
+    low, high = (box.x0, box.x1) if is_horizontal else (box.y0, box.y1)
+    low, high = max(low, front[0]) + 1, min(high, front[1]) - 1
+    at = int(rng.integers(low, max(low, high - width) + 1))
+    end = min(at + width, high)
+    if is_horizontal:
+        y = box.y0 if side == "south" else box.y1
+        openings.append(PlannedOpening(at, y, end, y))
+    else:
+        x = box.x0 if side == "west" else box.x1
+        openings.append(PlannedOpening(x, at, x, end))

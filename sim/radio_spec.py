@@ -1,0 +1,49 @@
+"""The constants of the radio model, each with its unit and where it comes from.
+
+*Table* means the project's own comparison of methods on simulated malls (docs/simulation.md lists it): constants
+under which the measured accuracies of plain methods are known. Easier ones would flatter every locator.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RadioSpec:
+    """How radio behaves in a mall.
+
+    From the table: densities (400 access points and 120 beacons on 5 levels of 120 x 72 m), ids an access point,
+    exponent, wall, floor, shadowing, fading, hand, device offset and gain, sensitivity, random misses, hotspots.
+    Ours, because the table does not state them: powers at 1 m (set so that a scan holds about as many ids as
+    there), heights, the loss through an atrium's opening, joint misses, ages.
+    """
+
+    area_per_access_point_m2: float = 108.0
+    area_per_beacon_m2: float = 360.0
+    max_ids_per_access_point: int = 4
+    path_exponent: float = 3.0
+    wall_db: float = 4.5
+    floor_db: float = 16.0
+    atrium_db: float = 4.0
+    shadowing_sd_db: float = 5.0
+    shadowing_length_m: float = 7.0
+    fading_sd_db: float = 4.2
+    hand_sd_db: float = 2.5
+    body_db: float = 8.0
+    device_offset_sd_db: float = 4.5
+    device_gain_sd: float = 0.05
+    sensitivity_dbm: tuple[float, float] = (-95.0, -88.0)
+    miss_ratio: float = 0.12
+    radio_miss_ratio: float = 0.05
+    hotspots_per_scan: float = 1.5
+    wifi_2_power_1m_dbm: float = -35.0
+    wifi_5_power_1m_dbm: float = -41.0
+    beacon_power_1m_dbm: float = -59.0
+    power_sd_db: float = 2.0
+    storey_m: float = 5.0
+    access_point_height_m: float = 3.5
+    beacon_height_m: float = 2.5
+    phone_height_m: float = 1.2
+    mean_age_ms: float = 900.0
+    stale_ratio: float = 0.3
+    stale_limit_ms: float = 30_000.0
+    """A phone's list keeps what it heard up to half a minute ago (real scans: docs/simulation.md)."""
