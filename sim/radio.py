@@ -4,7 +4,7 @@ Means are computed once, cell by cell; hearing is then a look-up, one draw for e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -187,6 +187,19 @@ def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) ->
         )
         mean_dbm[level] += shadow.reshape(transmitters.n_masts, -1)[transmitters.radio_mast].T
     return RadioField(spec, grid, transmitters, mean_dbm)
+
+
+def drifted(field: RadioField, rng: np.random.Generator) -> RadioField:
+    """The field some weeks later: furniture and goods have moved, each mast's shadowing by ``drift_sd_db``.
+
+    Radios removed, renamed, moved or new are another matter, and not simulated yet.
+    """
+    n_masts, grid, spec = field.transmitters.n_masts, field.grid, field.spec
+    mean_dbm = field.mean_dbm.copy()
+    for level in range(grid.n_levels):
+        change = shadowing_fields(n_masts, grid.nx, grid.ny, CELL_M, spec.drift_sd_db, spec.shadowing_length_m, rng)
+        mean_dbm[level] += change.reshape(n_masts, -1)[field.transmitters.radio_mast].T
+    return replace(field, mean_dbm=mean_dbm)
 
 
 def _floor_holes(venue: Venue, grid: CellGrid, level_index: int) -> NDArray[np.bool_]:

@@ -7,22 +7,26 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from sim.layout import MallSpec
 from sim.mall import SimulatedMall, make_mall
-from sim.radio import RadioField, make_radio_field
+from sim.radio import RadioField, drifted, make_radio_field
 from sim.radio_spec import RadioSpec
 from sim.shoppers import Shopper, plan_day
 from sim.survey import walk_survey
 from sim.walking import WalkingGraph, make_walking_graph
 
-_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON = range(6)
+_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _DRIFT = range(7)
 """Each part draws from its own stream of the seed, so that a change in one leaves the others as they were."""
 
 
 @dataclass(frozen=True)
 class World:
-    """What a seed makes. Two worlds of the same arguments are the same, in any process."""
+    """What a seed makes. Two worlds of the same arguments are the same, in any process.
+
+    The survey hears ``survey_radio``; shoppers come some weeks later and hear ``radio``.
+    """
 
     seed: int
     mall: SimulatedMall
+    survey_radio: RadioField
     radio: RadioField
     graph: WalkingGraph
 
@@ -30,7 +34,7 @@ class World:
         """The survey of this world; always the same one."""
         return walk_survey(
             self.mall,
-            self.radio,
+            self.survey_radio,
             np.random.default_rng([self.seed, _SURVEY]),
             phones=phones,
             scans_per_store=scans_per_store,
@@ -60,4 +64,5 @@ def make_world(
     """Build the world of a seed; a few seconds of one core for the default mall."""
     mall = make_mall(spec or MallSpec(), np.random.default_rng([seed, _MALL]), venue_id=venue_id)
     radio = make_radio_field(mall.venue, radio_spec or RadioSpec(), np.random.default_rng([seed, _RADIO]))
-    return World(seed, mall, radio, make_walking_graph(mall.venue, mall.entrances_xy_m))
+    later = drifted(radio, np.random.default_rng([seed, _DRIFT]))
+    return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m))
