@@ -1,13 +1,17 @@
 """Errors of members.
 
 InputRefusedError
-└── ConsentError    a consent for a purpose that does not exist, or dated in the future
+└── DeviceRefusedError    a device record or consent that cannot be stored as given; carries the field
 """
 
 from kernel.errors import InputRefusedError
 
 
-class ConsentError(InputRefusedError):
-    """A consent that cannot be recorded as given."""
+class DeviceRefusedError(InputRefusedError):
+    """A device record that makes no sense; ``field`` says where."""
 
-    code = "invalid_consent"
+    code = "invalid_device"
+
+    def __init__(self, field: str, detail: str) -> None:
+        self.field = field
+        super().__init__(detail)

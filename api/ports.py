@@ -1,0 +1,195 @@
+"""What the HTTP layer needs from the runtime: one protocol a noun, and the values that cross."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from campaigns.campaign import Campaign, Zone
+from campaigns.coupon import Coupon
+from campaigns.decide import Delivery
+from fingerprints.scan import LabelledScan, Scan
+from kernel.clock import Clock
+from kernel.errors import AtriumError
+from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, VenueId
+from members.device import AgeBand, Consent, Device
+from scenes.state import Visit
+from venues.model import Venue
+
+T = TypeVar("T")
+
+
+class Role(StrEnum):
+    """Who may do what (``api/access.py``)."""
+
+    DEVICE = "device"
+    VIEWER = "viewer"
+    MARKETER = "marketer"
+    APPROVER = "approver"
+    CASHIER = "cashier"
+    STORE = "store"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+    RESEARCHER = "researcher"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose key came with the call."""
+
+    key_id: str
+    tenant: TenantId
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, and the cursor for the next; None at the end."""
+
+    data: Sequence[T]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """A visit with the person it is of."""
+
+    visit: Visit
+    person: PersonRef
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A recorded event; ``data`` without the person."""
+
+    id: str
+    type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    person: PersonRef
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A coupon used at a store."""
+
+    id: str
+    coupon: Coupon
+    store_id: StoreId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A call to be done once: its Idempotency-Key and a hash of what was asked."""
+
+    route: str
+    key: str
+    request_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A status and body, kept with the deed so that a repeat gets the same."""
+
+    status: int
+    body: dict[str, Any]
+    is_replay: bool = False
+
+
+class Keys(Protocol):
+    def find_caller(self, key: str) -> Caller | None: ...
+
+
+class Scans(Protocol):
+    async def answer(self, tenant: TenantId, scans: Sequence[Scan | LabelledScan]) -> list[bytes | AtriumError]:
+        """The JSON answer, or the error, of each scan, in order. What an answer promises is durable."""
+        ...
+
+
+class Devices(Protocol):
+    def put(
+        self,
+        tenant: TenantId,
+        device_id: DeviceId,
+        *,
+        age_band: AgeBand,
+        consents: Sequence[Consent],
+        model: str | None,
+        locale: str | None,
+        time_zone: str | None,
+    ) -> Device: ...
+
+
+class Campaigns(Protocol):
+    def create(self, tenant: TenantId, campaign: Campaign) -> None: ...
+
+    def get(self, tenant: TenantId, campaign_id: CampaignId) -> tuple[Campaign, int] | None: ...
+
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[tuple[Campaign, int]]: ...
+
+    def change_status(
+        self, tenant: TenantId, campaign_id: CampaignId, verb: Literal["publish", "pause"]
+    ) -> tuple[Campaign, int] | None: ...
+
+    def create_zone(self, tenant: TenantId, zone: Zone) -> None: ...
+
+    def zones(self, tenant: TenantId) -> Mapping[str, Zone]: ...
+
+
+class Coupons(Protocol):
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Coupon]: ...
+
+    def redeem(
+        self,
+        caller: Caller,
+        code: str,
+        store_id: StoreId,
+        once: Once | None,
+        render: Callable[[Redemption | AtriumError], Rendered],
+    ) -> Rendered: ...
+
+
+class History(Protocol):
+    def visits(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]: ...
+
+    def events(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]: ...
+
+    def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]: ...
+
+
+class Venues(Protocol):
+    def list(self, tenant: TenantId) -> Sequence[VenueId]: ...
+
+    def get(self, tenant: TenantId, venue_id: VenueId) -> Venue | None: ...
+
+
+class Demo(Protocol):
+    """The board of ``atrium demo``: what the system found beside what is true."""
+
+    def summary(self) -> dict[str, Any]: ...
+
+    def plan(self) -> dict[str, Any]: ...
+
+    def watch(self) -> AsyncIterator[bytes]:
+        """JSON messages as things happen, without end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that ``create_app`` needs."""
+
+    keys: Keys
+    scans: Scans
+    devices: Devices
+    campaigns: Campaigns
+    coupons: Coupons
+    history: History
+    venues: Venues
+    clock: Clock
+    pseudonym_key: bytes
+    version: str
+    demo: Demo | None = None

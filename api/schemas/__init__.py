@@ -1,0 +1,1 @@
+"""Bodies of requests and answers, in pydantic, for the calls that are not hot. The scan routes use msgspec."""

@@ -1,0 +1,91 @@
+"""The database: one engine, reads beside one writer at a time, migrations.
+
+Durability: a ``write`` block that ended without error survives kill -9 and power loss (SQLite in WAL mode with
+``synchronous=FULL``: the commit is fsynced). A block that raised left nothing behind.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from runtime.errors import StorageError
+
+_BUSY_TIMEOUT_S = 30
+"""How long a writer waits for another process's commit; a commit takes milliseconds."""
+
+
+class Database:
+    """An open database. ``read`` gives a snapshot, ``write`` a transaction; writers of this process queue."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine = _open_engine(url)
+        self._writing = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for statements that change nothing."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StorageError(f"the database refused a read: {_short(error)}") from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, all or nothing; other errors pass through after the roll-back."""
+        with self._writing:
+            try:
+                with self._engine.execution_options(writes=True).begin() as connection:
+                    yield connection
+            except SQLAlchemyError as error:
+                raise StorageError(f"the database refused a write: {_short(error)}") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def upgrade(self) -> None:
+        """Bring the tables to this version's shape; harmless when they are there already."""
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["engine"] = self._engine
+        with self._writing:
+            try:
+                command.upgrade(config, "head")
+            except SQLAlchemyError as error:
+                raise StorageError(f"the database cannot be brought up to date: {_short(error)}") from error
+
+
+def _short(error: SQLAlchemyError) -> str:
+    """The driver's sentence, without the statement and its parameters, which may be personal."""
+    origin = getattr(error, "orig", None)
+    return str(origin) if origin is not None else type(error).__name__
+
+
+def _open_engine(url: str) -> Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a deferred transaction that reads first cannot become a writer once another has committed
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

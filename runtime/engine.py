@@ -1,0 +1,363 @@
+"""Drives the flow for live phones: one thread that answers all scans waiting, stores, then replies.
+
+Whatever waits when the thread comes round is answered as one batch and stored in one commit, so the price of an
+fsync is shared. No reply leaves before its commit. A batch whose commit failed leaves memory and records as they
+were, and its callers get the error. Delivery: a scan with a ``scan_id`` is effective exactly once; without one,
+at least once if the caller repeats it.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+
+from campaigns.errors import BudgetGuardError
+from fingerprints.scan import LabelledScan, Scan, Truth
+from flow.answers import reply_json
+from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
+from kernel.errors import AtriumError, PartFailedError
+from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
+from members.device import Device, allowance_of
+from runtime.clocks import LiveClock
+from runtime.database import Database
+from runtime.errors import BusyError
+from runtime.live_state import LiveState, load_live_states
+from runtime.locators import Locators
+from runtime.presence import PresenceCounter
+from runtime.records.effects import Answer, campaigns_by_id, store_effects
+from runtime.records.history import drop_old_answers, load_answers
+from runtime.records.presence import load_counts, store_counts
+from runtime.secrets import ServerKeys
+from scenes.advance import close_all, close_stale
+from scenes.rules import SceneRules
+from scenes.state import PhoneScene, Visit
+
+_log = logging.getLogger(__name__)
+
+MAX_WAITING_SCANS: Final = 20_000
+"""About two seconds of work; beyond it a caller is told to come back."""
+MAX_BATCH_SCANS: Final = 2_000
+SWEEP_EVERY_S: Final = 1.0
+CLEAN_EVERY_S: Final = 600.0
+RECENT_ANSWERS: Final = 50_000
+"""Answers of phones that allowed nothing, held in memory only, so that a repeat gets the same."""
+
+Outcome = bytes | AtriumError
+Observer = Callable[[TenantId, Truth, Reply], None]
+
+
+@dataclass(slots=True)
+class _Job:
+    tenant: TenantId
+    scans: Sequence[Scan | LabelledScan]
+    done: "Future[list[Outcome]]" = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One scan of a batch, and where its answer goes."""
+
+    scan: Scan
+    truth: Truth | None
+    ref: DeviceRef | None
+    outcome: Outcome | None = None
+    same_as: int | None = None
+
+
+class ScanEngine:
+    """Answers scans. ``start`` before the first, ``stop`` at the end; ``answer`` from any event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        locators: Locators,
+        keys: ServerKeys,
+        clock: LiveClock,
+        rules: SceneRules,
+        observer: Observer | None = None,
+    ) -> None:
+        self._database, self._locators, self._keys = database, locators, keys
+        self._clock, self._rules, self._observer = clock, rules, observer
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._counting = threading.Lock()
+        self._changed_devices: queue.SimpleQueue[tuple[TenantId, DeviceRef]] = queue.SimpleQueue()
+        self._campaigns_changed = threading.Event()
+        self._states: dict[TenantId, LiveState] = {}
+        self._recent: OrderedDict[tuple[TenantId, DeviceId, ScanId], bytes] = OrderedDict()
+        self._presence = PresenceCounter({})
+        self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
+
+    def start(self) -> None:
+        """Load the live state of the last commit and begin to answer."""
+        with self._database.read() as connection:
+            self._states = load_live_states(connection, self._keys.people)
+            self._presence = PresenceCounter(load_counts(connection))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer what waits, then end."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    async def answer(self, tenant: TenantId, scans: Sequence[Scan | LabelledScan]) -> list[Outcome]:
+        """The JSON answer or the error of each scan, in order.
+
+        Raises:
+            BusyError: too many scans are waiting.
+            StorageError: nothing of the batch was stored.
+        """
+        with self._counting:
+            if self._waiting + len(scans) > MAX_WAITING_SCANS:
+                raise BusyError(retry_after_s=1)
+            self._waiting += len(scans)
+        job = _Job(tenant, scans)
+        self._jobs.put(job)
+        return await asyncio.wrap_future(job.done)
+
+    def device_changed(self, tenant: TenantId, ref: DeviceRef) -> None:
+        """A device's record changed: the next batch reads it anew."""
+        self._changed_devices.put((tenant, ref))
+
+    def campaigns_changed(self) -> None:
+        """A campaign or zone changed: the next batch reads them anew."""
+        self._campaigns_changed.set()
+
+    # -- the engine's own thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        next_sweep = time.monotonic() + SWEEP_EVERY_S
+        next_clean = time.monotonic() + CLEAN_EVERY_S
+        stopping = False
+        while not stopping:
+            jobs, stopping = self._take_jobs(max(0.0, next_sweep - time.monotonic()))
+            for tenant in dict.fromkeys(job.tenant for job in jobs):
+                self._finish(tenant, [job for job in jobs if job.tenant == tenant])
+            if time.monotonic() >= next_sweep:
+                self._guarded(self._sweep)
+                next_sweep = time.monotonic() + SWEEP_EVERY_S
+            if time.monotonic() >= next_clean:
+                self._guarded(self._clean)
+                next_clean = time.monotonic() + CLEAN_EVERY_S
+
+    def _take_jobs(self, wait_s: float) -> tuple[list[_Job], bool]:
+        jobs: list[_Job] = []
+        n_scans = 0
+        try:
+            job = self._jobs.get(timeout=wait_s)
+            while True:
+                if job is None:
+                    return jobs, True
+                jobs.append(job)
+                n_scans += len(job.scans)
+                if n_scans >= MAX_BATCH_SCANS:
+                    break
+                job = self._jobs.get_nowait()
+        except queue.Empty:
+            pass
+        with self._counting:
+            self._waiting -= n_scans
+        return jobs, False
+
+    def _guarded(self, chore: Callable[[], None]) -> None:
+        try:
+            chore()
+        except Exception:  # noqa: BLE001  # an outermost loop logs and goes on
+            _log.exception("a chore of the engine failed; it is tried again")
+
+    def _finish(self, tenant: TenantId, jobs: list[_Job]) -> None:
+        try:
+            outcomes = self._answer(tenant, [scan for job in jobs for scan in job.scans])
+        except Exception as error:  # noqa: BLE001  # an outermost loop logs and goes on
+            known = isinstance(error, AtriumError)
+            _log.error("a batch of scans failed: %s", type(error).__name__, exc_info=not known)
+            told = error if known else PartFailedError("the batch could not be answered; nothing was stored")
+            for job in jobs:
+                job.done.set_exception(told)
+            return
+        for job in jobs:
+            job.done.set_result(outcomes[: len(job.scans)])
+            outcomes = outcomes[len(job.scans) :]
+
+    def _answer(self, tenant: TenantId, scans: Sequence[Scan | LabelledScan]) -> list[Outcome]:
+        state = self._states.setdefault(tenant, LiveState(tenant, self._keys.people))
+        self._take_changes()
+        asked = [_ask(state, scan) for scan in scans]
+        with self._database.read() as connection:
+            members = state.members(connection, {a.scan.device_id for a in asked if a.scan.device_id is not None})
+            keeps = {
+                state.device_ref(device_id)
+                for device_id, device in members.items()
+                if allowance_of(device).keeps_visits
+            }
+            self._find_repeats(connection, tenant, asked, keeps)
+        new = [a for a in asked if a.outcome is None and a.same_as is None]
+        for attempt in (1, 2):
+            try:
+                self._answer_new(state, new, members, keeps)
+                break
+            except BudgetGuardError:
+                if attempt == 2:
+                    raise
+                state.forget_campaigns()
+        for a in asked:
+            if a.same_as is not None:
+                a.outcome = asked[a.same_as].outcome
+        return [a.outcome if a.outcome is not None else PartFailedError("unanswered") for a in asked]
+
+    def _answer_new(
+        self, state: LiveState, new: list[_Asked], members: dict[DeviceId, Device], keeps: set[DeviceRef]
+    ) -> None:
+        if not new:
+            return
+        for a in new:
+            self._clock.saw(a.scan.at)
+        now = self._clock.now()
+        with self._database.read() as connection:
+            live = state.campaigns(connection)
+            before = state.slice(connection, list(members.values()))
+        deps = Deps(
+            locator=self._locators.of(state.tenant),
+            members=members,
+            campaigns=live.campaigns,
+            zones=live.zones,
+            rules=self._rules,
+            code_key=self._keys.codes,
+            now=now,
+            refuses_future=self._clock.refuses_future,
+        )
+        result = run_batch([a.scan for a in new], before, deps)
+        bodies = _encode(result, deps)
+        kept = [
+            Answer(a.ref, a.scan.scan_id, body, a.scan.at)
+            for a, body in zip(new, bodies, strict=True)
+            if a.ref in keeps
+            and a.ref is not None
+            and a.scan.scan_id is not None
+            and isinstance(body, bytes)
+            and now - a.scan.at <= MAX_AGE
+        ]
+        effects = result.effects
+        if kept or effects.events or effects.visits or effects.deliveries or effects.scenes:
+            with self._database.write() as connection:
+                store_effects(connection, state.tenant, effects, kept, now)
+        state.keep(effects)
+        for a, body, reply in zip(new, bodies, result.replies, strict=True):
+            a.outcome = body
+            self._after(state.tenant, a, reply, keeps)
+
+    def _after(self, tenant: TenantId, asked: _Asked, reply: Reply, keeps: set[DeviceRef]) -> None:
+        """What follows a commit: the memory of repeats, the count of phones that allowed nothing, the board."""
+        scan = asked.scan
+        if scan.device_id is not None and asked.ref not in keeps:
+            if scan.scan_id is not None and isinstance(asked.outcome, bytes):
+                self._recent[tenant, scan.device_id, scan.scan_id] = asked.outcome
+                while len(self._recent) > RECENT_ANSWERS:
+                    self._recent.popitem(last=False)
+            self._count(tenant, scan, reply)
+        if self._observer is not None and asked.truth is not None:
+            self._observer(tenant, asked.truth, reply)
+
+    def _count(self, tenant: TenantId, scan: Scan, reply: Reply) -> None:
+        if scan.device_id is None or reply.located is None or reply.located.position is None:
+            return
+        venue_id = reply.located.position.venue_id
+        zone = self._locators.time_zone(tenant, venue_id)
+        self._presence.saw(tenant, venue_id, scan.device_id, scan.at, zone)
+
+    def _find_repeats(
+        self, connection: sa.Connection, tenant: TenantId, asked: list[_Asked], keeps: set[DeviceRef]
+    ) -> None:
+        first: dict[tuple[DeviceId, ScanId], int] = {}
+        durable: dict[tuple[DeviceRef, str], int] = {}
+        for index, a in enumerate(asked):
+            if a.scan.device_id is None or a.scan.scan_id is None or a.ref is None:
+                continue
+            key = a.scan.device_id, a.scan.scan_id
+            if key in first:
+                a.same_as = first[key]
+                continue
+            first[key] = index
+            if a.ref in keeps:
+                durable[a.ref, a.scan.scan_id] = index
+            else:
+                a.outcome = self._recent.get((tenant, *key))
+        for found, body in load_answers(connection, list(durable)).items():
+            asked[durable[found]].outcome = body
+
+    def _take_changes(self) -> None:
+        while not self._changed_devices.empty():
+            tenant, ref = self._changed_devices.get()
+            if tenant in self._states:
+                self._states[tenant].forget_devices([ref])
+        if self._campaigns_changed.is_set():
+            self._campaigns_changed.clear()
+            for state in self._states.values():
+                state.forget_campaigns()
+
+    def _sweep(self) -> None:
+        """Close visits that ran out; write the day's counts; drop what is long over."""
+        now = self._clock.now()
+        for state in self._states.values():
+            effects = self._stale(state, now)
+            if effects.events or effects.scenes:
+                with self._database.write() as connection:
+                    store_effects(connection, state.tenant, effects, (), now)
+                state.keep(effects)
+        counts = self._presence.take_changes()
+        if counts:
+            with self._database.write() as connection:
+                store_counts(connection, counts)
+
+    def _stale(self, state: LiveState, now: datetime) -> Effects:
+        """What the passing of time alone does: visits run out, withdrawn consents take effect, old scenes go."""
+        events: list[PersonEvent] = []
+        visits: list[tuple[Device, Visit]] = []
+        changed: dict[DeviceRef, PhoneScene | None] = {}
+        with self._database.read() as connection:
+            for ref, scene in state.scenes.items():
+                if not scene.open_visits and scene.last_at is not None and now - scene.last_at <= MAX_AGE:
+                    continue
+                device = state.device(connection, ref)
+                if device is None or not allowance_of(device).keeps_visits:
+                    moved = close_all(scene, scene.last_at or now, "consent", ref)
+                    changed[ref] = None
+                else:
+                    moved = close_stale(scene, now, self._rules, ref)
+                    if moved.scene != scene:
+                        changed[ref] = moved.scene
+                    if not moved.scene.open_visits and now - (scene.last_at or now) > MAX_AGE:
+                        changed[ref] = None
+                if device is not None:
+                    events += [PersonEvent(device, event) for event in moved.events]
+                    visits += [(device, visit) for visit in moved.visits]
+        return Effects(tuple(events), tuple(visits), (), changed)
+
+    def _clean(self) -> None:
+        with self._database.write() as connection:
+            drop_old_answers(connection, self._clock.now() - MAX_AGE - timedelta(minutes=10))
+        for state in self._states.values():
+            state.forget_strangers()
+
+
+def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:
+    bare, truth = (scan.scan, scan.truth) if isinstance(scan, LabelledScan) else (scan, None)
+    return _Asked(bare, truth, None if bare.device_id is None else state.device_ref(bare.device_id))
+
+
+def _encode(result: BatchResult, deps: Deps) -> list[Outcome]:
+    by_id = campaigns_by_id(deps.campaigns)
+    return [
+        reply.error if reply.error is not None else msgspec.json.encode(reply_json(reply, by_id))
+        for reply in result.replies
+    ]

@@ -1,0 +1,59 @@
+"""Errors of the runtime.
+
+InputRefusedError
+├── SettingsError         an environment variable or option that makes no sense
+└── VenueFileError        a path that holds no venue or survey of the named format
+NotFoundError
+└── UnknownVenueError     no such venue in this tenant
+ConflictError
+└── UntrainedVenueError   the venue has no survey or no model yet
+PartFailedError
+├── StorageError          the database or data folder refused
+└── BusyError             more scans are waiting than the engine takes; try again shortly
+"""
+
+from kernel.errors import ConflictError, InputRefusedError, NotFoundError, PartFailedError
+
+
+class SettingsError(InputRefusedError):
+    """A setting that makes no sense; the message names it."""
+
+    code = "invalid_setting"
+
+
+class VenueFileError(InputRefusedError):
+    """A path that does not hold what its format says."""
+
+    code = "invalid_file"
+
+
+class UnknownVenueError(NotFoundError):
+    """No venue of this tenant has the id."""
+
+    code = "unknown_venue"
+
+    def __init__(self, venue_id: str) -> None:
+        self.venue_id = venue_id
+        super().__init__(f"no venue {venue_id!r}; `atrium venue list` shows those there are")
+
+
+class UntrainedVenueError(ConflictError):
+    """The venue cannot answer yet: it lacks a survey or a model."""
+
+    code = "untrained_venue"
+
+
+class StorageError(PartFailedError):
+    """The database or the data folder refused; nothing was stored."""
+
+    code = "storage_failed"
+
+
+class BusyError(PartFailedError):
+    """The engine's queue is full; ``retry_after_s`` says when to come back."""
+
+    code = "busy"
+
+    def __init__(self, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__("more scans are waiting than can be answered soon")

@@ -1,0 +1,157 @@
+"""What the engine holds in memory between batches: scenes, people's ledgers, devices, live campaigns.
+
+A cache of the records and nothing more: whatever is here was committed first, so dropping any of it loses
+nothing. One engine owns one database.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Connection
+
+from campaigns.campaign import Campaign, Zone
+from campaigns.decide import Delivery, Ledger, Reason
+from flow.run_batch import BatchState, Effects
+from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, TenantId, VisitId
+from members.device import Device, device_ref
+from runtime.records.campaigns import get_zones, given_to, live_campaigns, settled
+from runtime.records.devices import get_devices
+from runtime.records.history import load_open_scenes
+from scenes.state import PhoneScene
+
+
+@dataclass(slots=True)
+class _PersonLedger:
+    given_to: dict[CampaignId, int] = field(default_factory=dict)
+    settled: dict[tuple[CampaignId, VisitId], frozenset[Reason]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class LiveCampaigns:
+    """A tenant's campaigns that may speak, with the cards given so far."""
+
+    campaigns: list[Campaign]
+    zones: Mapping[str, Zone]
+    given: dict[CampaignId, int]
+
+
+class LiveState:
+    """One tenant's live state. Not thread-safe: the engine's thread owns it."""
+
+    def __init__(self, tenant: TenantId, people_key: bytes) -> None:
+        self.tenant = tenant
+        self.scenes: dict[DeviceRef, PhoneScene] = {}
+        self._people_key = people_key
+        self._devices: dict[DeviceRef, Device | None] = {}
+        self._ledgers: dict[PersonRef, _PersonLedger] = {}
+        self._campaigns: LiveCampaigns | None = None
+
+    def device_ref(self, device_id: DeviceId) -> DeviceRef:
+        """The pseudonym of a phone in this tenant."""
+        return device_ref(self.tenant, device_id, self._people_key)
+
+    def members(self, connection: Connection, device_ids: Iterable[DeviceId]) -> dict[DeviceId, Device]:
+        """The registered devices among these."""
+        refs = {device_id: self.device_ref(device_id) for device_id in device_ids}
+        missing = [ref for ref in refs.values() if ref not in self._devices]
+        if missing:
+            found = get_devices(connection, self.tenant, missing)
+            self._devices |= {ref: found.get(ref) for ref in missing}
+        held = {device_id: self._devices[ref] for device_id, ref in refs.items()}
+        return {device_id: device for device_id, device in held.items() if device is not None}
+
+    def device(self, connection: Connection, ref: DeviceRef) -> Device | None:
+        """One registered device by its pseudonym."""
+        if ref not in self._devices:
+            self._devices[ref] = get_devices(connection, self.tenant, [ref]).get(ref)
+        return self._devices[ref]
+
+    def campaigns(self, connection: Connection) -> LiveCampaigns:
+        """The live campaigns, read anew after ``forget_campaigns``."""
+        if self._campaigns is None:
+            held = live_campaigns(connection, self.tenant)
+            self._campaigns = LiveCampaigns(
+                [campaign for campaign, _ in held],
+                get_zones(connection, self.tenant),
+                {campaign.id: given for campaign, given in held},
+            )
+        return self._campaigns
+
+    def slice(self, connection: Connection, devices: Collection[Device]) -> BatchState:
+        """The state a batch of these phones reads."""
+        strangers = [device for device in devices if device.person not in self._ledgers]
+        if strangers:
+            self._load_ledgers(connection, strangers)
+        people = {device.person for device in devices}
+        return BatchState(
+            {device.ref: self.scenes[device.ref] for device in devices if device.ref in self.scenes},
+            Ledger(
+                given=dict(self.campaigns(connection).given),
+                given_to={
+                    (campaign, person): times
+                    for person in people
+                    for campaign, times in self._ledgers[person].given_to.items()
+                },
+                settled={key: why for person in people for key, why in self._ledgers[person].settled.items()},
+            ),
+        )
+
+    def keep(self, effects: Effects) -> None:
+        """Take over what was just committed."""
+        for ref, scene in effects.scenes.items():
+            if scene is None:
+                self.scenes.pop(ref, None)
+            else:
+                self.scenes[ref] = scene
+        for delivery in effects.deliveries:
+            self._keep_delivery(delivery)
+
+    def forget_devices(self, refs: Iterable[DeviceRef]) -> None:
+        """Read these devices anew when they are next met."""
+        for ref in refs:
+            self._devices.pop(ref, None)
+
+    def forget_strangers(self) -> None:
+        """Drop what is remembered of phones without a scene, so that memory follows the people present."""
+        self._devices = {ref: device for ref, device in self._devices.items() if ref in self.scenes}
+        present = {device.person for device in self._devices.values() if device is not None}
+        self._ledgers = {person: ledger for person, ledger in self._ledgers.items() if person in present}
+
+    def forget_campaigns(self) -> None:
+        """Read campaigns, zones and ledgers anew before the next batch."""
+        self._campaigns = None
+        self._ledgers.clear()
+
+    def _keep_delivery(self, delivery: Delivery) -> None:
+        ledger = self._ledgers.setdefault(delivery.person, _PersonLedger())
+        key = delivery.campaign_id, delivery.visit_id
+        ledger.settled[key] = ledger.settled.get(key, frozenset()) | {delivery.reason}
+        if delivery.is_delivered:
+            ledger.given_to[delivery.campaign_id] = ledger.given_to.get(delivery.campaign_id, 0) + 1
+            if self._campaigns is not None:
+                given = self._campaigns.given
+                given[delivery.campaign_id] = given.get(delivery.campaign_id, 0) + 1
+
+    def _load_ledgers(self, connection: Connection, devices: Collection[Device]) -> None:
+        for device in devices:
+            self._ledgers[device.person] = _PersonLedger()
+        for (campaign, person), times in given_to(connection, [device.person for device in devices]).items():
+            self._ledgers[person].given_to[campaign] = times
+        owner = {
+            visit.visit_id: device.person
+            for device in devices
+            if device.ref in self.scenes
+            for held in (self.scenes[device.ref].open_visits, self.scenes[device.ref].closed_visits)
+            for visit in held.values()
+        }
+        for key, reasons in settled(connection, list(owner)).items():
+            self._ledgers[owner[key[1]]].settled[key] = reasons
+
+
+def load_live_states(connection: Connection, people_key: bytes) -> dict[TenantId, LiveState]:
+    """The live states as they were at the last commit."""
+    states: dict[TenantId, LiveState] = {}
+    for ref, (tenant, scene) in load_open_scenes(connection).items():
+        state = states.setdefault(tenant, LiveState(tenant, people_key))
+        state.scenes[ref] = scene
+    return states

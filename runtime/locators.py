@@ -1,0 +1,75 @@
+"""The trained venues of each tenant, resident; a model that changes on disk is taken up at the next batch."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from kernel.errors import AtriumError
+from kernel.ids import TenantId, VenueId
+from positioning.bundle import from_bytes
+from positioning.locate import LightLocator
+from positioning.model import VenueModel
+from positioning.ports import Locator
+from runtime.venue_store import VenueStore
+from venues.model import Venue
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class _Resident:
+    locator: LightLocator
+    models: dict[VenueId, VenueModel] = field(default_factory=dict)
+    venues: dict[VenueId, Venue | None] = field(default_factory=dict)
+    stamps: dict[VenueId, int] = field(default_factory=dict)
+    looked_at: float = 0.0
+
+
+class Locators:
+    """Gives each tenant a locator over its trained venues. Used by the engine's thread alone."""
+
+    def __init__(self, store: VenueStore) -> None:
+        self._store = store
+        self._resident: dict[TenantId, _Resident] = {}
+
+    def of(self, tenant: TenantId) -> Locator:
+        """The tenant's locator. A model that cannot be read is left out and logged; its old one stays."""
+        held = self._resident.get(tenant)
+        if held is None:
+            held = self._resident[tenant] = _Resident(LightLocator(()))
+        if time.monotonic() - held.looked_at >= _LOOK_EVERY_S or held.looked_at == 0.0:
+            held.looked_at = time.monotonic()
+            self._look(tenant, held)
+        return held.locator
+
+    def time_zone(self, tenant: TenantId, venue_id: VenueId) -> str | None:
+        """The venue's time zone where its map gives one."""
+        held = self._resident.get(tenant)
+        venue = None if held is None else held.venues.get(venue_id)
+        return None if venue is None else venue.time_zone
+
+    def _look(self, tenant: TenantId, held: _Resident) -> None:
+        stamps = {
+            venue_id: path.stat().st_mtime_ns
+            for venue_id in self._store.venue_ids(tenant)
+            if (path := self._store.model_path(tenant, venue_id)).exists()
+        }
+        if stamps == held.stamps:
+            return
+        for venue_id, stamp in stamps.items():
+            if held.stamps.get(venue_id) != stamp:
+                self._load(tenant, venue_id, held)
+        for gone in held.models.keys() - stamps.keys():
+            del held.models[gone]
+        held.stamps = stamps
+        held.locator = LightLocator(tuple(held.models.values()))
+
+    def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
+        try:
+            venue = self._store.load_venue(tenant, venue_id)
+            held.models[venue_id] = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
+            held.venues[venue_id] = venue
+        except (AtriumError, OSError) as error:
+            _log.error("the model of venue %s cannot be used: %s", venue_id, error)

@@ -1,0 +1,85 @@
+"""Devices and their consents. A consent that is no longer in the list is withdrawn, never erased: it is proof."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kernel.clock import from_epoch_us, to_epoch_us
+from kernel.ids import DeviceRef, PersonRef, TenantId
+from members.device import AgeBand, Consent, Device, Purpose
+from runtime.records.schema import consents, devices
+
+
+def put_device(connection: Connection, tenant: TenantId, device: Device, at: datetime) -> None:
+    """Store a device and exactly these consents; those in force that are not among them end now."""
+    now_us = to_epoch_us(at)
+    values = {
+        "tenant_id": tenant,
+        "person": device.person,
+        "model": device.model,
+        "locale": device.locale,
+        "time_zone": device.time_zone,
+        "age_band": device.age_band.value,
+        "updated_us": now_us,
+    }
+    updated = connection.execute(devices.update().where(devices.c.ref == device.ref).values(**values))
+    if updated.rowcount == 0:
+        connection.execute(devices.insert().values(ref=device.ref, **values))
+    given = {(consent.purpose.value, to_epoch_us(consent.at)): consent for consent in device.consents}
+    rows = connection.execute(sa.select(consents).where(consents.c.device_ref == device.ref)).all()
+    for row in rows:
+        if (row.purpose, row.at_us) not in given and row.withdrawn_us is None:
+            connection.execute(_one(device.ref, row.purpose, row.at_us).values(withdrawn_us=now_us))
+    known = {(row.purpose, row.at_us): row for row in rows}
+    for (purpose, at_us), consent in given.items():
+        if (purpose, at_us) in known:
+            connection.execute(_one(device.ref, purpose, at_us).values(withdrawn_us=None, version=consent.version))
+        else:
+            connection.execute(
+                consents.insert().values(
+                    tenant_id=tenant,
+                    device_ref=device.ref,
+                    purpose=purpose,
+                    version=consent.version,
+                    at_us=at_us,
+                    recorded_us=now_us,
+                )
+            )
+
+
+def _one(ref: DeviceRef, purpose: str, at_us: int) -> sa.Update:
+    return consents.update().where(
+        consents.c.device_ref == ref, consents.c.purpose == purpose, consents.c.at_us == at_us
+    )
+
+
+def get_devices(connection: Connection, tenant: TenantId, refs: Collection[DeviceRef]) -> dict[DeviceRef, Device]:
+    """The devices of a tenant among ``refs``, with the consents in force."""
+    if not refs:
+        return {}
+    rows = connection.execute(
+        sa.select(devices).where(devices.c.tenant_id == tenant, devices.c.ref.in_(list(refs)))
+    ).all()
+    held = connection.execute(
+        sa.select(consents)
+        .where(consents.c.device_ref.in_([row.ref for row in rows]), consents.c.withdrawn_us.is_(None))
+        .order_by(consents.c.purpose)
+    ).all()
+    by_device: dict[str, list[Consent]] = {}
+    for row in held:
+        consent = Consent(Purpose(row.purpose), row.version, from_epoch_us(row.at_us))
+        by_device.setdefault(row.device_ref, []).append(consent)
+    return {
+        DeviceRef(row.ref): Device(
+            ref=DeviceRef(row.ref),
+            person=PersonRef(row.person),
+            age_band=AgeBand(row.age_band),
+            consents=tuple(by_device.get(row.ref, ())),
+            model=row.model,
+            locale=row.locale,
+            time_zone=row.time_zone,
+        )
+        for row in rows
+    }

@@ -1,0 +1,250 @@
+"""What a batch of scans did, stored in one transaction: all of it or nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from campaigns.campaign import Campaign
+from campaigns.decide import Delivery
+from campaigns.errors import BudgetGuardError
+from flow.answers import rfc3339
+from flow.run_batch import Effects, PersonEvent
+from kernel.clock import to_epoch_us
+from kernel.ids import CampaignId, DeviceRef, TenantId, derive_id
+from members.device import Device
+from runtime.records.schema import (
+    answers,
+    campaign_people,
+    campaigns,
+    coupons,
+    deliveries,
+    events,
+    scenes,
+    visits,
+)
+from runtime.records.upsert import upsert
+from scenes.state import PhoneScene, Visit, snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to a scan of a phone that keeps visits, held for a day so that a repeat gets the same."""
+
+    device_ref: DeviceRef
+    scan_id: str
+    body: bytes
+    at: datetime
+
+
+def store_effects(
+    connection: Connection, tenant: TenantId, effects: Effects, kept: Sequence[Answer], recorded_at: datetime
+) -> None:
+    """Store a batch. The caller's transaction rolls back whole on any error.
+
+    Raises:
+        BudgetGuardError: the campaign has less left than the ledger said: another writer was first.
+    """
+    recorded_us = to_epoch_us(recorded_at)
+    upsert(connection, visits, [_visit_row(tenant, device, visit) for device, visit in effects.visits])
+    rows = [_event_row(tenant, event, recorded_us) for event in effects.events]
+    rows += [row for delivery in effects.deliveries for row in _delivery_events(tenant, delivery, recorded_us)]
+    if rows:
+        connection.execute(events.insert(), rows)
+    _store_scenes(connection, tenant, effects)
+    if kept:
+        connection.execute(
+            answers.insert(),
+            [
+                {
+                    "tenant_id": tenant,
+                    "device_ref": answer.device_ref,
+                    "scan_id": answer.scan_id,
+                    "body": answer.body,
+                    "at_us": to_epoch_us(answer.at),
+                }
+                for answer in kept
+            ],
+        )
+    _store_deliveries(connection, tenant, effects.deliveries)
+
+
+def _store_scenes(connection: Connection, tenant: TenantId, effects: Effects) -> None:
+    kept = [(ref, scene) for ref, scene in effects.scenes.items() if scene is not None]
+    upsert(connection, scenes, [_scene_row(tenant, ref, scene) for ref, scene in kept])
+    forgotten = [ref for ref, scene in effects.scenes.items() if scene is None]
+    if forgotten:
+        connection.execute(scenes.delete().where(scenes.c.device_ref.in_(forgotten)))
+        connection.execute(answers.delete().where(answers.c.device_ref.in_(forgotten)))
+
+
+def _store_deliveries(connection: Connection, tenant: TenantId, made: Sequence[Delivery]) -> None:
+    if not made:
+        return
+    connection.execute(deliveries.insert(), [_delivery_row(tenant, delivery) for delivery in made])
+    issued = [delivery.coupon for delivery in made if delivery.coupon is not None]
+    if issued:
+        connection.execute(
+            coupons.insert(),
+            [
+                {
+                    "id": coupon.id,
+                    "tenant_id": tenant,
+                    "campaign_id": coupon.campaign_id,
+                    "sequence": coupon.sequence,
+                    "code": coupon.code,
+                    "person": coupon.person,
+                    "visit_id": coupon.visit_id,
+                    "issued_us": to_epoch_us(coupon.issued_at),
+                    "expires_us": to_epoch_us(coupon.expires_at),
+                    "stores": list(coupon.stores),
+                    "status": coupon.status,
+                }
+                for coupon in issued
+            ],
+        )
+    delivered = [delivery for delivery in made if delivery.is_delivered]
+    for (campaign_id, person), times in Counter((d.campaign_id, d.person) for d in delivered).items():
+        counted = connection.execute(
+            campaign_people.update()
+            .where(campaign_people.c.campaign_id == campaign_id, campaign_people.c.person == person)
+            .values(given=campaign_people.c.given + times)
+        )
+        if counted.rowcount == 0:
+            connection.execute(
+                campaign_people.insert().values(tenant_id=tenant, campaign_id=campaign_id, person=person, given=times)
+            )
+    for campaign_id, times in Counter(delivery.campaign_id for delivery in delivered).items():
+        _take_budget(connection, campaign_id, times)  # the contended row comes last
+
+
+def _take_budget(connection: Connection, campaign_id: CampaignId, times: int) -> None:
+    """Guarded in the statement, so that no number of writers can give more than the budget."""
+    taken = connection.execute(
+        campaigns.update()
+        .where(
+            campaigns.c.id == campaign_id,
+            sa.or_(campaigns.c.budget.is_(None), campaigns.c.given + times <= campaigns.c.budget),
+        )
+        .values(given=campaigns.c.given + times)
+    )
+    if taken.rowcount != 1:
+        raise BudgetGuardError(f"campaign {campaign_id} has less than {times} left")
+
+
+def _scene_row(tenant: TenantId, ref: DeviceRef, scene: PhoneScene) -> dict[str, Any]:
+    return {
+        "device_ref": ref,
+        "tenant_id": tenant,
+        "snapshot": snapshot(scene),
+        "last_us": 0 if scene.last_at is None else to_epoch_us(scene.last_at),
+    }
+
+
+def _visit_row(tenant: TenantId, device: Device, visit: Visit) -> dict[str, Any]:
+    return {
+        "id": visit.visit_id,
+        "tenant_id": tenant,
+        "device_ref": device.ref,
+        "person": device.person,
+        "venue_id": visit.place.venue_id,
+        "kind": visit.place.kind.value,
+        "place_id": visit.place.id,
+        "arrived_us": to_epoch_us(visit.arrived_at),
+        "last_inside_us": to_epoch_us(visit.last_inside_at),
+        "left_us": None if visit.left_at is None else to_epoch_us(visit.left_at),
+        "counted": visit.is_counted,
+        "fix_count": visit.fix_count,
+        "confidence": visit.confidence,
+        "revision": visit.revision,
+    }
+
+
+def event_data(made: PersonEvent) -> dict[str, Any]:
+    """The ``data`` of a scene event as JSON values, without the person."""
+    event = made.event
+    return {
+        "place": None if event.place is None else {"id": event.place.id, "kind": event.place.kind.value},
+        "venue_id": None if event.place is None else event.place.venue_id,
+        "visit_id": event.visit_id,
+        "revision": event.revision,
+        "confidence": event.confidence,
+        "fix_count": event.fix_count,
+        **{key: plain(value) for key, value in event.data.items()},
+    }
+
+
+def plain(value: object) -> object:
+    """A value of an event as JSON has it: instants as RFC 3339."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def _event_row(tenant: TenantId, made: PersonEvent, recorded_us: int) -> dict[str, Any]:
+    return {
+        "id": made.event.event_id,
+        "tenant_id": tenant,
+        "type": made.event.type,
+        "occurred_us": to_epoch_us(made.event.occurred_at),
+        "recorded_us": recorded_us,
+        "person": made.device.person,
+        "data": event_data(made),
+    }
+
+
+def _delivery_events(tenant: TenantId, delivery: Delivery, recorded_us: int) -> list[dict[str, Any]]:
+    told = [("delivery.delivered" if delivery.is_delivered else "delivery.suppressed", delivery.id)]
+    if delivery.coupon is not None:
+        told.append(("coupon.issued", delivery.coupon.id))
+    return [
+        {
+            "id": derive_id("evt", thing, kind),
+            "tenant_id": tenant,
+            "type": kind,
+            "occurred_us": to_epoch_us(delivery.at),
+            "recorded_us": recorded_us,
+            "person": delivery.person,
+            "data": delivery_data(delivery),
+        }
+        for kind, thing in told
+    ]
+
+
+def delivery_data(delivery: Delivery) -> dict[str, Any]:
+    """What is told of a delivery; never a coupon's code."""
+    return {
+        "delivery_id": delivery.id,
+        "campaign_id": delivery.campaign_id,
+        "visit_id": delivery.visit_id,
+        "card_id": delivery.card_id,
+        "coupon_id": None if delivery.coupon is None else delivery.coupon.id,
+        "reason": delivery.reason.value,
+        "explanation": delivery.explanation,
+    }
+
+
+def _delivery_row(tenant: TenantId, delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "tenant_id": tenant,
+        "campaign_id": delivery.campaign_id,
+        "person": delivery.person,
+        "visit_id": delivery.visit_id,
+        "at_us": to_epoch_us(delivery.at),
+        "reason": delivery.reason.value,
+        "explanation": delivery.explanation,
+        "card_id": delivery.card_id,
+        "coupon_id": None if delivery.coupon is None else delivery.coupon.id,
+    }
+
+
+def campaigns_by_id(held: Sequence[Campaign]) -> dict[CampaignId, Campaign]:
+    """Campaigns by their ids."""
+    return {campaign.id: campaign for campaign in held}

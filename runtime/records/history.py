@@ -1,0 +1,117 @@
+"""What happened: visits, events and deliveries, in pages; the scenes and answers that outlive a restart."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from api.ports import EventRow, Page, VisitRow
+from campaigns.decide import Delivery, Reason
+from kernel.clock import from_epoch_us, to_epoch_us
+from kernel.ids import CampaignId, CardId, DeviceRef, PersonRef, TenantId, VenueId, VisitId
+from runtime.records.paging import read_page
+from runtime.records.schema import answers, deliveries, events, scenes, visits
+from scenes.rules import PlaceKind
+from scenes.state import PhoneScene, Place, Visit, restore
+
+
+def list_visits(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]:
+    """A tenant's visits in the order of arrival, open ones too."""
+    query = sa.select(visits).where(visits.c.tenant_id == tenant)
+    page = read_page(connection, query, (visits.c.arrived_us, visits.c.id), limit, cursor)
+    return Page([VisitRow(_visit(row), PersonRef(row.person)) for row in page.data], page.next_cursor)
+
+
+def list_events(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]:
+    """A tenant's events in the order they were recorded."""
+    query = sa.select(events).where(events.c.tenant_id == tenant)
+    page = read_page(connection, query, events.c.sequence, limit, cursor)
+    rows = [
+        EventRow(
+            id=row.id,
+            type=row.type,
+            occurred_at=from_epoch_us(row.occurred_us),
+            recorded_at=from_epoch_us(row.recorded_us),
+            person=PersonRef(row.person),
+            data=row.data,
+        )
+        for row in page.data
+    ]
+    return Page(rows, page.next_cursor)
+
+
+def list_deliveries(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]:
+    """A tenant's deliveries, given and withheld, in the order they were decided; without coupon codes."""
+    query = sa.select(deliveries).where(deliveries.c.tenant_id == tenant)
+    page = read_page(connection, query, (deliveries.c.at_us, deliveries.c.id), limit, cursor)
+    rows = [
+        Delivery(
+            id=row.id,
+            campaign_id=CampaignId(row.campaign_id),
+            person=PersonRef(row.person),
+            visit_id=VisitId(row.visit_id),
+            at=from_epoch_us(row.at_us),
+            reason=Reason(row.reason),
+            explanation=row.explanation,
+            card_id=None if row.card_id is None else CardId(row.card_id),
+        )
+        for row in page.data
+    ]
+    return Page(rows, page.next_cursor)
+
+
+def load_scenes(connection: Connection, refs: Collection[DeviceRef]) -> dict[DeviceRef, PhoneScene]:
+    """The stored scenes of these phones.
+
+    Raises:
+        scenes.errors.SnapshotError: one is damaged.
+    """
+    rows = connection.execute(sa.select(scenes).where(scenes.c.device_ref.in_(list(refs))))
+    return {DeviceRef(row.device_ref): restore(row.snapshot) for row in rows}
+
+
+def load_open_scenes(connection: Connection) -> dict[DeviceRef, tuple[TenantId, PhoneScene]]:
+    """All stored scenes, for a start."""
+    return {
+        DeviceRef(row.device_ref): (TenantId(row.tenant_id), restore(row.snapshot))
+        for row in connection.execute(sa.select(scenes))
+    }
+
+
+def load_answers(
+    connection: Connection, wanted: Collection[tuple[DeviceRef, str]]
+) -> dict[tuple[DeviceRef, str], bytes]:
+    """The stored answers of repeated scans."""
+    if not wanted:
+        return {}
+    rows = connection.execute(
+        sa.select(answers).where(sa.tuple_(answers.c.device_ref, answers.c.scan_id).in_(list(wanted)))
+    )
+    return {(DeviceRef(row.device_ref), row.scan_id): row.body for row in rows}
+
+
+def drop_old_answers(connection: Connection, before: datetime) -> int:
+    """Delete answers that no repeat can ask for any more; how many."""
+    return connection.execute(answers.delete().where(answers.c.at_us < to_epoch_us(before))).rowcount
+
+
+def latest_instant(connection: Connection) -> datetime | None:
+    """The greatest instant any scene has seen: where the clock of events goes on after a restart."""
+    value = connection.execute(sa.select(sa.func.max(scenes.c.last_us))).scalar()
+    return None if value is None else from_epoch_us(value)
+
+
+def _visit(row: sa.Row[Any]) -> Visit:
+    return Visit(
+        visit_id=VisitId(row.id),
+        place=Place(PlaceKind(row.kind), row.place_id, VenueId(row.venue_id)),
+        arrived_at=from_epoch_us(row.arrived_us),
+        last_inside_at=from_epoch_us(row.last_inside_us),
+        fix_count=row.fix_count,
+        confidence=row.confidence,
+        is_counted=row.counted,
+        revision=row.revision,
+        left_at=None if row.left_us is None else from_epoch_us(row.left_us),
+    )

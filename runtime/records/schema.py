@@ -1,0 +1,258 @@
+"""The tables. What must never happen twice or too often is a constraint here, not only a check in code."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(160)
+
+
+def _tenant() -> Column[str]:
+    return Column("tenant_id", _ID, nullable=False)
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("role", String(32), nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("ref", _ID, primary_key=True),
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("model", String(200)),
+    Column("locale", String(64)),
+    Column("time_zone", String(64)),
+    Column("age_band", String(16), nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    _tenant(),
+    Column("device_ref", _ID, nullable=False),
+    Column("purpose", String(32), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("withdrawn_us", BigInteger),
+    PrimaryKeyConstraint("device_ref", "purpose", "at_us"),
+)
+
+venues = Table(
+    "venues",
+    metadata,
+    _tenant(),
+    Column("id", _ID, nullable=False),
+    Column("name", String(400), nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("n_levels", Integer, nullable=False),
+    Column("n_stores", Integer, nullable=False),
+    Column("imported_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "id"),
+)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("name", String(200), nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("store_ids", JSON, nullable=False),
+    Column("level_ids", JSON, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("definition", JSON, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("budget", Integer),
+    Column("given", Integer, nullable=False, default=0),
+    Column("created_us", BigInteger, nullable=False),
+    CheckConstraint("budget IS NULL OR given <= budget", name="never_over_budget"),
+    Index(None, "tenant_id", "created_us", "id"),
+)
+
+campaign_people = Table(
+    "campaign_people",
+    metadata,
+    _tenant(),
+    Column("campaign_id", _ID, nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("given", Integer, nullable=False),
+    PrimaryKeyConstraint("campaign_id", "person"),
+    Index(None, "person"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("campaign_id", _ID, nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("visit_id", _ID, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("explanation", String(400), nullable=False),
+    Column("card_id", _ID, unique=True),
+    Column("coupon_id", _ID, unique=True),
+    Index(None, "tenant_id", "at_us", "id"),
+    Index(None, "visit_id"),
+)
+
+coupons = Table(
+    "coupons",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("campaign_id", _ID, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("code", String(32), nullable=False, unique=True),
+    Column("person", _ID, nullable=False),
+    Column("visit_id", _ID, nullable=False),
+    Column("issued_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("stores", JSON, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("redeemed_us", BigInteger),
+    UniqueConstraint("campaign_id", "sequence"),
+    Index(None, "tenant_id", "issued_us", "id"),
+)
+
+redemptions = Table(
+    "redemptions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("coupon_id", _ID, nullable=False, unique=True),
+    Column("store_id", _ID, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("device_ref", _ID, nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("place_id", _ID, nullable=False),
+    Column("arrived_us", BigInteger, nullable=False),
+    Column("last_inside_us", BigInteger, nullable=False),
+    Column("left_us", BigInteger),
+    Column("counted", Boolean, nullable=False),
+    Column("fix_count", Integer, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Index(None, "tenant_id", "arrived_us", "id"),
+    Index(None, "device_ref"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ID, nullable=False, unique=True),
+    _tenant(),
+    Column("type", String(40), nullable=False),
+    Column("occurred_us", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index(None, "tenant_id", "sequence"),
+)
+
+scenes = Table(
+    "scenes",
+    metadata,
+    Column("device_ref", _ID, primary_key=True),
+    _tenant(),
+    Column("snapshot", LargeBinary, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    _tenant(),
+    Column("device_ref", _ID, nullable=False),
+    Column("scan_id", _ID, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("device_ref", "scan_id"),
+    Index(None, "at_us"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _tenant(),
+    Column("key_id", _ID, nullable=False),
+    Column("route", String(80), nullable=False),
+    Column("idempotency_key", String(256), nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("key_id", "route", "idempotency_key"),
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("phones", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "day"),
+)

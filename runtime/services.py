@@ -1,0 +1,219 @@
+"""What the HTTP layer asks for, answered from the records, the venue folders and the engine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from api.errors import IdempotencyMismatchError
+from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, VisitRow
+from campaigns.campaign import Campaign, Zone, next_status
+from campaigns.coupon import Coupon
+from campaigns.decide import Delivery
+from kernel.clock import Clock, to_epoch_us
+from kernel.errors import AtriumError, PartFailedError
+from kernel.ids import CampaignId, DeviceId, StoreId, TenantId, VenueId
+from members.device import AgeBand, Consent, Device, device_ref, person_ref
+from runtime.clocks import SystemClock
+from runtime.database import Database
+from runtime.engine import ScanEngine
+from runtime.records import campaigns as campaign_records
+from runtime.records import history
+from runtime.records.coupons import list_coupons, redeem_coupon
+from runtime.records.devices import put_device
+from runtime.records.schema import idempotency
+from runtime.records.tenants import find_caller
+from runtime.venue_store import VenueStore
+from venues.model import Venue
+
+_WALL = SystemClock()
+"""When a thing was recorded, and whether a key still holds, go by the machine, whatever clock scans run on."""
+
+
+class KeyDesk:
+    """Finds callers by their keys."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find_caller(self, key: str) -> Caller | None:
+        with self._database.read() as connection:
+            return find_caller(connection, key, _WALL.now())
+
+
+class DeviceDesk:
+    """Stores devices and tells the engine."""
+
+    def __init__(self, database: Database, engine: ScanEngine, people_key: bytes) -> None:
+        self._database, self._engine, self._key = database, engine, people_key
+
+    def put(
+        self,
+        tenant: TenantId,
+        device_id: DeviceId,
+        *,
+        age_band: AgeBand,
+        consents: Sequence[Consent],
+        model: str | None,
+        locale: str | None,
+        time_zone: str | None,
+    ) -> Device:
+        device = Device(
+            ref=device_ref(tenant, device_id, self._key),
+            person=person_ref(tenant, device_id, self._key),
+            age_band=age_band,
+            consents=tuple(consents),
+            model=model,
+            locale=locale,
+            time_zone=time_zone,
+        )
+        with self._database.write() as connection:
+            put_device(connection, tenant, device, _WALL.now())
+        self._engine.device_changed(tenant, device.ref)
+        return device
+
+
+class CampaignDesk:
+    """Stores campaigns and zones and tells the engine."""
+
+    def __init__(self, database: Database, engine: ScanEngine) -> None:
+        self._database, self._engine = database, engine
+
+    def create(self, tenant: TenantId, campaign: Campaign) -> None:
+        with self._database.write() as connection:
+            campaign_records.insert_campaign(connection, tenant, campaign, _WALL.now())
+        self._engine.campaigns_changed()
+
+    def get(self, tenant: TenantId, campaign_id: CampaignId) -> tuple[Campaign, int] | None:
+        with self._database.read() as connection:
+            return campaign_records.get_campaign(connection, tenant, campaign_id)
+
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[tuple[Campaign, int]]:
+        with self._database.read() as connection:
+            return campaign_records.list_campaigns(connection, tenant, limit, cursor)
+
+    def change_status(
+        self, tenant: TenantId, campaign_id: CampaignId, verb: Literal["publish", "pause"]
+    ) -> tuple[Campaign, int] | None:
+        with self._database.write() as connection:
+            held = campaign_records.get_campaign(connection, tenant, campaign_id)
+            if held is None:
+                return None
+            campaign_records.set_status(connection, campaign_id, next_status(held[0].status, verb))
+            changed = campaign_records.get_campaign(connection, tenant, campaign_id)
+        self._engine.campaigns_changed()
+        return changed
+
+    def create_zone(self, tenant: TenantId, zone: Zone) -> None:
+        with self._database.write() as connection:
+            campaign_records.insert_zone(connection, tenant, zone, _WALL.now())
+        self._engine.campaigns_changed()
+
+    def zones(self, tenant: TenantId) -> Mapping[str, Zone]:
+        with self._database.read() as connection:
+            return campaign_records.get_zones(connection, tenant)
+
+
+class CouponDesk:
+    """Lists coupons and redeems them, each once."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Coupon]:
+        with self._database.read() as connection:
+            return list_coupons(connection, tenant, limit, cursor)
+
+    def redeem(
+        self,
+        caller: Caller,
+        code: str,
+        store_id: StoreId,
+        once: Once | None,
+        render: Callable[[Redemption | AtriumError], Rendered],
+    ) -> Rendered:
+        with self._database.write() as connection:
+            if once is not None and (held := _done_before(connection, caller, once)) is not None:
+                return held
+            result: Redemption | AtriumError
+            try:
+                result = redeem_coupon(connection, caller.tenant, code, store_id, self._clock.now(), _WALL.now())
+            except PartFailedError:
+                raise
+            except AtriumError as refusal:
+                result = refusal  # a refusal changed nothing; it is the answer, for a repeat too
+            rendered = render(result)
+            if once is not None:
+                _keep_answer(connection, caller, once, rendered)
+        return rendered
+
+
+class HistoryDesk:
+    """Reads what happened."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def visits(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]:
+        with self._database.read() as connection:
+            return history.list_visits(connection, tenant, limit, cursor)
+
+    def events(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]:
+        with self._database.read() as connection:
+            return history.list_events(connection, tenant, limit, cursor)
+
+    def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]:
+        with self._database.read() as connection:
+            return history.list_deliveries(connection, tenant, limit, cursor)
+
+
+class VenueDesk:
+    """Reads maps, keeping each in memory until its file changes."""
+
+    def __init__(self, store: VenueStore) -> None:
+        self._store = store
+        self._held: dict[tuple[TenantId, VenueId], tuple[int, Venue | None]] = {}
+
+    def list(self, tenant: TenantId) -> Sequence[VenueId]:
+        return self._store.venue_ids(tenant)
+
+    def get(self, tenant: TenantId, venue_id: VenueId) -> Venue | None:
+        if venue_id not in self._store.venue_ids(tenant):
+            return None
+        path = self._store.map_path(tenant, venue_id)
+        stamp = path.stat().st_mtime_ns if path.exists() else 0
+        held = self._held.get((tenant, venue_id))
+        if held is None or held[0] != stamp:
+            held = self._held[tenant, venue_id] = (stamp, self._store.load_venue(tenant, venue_id))
+        return held[1]
+
+
+def _done_before(connection: sa.Connection, caller: Caller, once: Once) -> Rendered | None:
+    row = connection.execute(
+        sa.select(idempotency).where(
+            idempotency.c.key_id == caller.key_id,
+            idempotency.c.route == once.route,
+            idempotency.c.idempotency_key == once.key,
+        )
+    ).first()
+    if row is None:
+        return None
+    if row.request_hash != once.request_hash:
+        raise IdempotencyMismatchError("this Idempotency-Key was used with another body")
+    return Rendered(row.status, dict(row.body), is_replay=True)
+
+
+def _keep_answer(connection: sa.Connection, caller: Caller, once: Once, rendered: Rendered) -> None:
+    connection.execute(
+        idempotency.insert().values(
+            tenant_id=caller.tenant,
+            key_id=caller.key_id,
+            route=once.route,
+            idempotency_key=once.key,
+            request_hash=once.request_hash,
+            status=rendered.status,
+            body=msgspec.to_builtins(rendered.body),
+            at_us=to_epoch_us(_WALL.now()),
+        )
+    )

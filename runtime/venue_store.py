@@ -1,0 +1,160 @@
+"""Venues on disk: one folder a venue with its map, survey and model; each file whole or absent.
+
+venues/<tenant>/<venue>/map.imdf.zip    the map, an IMDF archive (absent for a venue without polygons)
+                        survey.ndjson   labelled scans, one a line
+                        model.npz       the radio map compiled, with calibration
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kernel.clock import to_epoch_us
+from kernel.ids import TenantId, VenueId
+from runtime.errors import UnknownVenueError, VenueFileError
+from runtime.records.schema import venues
+from runtime.records.upsert import upsert
+from venues.archive import ImdfArchive
+from venues.build import build_venue
+from venues.imdf import read_archive, write_archive
+from venues.model import Venue
+
+_VENUE_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
+
+
+def check_venue_id(text: str) -> VenueId:
+    """A venue's id is part of a path and of URLs: lower-case letters, digits, dashes.
+
+    Raises:
+        VenueFileError: it is none.
+    """
+    if not _VENUE_ID.match(text):
+        raise VenueFileError(
+            f"a venue id has up to 64 lower-case letters, digits, '-' or '_' and begins with a letter or digit, "
+            f"found {text[:80]!r}"
+        )
+    return VenueId(text)
+
+
+class VenueStore:
+    """The venue folders below one root, and the table that lists them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def folder(self, tenant: TenantId, venue_id: VenueId) -> Path:
+        """Where a venue's files are."""
+        return self._root / tenant / check_venue_id(venue_id)
+
+    def venue_ids(self, tenant: TenantId) -> list[VenueId]:
+        """The venues of a tenant that have a folder."""
+        folder = self._root / tenant
+        return sorted(VenueId(path.name) for path in folder.iterdir()) if folder.is_dir() else []
+
+    def map_path(self, tenant: TenantId, venue_id: VenueId) -> Path:
+        """The venue's IMDF archive."""
+        return self.folder(tenant, venue_id) / "map.imdf.zip"
+
+    def survey_path(self, tenant: TenantId, venue_id: VenueId) -> Path:
+        """The venue's survey."""
+        return self.folder(tenant, venue_id) / "survey.ndjson"
+
+    def model_path(self, tenant: TenantId, venue_id: VenueId) -> Path:
+        """The venue's compiled model."""
+        return self.folder(tenant, venue_id) / "model.npz"
+
+    def save_map(
+        self,
+        connection: Connection,
+        tenant: TenantId,
+        venue_id: VenueId,
+        archive: ImdfArchive,
+        source_format: str,
+        at: datetime,
+    ) -> Venue:
+        """Store a map, replacing an earlier one; a model made on that is dropped, since its stores may be gone."""
+        venue = build_venue(archive, check_venue_id(venue_id))
+        write_whole(self.map_path(tenant, venue_id), write_archive(archive))
+        self.model_path(tenant, venue_id).unlink(missing_ok=True)
+        _list(connection, tenant, venue, source_format, at)
+        return venue
+
+    def save_bare(
+        self, connection: Connection, tenant: TenantId, venue_id: VenueId, source_format: str, at: datetime
+    ) -> None:
+        """Make a venue without polygons, for a survey without a map."""
+        self.folder(tenant, check_venue_id(venue_id)).mkdir(parents=True, exist_ok=True)
+        upsert(connection, venues, [_row(tenant, venue_id, venue_id, source_format, 0, 0, at)])
+
+    def exists(self, connection: Connection, tenant: TenantId, venue_id: VenueId) -> bool:
+        """Whether the tenant has this venue."""
+        query = sa.select(venues.c.id).where(venues.c.tenant_id == tenant, venues.c.id == venue_id)
+        return connection.execute(query).first() is not None
+
+    def load_venue(self, tenant: TenantId, venue_id: VenueId) -> Venue | None:
+        """The venue on its map; None for a venue without polygons.
+
+        Raises:
+            UnknownVenueError: there is no such venue.
+        """
+        if not self.folder(tenant, venue_id).is_dir():
+            raise UnknownVenueError(venue_id)
+        path = self.map_path(tenant, venue_id)
+        return build_venue(read_archive(path.read_bytes()).archive, venue_id) if path.exists() else None
+
+    def save_survey(self, tenant: TenantId, venue_id: VenueId, lines: Iterable[bytes]) -> None:
+        """Store a survey, replacing an earlier one; the model no longer fits and is dropped."""
+        write_whole(self.survey_path(tenant, venue_id), b"".join(line + b"\n" for line in lines))
+        self.model_path(tenant, venue_id).unlink(missing_ok=True)
+
+    def save_model(self, tenant: TenantId, venue_id: VenueId, data: bytes) -> None:
+        """Store a compiled model; a running server takes it up within a second."""
+        write_whole(self.model_path(tenant, venue_id), data)
+
+
+def list_venues(connection: Connection, tenant: TenantId) -> list[sa.Row[tuple[object, ...]]]:
+    """The tenant's venues by id."""
+    return list(connection.execute(sa.select(venues).where(venues.c.tenant_id == tenant).order_by(venues.c.id)))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a reader, or a crash at any moment, finds the old one or the new one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _list(connection: Connection, tenant: TenantId, venue: Venue, source_format: str, at: datetime) -> None:
+    row = _row(tenant, venue.id, venue.name, source_format, len(venue.levels), len(venue.stores), at)
+    upsert(connection, venues, [row])
+
+
+def _row(
+    tenant: TenantId, venue_id: VenueId, name: str, source_format: str, n_levels: int, n_stores: int, at: datetime
+) -> dict[str, object]:
+    return {
+        "tenant_id": tenant,
+        "id": venue_id,
+        "name": name,
+        "format": source_format,
+        "n_levels": n_levels,
+        "n_stores": n_stores,
+        "imported_us": to_epoch_us(at),
+    }
