@@ -138,7 +138,7 @@ class _LevelIndex:
     @cached_property
     def _edges(self) -> tuple[shapely.STRtree, SegmentTable]:
         table = SegmentTable.of([] if self.walkable.is_empty else [self.walkable])
-        lines = np.asarray(shapely.linestrings(np.stack([table.start_m, table.start_m + table.step_m], axis=1)))
+        lines = np.asarray(shapely.linestrings(np.stack([table.start_m, table.end_m], axis=1)))
         shapely.prepare(self.walkable)
         return shapely.STRtree(lines), table
 
@@ -151,7 +151,8 @@ class _LevelIndex:
         if not len(outside):
             return snapped
         _, edge = tree.query_nearest(shapely.points(xy_m[outside]), all_matches=False)
-        start_m, step_m = table.start_m[edge], table.step_m[edge]
+        start_m = table.start_m[edge]
+        step_m = table.end_m[edge] - start_m
         length2 = np.maximum(np.sum(step_m * step_m, axis=1), np.finfo(np.float64).tiny)
         along = np.clip(np.sum((xy_m[outside] - start_m) * step_m, axis=1) / length2, 0.0, 1.0)
         snapped[outside] = start_m + along[:, None] * step_m

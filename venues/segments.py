@@ -16,25 +16,28 @@ from venues.model import Area
 _CHUNK_VALUES = 200_000
 """Points x segments worked on at once: 1.6 MB a temporary array, so that all of them stay in a core's cache."""
 
+_ON_EDGE_M = 1e-9
+"""Rounding leaves points on an edge up to 1e-13 m beside it; a nanometre is nowhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentTable:
     """The boundary segments of ``n_areas`` polygons, grouped by polygon.
 
     Args:
-        start_m, step_m: (n_segments, 2) start and end minus start.
+        start_m, end_m: (n_segments, 2); each ring's points stand in both, bit for bit.
         first: (n_areas,) index of each polygon's first segment.
     """
 
     start_m: NDArray[np.float64]
-    step_m: NDArray[np.float64]
+    end_m: NDArray[np.float64]
     first: NDArray[np.intp]
 
     @classmethod
     def of(cls, areas: Sequence[Area]) -> "SegmentTable":
         """Flatten polygons, none of them empty; holes and parts count as boundary."""
         starts: list[NDArray[np.float64]] = []
-        steps: list[NDArray[np.float64]] = []
+        ends: list[NDArray[np.float64]] = []
         first = []
         n_segments = 0
         for area in areas:
@@ -44,12 +47,12 @@ class SegmentTable:
             for ring in shapely.get_rings(shapely.get_parts(area)):  # of a multipart, it gives none
                 points = shapely.get_coordinates(ring)
                 starts.append(points[:-1])
-                steps.append(np.diff(points, axis=0))
+                ends.append(points[1:])
                 n_segments += len(points) - 1
         if not first:
             nothing = np.empty((0, 2))
             return cls(nothing, nothing, np.empty(0, dtype=np.intp))
-        return cls(np.concatenate(starts), np.concatenate(steps), np.array(first, dtype=np.intp))
+        return cls(np.concatenate(starts), np.concatenate(ends), np.array(first, dtype=np.intp))
 
     @property
     def n_areas(self) -> int:
@@ -66,7 +69,7 @@ class SegmentTable:
         return out
 
     def _chunk(self, xy_m: NDArray[np.float64]) -> NDArray[np.float64]:
-        step_x, step_y = self.step_m[:, 0], self.step_m[:, 1]
+        step_x, step_y = (self.end_m - self.start_m).T
         length2 = step_x * step_x + step_y * step_y
         inverse = np.divide(1.0, length2, out=np.zeros_like(length2), where=length2 > 0)
         from_x = xy_m[:, :1] - self.start_m[:, 0]
@@ -75,10 +78,11 @@ class SegmentTable:
         away_x = from_x - along * step_x
         away_y = from_y - along * step_y
         nearest2 = np.minimum.reduceat(away_x * away_x + away_y * away_y, self.first, axis=1)
-        # even-odd rule: a ray to the east crosses a segment that spans its height and lies to the right
-        spans = (from_y >= 0) != (from_y >= step_y)
+        # Even-odd rule: a ray to the east crosses a segment that spans its height and lies to the right. Heights
+        # are compared as they stand, not as differences: rounded, two segments could disagree on their corner.
+        spans = (xy_m[:, 1:] >= self.start_m[:, 1]) != (xy_m[:, 1:] >= self.end_m[:, 1])
         right = np.where(step_y > 0, from_x * step_y < from_y * step_x, from_x * step_y > from_y * step_x)
         crossings = np.add.reduceat((spans & right).astype(np.int32), self.first, axis=1)
         distance: NDArray[np.float64] = np.sqrt(nearest2)
-        distance[(crossings & 1) == 1] = 0.0
+        distance[(distance < _ON_EDGE_M) | ((crossings & 1) == 1)] = 0.0
         return distance

@@ -49,6 +49,11 @@ def parse_geometry(raw: dict[str, Any]) -> BaseGeometry:
     if kind not in _DEPTH:
         raise BadGeometryError(FaultCode.INVALID_GEOMETRY, f"unknown geometry type {kind[:40]!r}")
     _check_positions(raw.get("coordinates"), _DEPTH[kind])
+    if kind == "Polygon":
+        _check_rings(raw["coordinates"])
+    elif kind == "MultiPolygon":
+        for part in raw["coordinates"]:
+            _check_rings(part)
     try:
         geometry = shapely.force_2d(shape(raw))
     except (ShapelyError, ValueError, TypeError, IndexError) as error:
@@ -88,6 +93,13 @@ def _check_positions(value: Any, depth: int) -> None:
     if abs(lon_deg) > _MAX_LON_DEG or abs(lat_deg) > _MAX_LAT_DEG:
         message = f"longitude {lon_deg:.6g}, latitude {lat_deg:.6g}: out of range, perhaps swapped"
         raise BadGeometryError(FaultCode.OUT_OF_RANGE, message)
+
+
+def _check_rings(rings: list[Any]) -> None:
+    """A library would close an open ring by itself, and so hide that the drawing lost a point."""
+    for ring in rings:
+        if len(ring) < 4 or ring[0] != ring[-1]:
+            raise BadGeometryError(FaultCode.INVALID_GEOMETRY, "a ring needs four positions, the last like the first")
 
 
 def _is_number(value: Any) -> bool:
