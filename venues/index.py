@@ -120,7 +120,9 @@ class _LevelIndex:
         distances_m = np.full((len(xy_m), k), np.inf)
         found = min(k, len(self.stores))
         if found and len(xy_m):
-            all_m = self._segments.distances_m(xy_m)
+            all_m = self._segments.edge_distances_m(xy_m)
+            inside, rank = self._tree.query(shapely.points(xy_m), predicate="intersects")
+            all_m[inside, rank] = 0.0
             order = np.argsort(all_m, axis=1, kind="stable")[:, :found]
             numbers[:, :found] = self.stores[order]
             distances_m[:, :found] = np.take_along_axis(all_m, order, axis=1)

@@ -1,7 +1,7 @@
-"""Distances from many points to many polygons at once, exact, in plain array arithmetic.
+"""Distances from many points to the edges of many polygons at once, exact, in plain array arithmetic.
 
-One level's polygons are kept as one flat list of boundary segments. A batch of points against a level of 50
-stores costs about 10 microseconds a point, ten times less than a geometry library called per pair.
+One level's polygons are kept as one flat list of boundary segments; a batch of points against a level of 50
+stores (370 segments) costs about 10 microseconds a point.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from venues.model import Area
 
-_CHUNK_VALUES = 200_000
-"""Points x segments worked on at once: 1.6 MB a temporary array, so that all of them stay in a core's cache."""
-
-_ON_EDGE_M = 1e-9
-"""Rounding leaves points on an edge up to 1e-13 m beside it; a nanometre is nowhere."""
+_CHUNK_VALUES = 16_000
+"""Points x segments worked on at once: 128 kB a temporary array, so that the few in use stay in a core's cache.
+Measured on the Xixi mall's levels of 47 and 68 stores: 9 and 13 microseconds a point, against 21 and 24 at
+200,000 values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ class SegmentTable:
     def n_areas(self) -> int:
         return len(self.first)
 
-    def distances_m(self, xy_m: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distance of each point (n, 2) to each polygon, (n, n_areas); 0 inside and on the boundary."""
+    def edge_distances_m(self, xy_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance of each point (n, 2) to each polygon's edge, (n, n_areas), inside as well as outside."""
         out = np.empty((len(xy_m), self.n_areas))
         if self.n_areas == 0:
             return out
@@ -78,11 +77,5 @@ class SegmentTable:
         away_x = from_x - along * step_x
         away_y = from_y - along * step_y
         nearest2 = np.minimum.reduceat(away_x * away_x + away_y * away_y, self.first, axis=1)
-        # Even-odd rule: a ray to the east crosses a segment that spans its height and lies to the right. Heights
-        # are compared as they stand, not as differences: rounded, two segments could disagree on their corner.
-        spans = (xy_m[:, 1:] >= self.start_m[:, 1]) != (xy_m[:, 1:] >= self.end_m[:, 1])
-        right = np.where(step_y > 0, from_x * step_y < from_y * step_x, from_x * step_y > from_y * step_x)
-        crossings = np.add.reduceat((spans & right).astype(np.int32), self.first, axis=1)
         distance: NDArray[np.float64] = np.sqrt(nearest2)
-        distance[(distance < _ON_EDGE_M) | ((crossings & 1) == 1)] = 0.0
         return distance
