@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kernel.ids import VenueId
-from tests.venues.tiny_mall import at, find, point, tiny_mall, tiny_members, uid, with_features, zip_of
+from tests.venues.tiny_mall import at, find, tiny_mall, tiny_members, uid, with_features, zip_of
 from venues.archive import ImdfArchive
 from venues.build import build_venue
 from venues.errors import ImdfRefusedError
@@ -379,11 +380,9 @@ def test_many_features_hanging_in_a_chain_are_followed_in_one_pass() -> None:
 
 
 def test_each_code_is_written_as_docs_name_it() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "venues.md").read_text(encoding="utf-8")
+    assert [code.value for code in FaultCode if f"`{code.value}`" not in page] == []
     assert all(code.value == code.name.lower() for code in FaultCode)
     assert set(FaultCode) > STRUCTURAL_CODES
     fault = Fault("unit.geojson", "u-1", FaultCode.INVALID_GEOMETRY, "crosses itself")
     assert str(fault) == "unit.geojson u-1: invalid_geometry: crosses itself"
-
-
-def test_the_point_helper_is_in_the_venue() -> None:
-    assert point(0, 0)["coordinates"] == [120.0, 30.0]

@@ -9,6 +9,7 @@ import pytest
 from kernel.ids import VenueId
 from venues.archive import ImdfArchive
 from venues.build import build_venue
+from venues.imdf import read_archive, write_archive
 from venues.index import VenueIndex
 from venues.model import Venue
 from venues.xyz10 import level_frames, read_xyz10
@@ -46,6 +47,17 @@ def test_stores_levels_and_facilities_are_counted(venue: Venue) -> None:
     assert units["restroom"] == 34
     assert units["opentobelow"] == 32
     assert not {"fuzhumian", "feikaifangquyu", "kongpu", "xiuxiqu", "B277"} & {store.name for store in venue.stores}
+
+
+def test_the_archive_is_sound_imdf_and_its_venue_survives_export(archive: ImdfArchive, venue: Venue) -> None:
+    result = read_archive(write_archive(archive))
+    assert result.archive == archive
+    assert build_venue(result.archive, VenueId("xixi")) == venue
+
+
+def test_the_same_folder_gives_the_same_archive(archive: ImdfArchive, files: dict[str, bytes]) -> None:
+    turned = {f"somewhere/{path}": files[path] for path in reversed(list(files))}
+    assert write_archive(read_xyz10(turned, name="Xixi Intime")) == write_archive(archive)
 
 
 def test_a_store_keeps_the_source_id_and_its_name(venue: Venue) -> None:

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
@@ -51,11 +51,14 @@ def read_floors(files: Mapping[str, bytes]) -> tuple[SourceFloor, ...]:
     """
     faults: list[Fault] = []
     floors = []
-    by_folder = {
-        path.replace("\\", "/").split("/")[-2]: path
-        for path in sorted(files)
-        if path.replace("\\", "/").endswith(f"/{MAP_FILE}")
-    }
+    by_folder: dict[str, str] = {}
+    for path in sorted(files):
+        parts = path.replace("\\", "/").split("/")
+        if len(parts) < 2 or parts[-1] != MAP_FILE:
+            continue
+        if parts[-2] in by_folder:
+            faults.append(Fault(path, None, FaultCode.DUPLICATE_FILE, f"{by_folder[parts[-2]]} is {parts[-2]} too"))
+        by_folder.setdefault(parts[-2], path)
     if not by_folder:
         faults.append(Fault(None, None, FaultCode.NO_LEVEL, f"expected <floor>/{MAP_FILE}, found none"))
     for folder, path in by_folder.items():
@@ -66,9 +69,20 @@ def read_floors(files: Mapping[str, bytes]) -> tuple[SourceFloor, ...]:
         floor = _read_floor(folder, (path, files[path]), (info_path, files[info_path]), faults)
         if floor is not None:
             floors.append(floor)
+    faults += _duplicate_ids(floors)
     if faults:
         raise Xyz10RefusedError(tuple(faults))
     return tuple(sorted(floors, key=lambda floor: (floor.ordinal, floor.short_name)))
+
+
+def _duplicate_ids(floors: Iterable[SourceFloor]) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for floor in floors:
+        for source_id in (floor.source_id, *(polygon.id for polygon in floor.polygons)):
+            if source_id in first:
+                message = f"the id stands on {first[source_id]} too"
+                yield Fault(f"{floor.short_name}/{MAP_FILE}", source_id, FaultCode.DUPLICATE_ID, message)
+            first.setdefault(source_id, floor.short_name)
 
 
 def _read_floor(
