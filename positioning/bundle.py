@@ -1,0 +1,152 @@
+"""A model on disk: one ``.npz`` without pickle, whose header says its format and the hash of its content.
+
+The map's polygons are not in it: they come from the venue, so a corrected map needs no new survey. A model whose
+levels are gone from the map, or whose bytes are damaged, is refused.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernel.ids import LevelId, TransmitterId, VenueId
+from positioning.errors import BundleError
+from positioning.fronts import build_front_table
+from positioning.model import Calibration, Settings, VenueModel, assemble_model
+from positioning.radio_map import LevelKey, RadioMap, ReadingBatch
+from positioning.representation import Representation
+from venues.frame import LocalFrame
+from venues.model import Venue
+
+FORMAT = 1
+_ARRAYS = {
+    "indptr": np.int64,
+    "transmitter": np.int32,
+    "rssi_dbm": np.float32,
+    "age_ms": np.float32,
+    "n_heard": np.int32,
+    "xy_m": np.float64,
+    "level": np.int32,
+    "walk": np.int32,
+    "store": np.int32,
+}
+_HEADER = "header"
+
+
+def to_bytes(model: VenueModel) -> bytes:
+    """The model as bytes; the same model gives the same bytes."""
+    radio_map = model.radio_map
+    readings = radio_map.readings
+    arrays: dict[str, NDArray[Any]] = {
+        "indptr": readings.indptr,
+        "transmitter": readings.transmitter,
+        "rssi_dbm": readings.rssi_dbm,
+        "age_ms": readings.age_ms,
+        "n_heard": readings.n_heard,
+        "xy_m": radio_map.xy_m,
+        "level": radio_map.level,
+        "walk": radio_map.walk,
+        "store": radio_map.store,
+    }
+    content = {
+        "format": FORMAT,
+        "venue_id": model.venue_id,
+        "frame": [radio_map.frame.lat_deg, radio_map.frame.lon_deg],
+        "transmitters": list(radio_map.transmitters),
+        "levels": [[level.building, level.short_name, level.level_id] for level in radio_map.levels],
+        "stores": [] if model.fronts is None else list(model.fronts.store_ids),
+        "settings": asdict(model.settings),
+        "calibration": asdict(model.calibration),
+    }
+    header = {"content": content, "sha256": _hash(content, arrays)}
+    out = io.BytesIO()
+    encoded = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+    np.savez_compressed(out, allow_pickle=False, **{_HEADER: encoded}, **arrays)
+    return out.getvalue()
+
+
+def from_bytes(data: bytes, venue: Venue | None) -> VenueModel:
+    """Read a model back for its venue.
+
+    Raises:
+        BundleError: damaged, of another format, or made for another venue or map.
+    """
+    content, arrays = _read(data)
+    try:
+        return _assemble(content, arrays, venue)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise BundleError(f"its content does not have the shape of format {FORMAT}: {error}") from error
+
+
+def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            header = json.loads(archive[_HEADER].tobytes())
+            content, expected = header["content"], header["sha256"]
+            if content["format"] != FORMAT:
+                raise BundleError(f"expected format {FORMAT}, found {content['format']!r}")
+            arrays = {name: archive[name] for name in _ARRAYS}
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BundleError(f"not readable: {error}") from error
+    except NotImplementedError as error:  # a zip method that no bundle uses
+        raise BundleError(f"not readable: {error}") from error
+    found = _hash(content, arrays)
+    if found != expected:
+        raise BundleError(f"expected content with sha256 {expected}, found {found}")
+    return content, arrays
+
+
+def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: Venue | None) -> VenueModel:
+    venue_id = VenueId(content["venue_id"])
+    if venue is not None and venue.id != venue_id:
+        raise BundleError(f"expected a model of venue {venue.id}, found one of {venue_id}")
+    fronts = None if venue is None else build_front_table(venue)
+    stores = [] if fronts is None else list(fronts.store_ids)
+    if stores != content["stores"]:
+        raise BundleError("the venue's stores have changed since it was trained; train it again")
+    transmitters = tuple(TransmitterId(item) for item in content["transmitters"])
+    settings = content["settings"]
+    calibration: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in content["calibration"].items()
+    }
+    radio_map = RadioMap(
+        frame=LocalFrame(*content["frame"]),
+        transmitters=transmitters,
+        index={transmitter: i for i, transmitter in enumerate(transmitters)},
+        levels=tuple(
+            LevelKey(building, short_name, None if level_id is None else LevelId(level_id))
+            for building, short_name, level_id in content["levels"]
+        ),
+        readings=ReadingBatch(*(arrays[name] for name in ("indptr", "transmitter", "rssi_dbm", "age_ms", "n_heard"))),
+        xy_m=arrays["xy_m"],
+        level=arrays["level"],
+        walk=arrays["walk"],
+        store=arrays["store"],
+    )
+    return assemble_model(
+        venue_id,
+        radio_map,
+        Settings(
+            tuple(Representation(**item) for item in settings.pop("representations")),
+            **settings,
+        ),
+        Calibration(**calibration),
+        fronts,
+    )
+
+
+def _hash(content: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for name, dtype in _ARRAYS.items():
+        array = arrays[name]
+        if array.dtype != dtype:
+            raise BundleError(f"expected {name} of type {np.dtype(dtype)}, found {array.dtype}")
+        digest.update(f"{name}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

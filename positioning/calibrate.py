@@ -1,0 +1,125 @@
+"""Fit what answers are worth on held-out survey answers. Uses scikit-learn and scipy: training only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+
+from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
+from positioning.kernels.fronts import N_FEATURES
+from positioning.locate import Fronts, Settled
+from positioning.model import Calibration
+from positioning.radio_map import F64, I32
+
+ACCURACY_SHARE = 0.68
+SET_SHARE = 0.95
+_OUTSIDE_QUANTILE = 0.999
+_LEAST_OF_EACH = 20
+"""Held-out scans of a kind below which a logistic would learn the few, not the kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Held-out answers beside the truth: errors in metres, whether the level is right, the true store's index before
+    the scan (``front``) and around it (``inside``), -1 for none."""
+
+    settled: Settled
+    error_m: F64
+    is_level_right: NDArray[np.bool_]
+    front: I32
+    inside: I32
+
+
+def fit_error(held_out: HeldOut) -> tuple[tuple[float, ...], float]:
+    """Weights of the predicted error's logarithm, and the scale at which it holds 68 % of the places."""
+    features = held_out.settled.features()
+    target = np.log(held_out.error_m + 0.5)
+    ridge = 1e-3 * len(features) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
+    weights = tuple(np.linalg.solve(features.T @ features + ridge, features.T @ target).tolist())
+    return weights, float(np.quantile(held_out.error_m / predict_error_m(features, weights), ACCURACY_SHARE))
+
+
+def fit_level(held_out: HeldOut) -> tuple[float, ...]:
+    """Logistic weights of "the level is right"; a constant where (almost) all held-out answers agree."""
+    return _fit_logistic(held_out.settled.features(), held_out.is_level_right)
+
+
+def fit_fronts(held_out: HeldOut, fronts: Fronts, accuracy_m: F64, level: tuple[float, ...]) -> Calibration:
+    """The calibration of a venue with stores; error fields are left for the caller to fill."""
+    is_store = fronts.store >= 0
+    is_true = is_store & (fronts.store == held_out.front[:, None])
+    weights = _fit_conditional_logit(fronts.feature, is_store, is_true)
+    probability = front_probabilities(fronts.feature, is_store, weights)
+    of_true = np.where(is_true, probability, 0.0).sum(axis=1)[held_out.front >= 0]
+    inside_features = describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m)
+    is_inside = held_out.inside >= 0
+    inside = _fit_logistic(inside_features, is_inside)
+    return Calibration(
+        error=(),
+        error_scale=1.0,
+        level=level,
+        front=weights,
+        inside=inside,
+        inside_threshold=_best_threshold(logistic(inside_features, inside), is_inside),
+        set_threshold=conformal_threshold(of_true),
+        outside_distance=outside_distance(held_out),
+        n_inside=int(is_inside.sum()),
+    )
+
+
+def conformal_threshold(probability_of_true: F64) -> float:
+    """The least-ambiguous-set threshold: 95 % of true stores reach it (with the finite-sample correction).
+
+    Source: Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error levels", JASA 2019.
+    """
+    n = len(probability_of_true)
+    if n == 0:
+        return 0.0
+    rank = int(np.floor((n + 1) * (1.0 - SET_SHARE)))
+    return float(np.sort(probability_of_true)[rank - 1]) if rank >= 1 else 0.0
+
+
+def outside_distance(held_out: HeldOut) -> float:
+    """The distance that 999 of 1,000 held-out scans stay under, a tenth of the way on to complete strangeness."""
+    far = float(np.quantile(held_out.settled.nearest, _OUTSIDE_QUANTILE))
+    return far + 0.1 * (1.0 - far)
+
+
+def _fit_logistic(features: F64, is_true: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Weights, the first for the constant; the smoothed share of the true alone where either kind is rare."""
+    n_true = int(is_true.sum())
+    n_false = len(is_true) - n_true
+    if min(n_true, n_false) < _LEAST_OF_EACH:
+        return (float(np.log((n_true + 0.5) / (n_false + 0.5))), *([0.0] * (features.shape[1] - 1)))
+    scale = features.std(axis=0) + 1e-9
+    scale[0] = 1.0
+    fitted = LogisticRegression(fit_intercept=False, C=10.0, max_iter=500).fit(features / scale, is_true)
+    return tuple((fitted.coef_[0] / scale).tolist())
+
+
+def _fit_conditional_logit(features: F64, is_store: NDArray[np.bool_], is_true: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Maximum likelihood with a small ridge, over the scans whose true store is among the candidates."""
+    usable = is_true.any(axis=1)
+    if usable.sum() < _LEAST_OF_EACH:
+        return (1.0, -1.0, -1.0, 1.0, *([0.0] * (N_FEATURES - 4)))  # nearer and voted for: right in any venue
+    x, stores, truth = features[usable], is_store[usable], is_true[usable]
+    x = np.where(stores[:, :, None], x, 0.0)
+    n = len(x)
+
+    def loss(weights: F64) -> tuple[float, F64]:
+        probability = front_probabilities(x, stores, tuple(weights.tolist()))
+        of_true = np.clip(probability[truth], 1e-12, 1.0)
+        slope = np.einsum("nc,ncf->f", probability - truth, x) / n
+        return float(-np.log(of_true).mean() + 1e-3 * weights @ weights), slope + 2e-3 * weights
+
+    found = minimize(loss, np.zeros(N_FEATURES), jac=True, method="L-BFGS-B")
+    return tuple(found.x.tolist())
+
+
+def _best_threshold(probability: F64, is_inside: NDArray[np.bool_]) -> float:
+    """The threshold in 0.3 to 0.7 that decides most held-out scans rightly; the nearest to 0.5 of equals."""
+    grid = sorted(np.linspace(0.3, 0.7, 41).round(2).tolist(), key=lambda t: abs(t - 0.5))
+    right = [float(((probability >= t) == is_inside).mean()) for t in grid]
+    return float(grid[int(np.argmax(right))])

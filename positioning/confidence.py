@@ -1,0 +1,52 @@
+"""What an answer is worth: held-out experience applied to one answer. numpy only; fitted by ``calibrate.py``."""
+
+import numpy as np
+
+from positioning.radio_map import F64
+
+_LEAST_ACCURACY_M = 0.5
+
+
+def describe(spread_m: F64, nearest: F64, level_share: F64, n_known: F64) -> F64:
+    """(n, 5) features of an answer: constant, ln spread, nearest distance, level share, ln known readings."""
+    return np.stack(
+        [
+            np.ones_like(spread_m),
+            np.log(spread_m + 0.5),
+            nearest,
+            level_share,
+            np.log(n_known + 1.0),
+        ],
+        axis=-1,
+    )
+
+
+def predict_error_m(features: F64, weights: tuple[float, ...]) -> F64:
+    """The typical error of such answers, in metres."""
+    error_m: F64 = np.maximum(np.exp(features @ np.array(weights)), _LEAST_ACCURACY_M)
+    return error_m
+
+
+def logistic(features: F64, weights: tuple[float, ...]) -> F64:
+    """The probability that a logistic model gives to each row."""
+    probability: F64 = 1.0 / (1.0 + np.exp(-np.clip(features @ np.array(weights), -30.0, 30.0)))
+    return probability
+
+
+def describe_inside(nearest_front_m: F64, inside_share: F64, accuracy_m: F64) -> F64:
+    """(n, 4) features of "inside any store": constant, neighbours inside, signed distance / error, its tanh."""
+    ratio = np.clip(np.where(np.isfinite(nearest_front_m), nearest_front_m, 1e3) / accuracy_m, -4.0, 4.0)
+    share = np.clip(inside_share, 0.01, 0.99)
+    return np.stack([np.ones_like(ratio), np.log(share / (1 - share)), ratio, np.tanh(2 * ratio)], axis=-1)
+
+
+def front_probabilities(
+    features: F64, is_store: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], weights: tuple[float, ...]
+) -> F64:
+    """Softmax over each row's candidates: (n, n_candidates), 0 where there is none; rows sum to 1 or 0."""
+    scores = np.where(is_store, features @ np.array(weights), -np.inf)
+    highest = np.max(scores, axis=1, keepdims=True, initial=-1e9)
+    odds = np.exp(scores - highest)
+    total = odds.sum(axis=1, keepdims=True)
+    probability: F64 = np.divide(odds, total, out=np.zeros_like(odds), where=total > 0)
+    return probability

@@ -1,0 +1,33 @@
+"""Errors of positioning.
+
+PartFailedError
+└── BundleError         a model file that is damaged, of another format or for another map
+InputRefusedError
+└── SurveyTooSmallError  a survey from which no radio map can be made
+"""
+
+from kernel.errors import InputRefusedError, PartFailedError
+
+
+class BundleError(PartFailedError):
+    """A model bundle that cannot be used; ``detail`` says what is wrong with it."""
+
+    code = "bad_model_bundle"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"model bundle: {detail}")
+
+
+class SurveyTooSmallError(InputRefusedError):
+    """A survey with too few usable scans or transmitters; carries both counts."""
+
+    code = "survey_too_small"
+
+    def __init__(self, n_scans: int, n_transmitters: int) -> None:
+        self.n_scans = n_scans
+        self.n_transmitters = n_transmitters
+        super().__init__(
+            f"expected a survey with scans that share transmitters, found {n_scans} usable scans"
+            f" and {n_transmitters} transmitters heard often enough"
+        )

@@ -1,0 +1,150 @@
+"""The flow from scans to answers: encode, neighbours, level, place, store fronts, confidence.
+
+``locate_arrays`` is the flow for one venue in arrays; ``light.py`` chooses the venue and dresses the answers.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from positioning.confidence import (
+    describe,
+    describe_inside,
+    front_probabilities,
+    logistic,
+    predict_error_m,
+)
+from positioning.fronts import N_CANDIDATES, FrontTable
+from positioning.kernels.fronts import N_FEATURES, describe_fronts
+from positioning.kernels.places import find_places, vote_levels, weigh_neighbours
+from positioning.match import match
+from positioning.model import Calibration, Settings, VenueModel
+from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Level and place of n scans. ``level`` is -1 and ``xy_m`` NaN where no survey scan shares a transmitter.
+
+    ``nearest`` is the mean over representations of the distance to the most similar survey scan.
+    """
+
+    level: I32
+    level_share: F32
+    xy_m: F64
+    spread_m: F64
+    nearest: F64
+    n_known: I32
+    index: I32
+    weight: F32
+
+    def features(self) -> F64:
+        """What calibration looks at (``confidence.describe``); NaN-free."""
+        return describe(
+            np.nan_to_num(self.spread_m, nan=50.0),
+            self.nearest,
+            self.level_share.astype(np.float64),
+            self.n_known.astype(np.float64),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fronts:
+    """Candidate stores of n scans: indices (n, 20), -1 for none, features, and the evidence of being inside."""
+
+    store: I32
+    feature: F64
+    nearest_m: F64
+    inside_share: F64
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answers to n scans in arrays. Candidates are sorted by probability; ``n_in_set`` of them form the set."""
+
+    settled: Settled
+    accuracy_m: F64
+    level_probability: F64
+    store: I32
+    probability: F64
+    n_in_set: NDArray[np.int64]
+    in_store: F64
+    is_outside: NDArray[np.bool_]
+
+
+def settle(radio_map: RadioMap, settings: Settings, batch: ReadingBatch, index: I32, distance: F32) -> Settled:
+    """Votes of the neighbours, then the level, then the place on it."""
+    n_scans = batch.n_scans
+    weight = np.empty(index.shape, dtype=np.float32)
+    level = np.empty(n_scans, dtype=np.int32)
+    level_share = np.empty(n_scans, dtype=np.float32)
+    xy_m = np.empty((n_scans, 2), dtype=np.float64)
+    spread_m = np.empty(n_scans, dtype=np.float64)
+    weigh_neighbours(index, distance, settings.k, settings.weight_power, weight)
+    vote_levels(index, weight, radio_map.level, len(radio_map.levels), level, level_share)
+    find_places(index, weight, level, radio_map.level, radio_map.xy_m, settings.use_median, xy_m, spread_m)
+    return Settled(
+        level=level,
+        level_share=level_share,
+        xy_m=xy_m,
+        spread_m=spread_m,
+        nearest=distance.min(axis=1).mean(axis=1).astype(np.float64),
+        n_known=np.diff(batch.indptr).astype(np.int32),
+        index=index,
+        weight=weight,
+    )
+
+
+def find_fronts(
+    fronts: FrontTable, front_level: I32, m_front: I32, m_inside: I32, settled: Settled, accuracy_m: F64
+) -> Fronts:
+    """The candidate stores of each place and what speaks for them."""
+    n_scans = len(settled.level)
+    level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
+    store, distance_m = fronts.measure(settled.xy_m, level)
+    feature = np.empty((n_scans, N_CANDIDATES, N_FEATURES), dtype=np.float64)
+    inside_share = np.empty(n_scans, dtype=np.float64)
+    describe_fronts(
+        store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, inside_share
+    )
+    return Fronts(store, feature, distance_m.min(axis=1), inside_share)
+
+
+def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, accuracy_m: F64) -> Answers:
+    """Apply the calibration: probabilities, answer sets, inside or not, of this venue or not."""
+    n_scans = len(settled.level)
+    rows = np.arange(n_scans)[:, None]
+    if fronts is None:
+        store = np.full((n_scans, 0), -1, dtype=np.int32)
+        probability = np.zeros((n_scans, 0))
+        in_store = np.full(n_scans, np.nan)
+    else:
+        probability = front_probabilities(fronts.feature, fronts.store >= 0, calibration.front)
+        order = np.argsort(-probability, axis=1, kind="stable")
+        store, probability = fronts.store[rows, order], probability[rows, order]
+        in_store = logistic(describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m), calibration.inside)
+    in_set = (probability >= calibration.set_threshold).sum(axis=1)
+    return Answers(
+        settled=settled,
+        accuracy_m=accuracy_m,
+        level_probability=logistic(settled.features(), calibration.level),
+        store=store,
+        probability=probability,
+        n_in_set=np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1)),
+        in_store=in_store,
+        is_outside=settled.nearest > calibration.outside_distance,
+    )
+
+
+def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:
+    """Answer a batch that was encoded with the model's vocabulary; each answer depends on its scan alone."""
+    index, distance = match(model.radio_map, model.index, batch, n_short=model.settings.n_short)
+    settled = settle(model.radio_map, model.settings, batch, index, distance)
+    accuracy_m = predict_error_m(settled.features(), model.calibration.error) * model.calibration.error_scale
+    fronts = (
+        None
+        if model.fronts is None
+        else find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
+    )
+    return judge(settled, fronts, model.calibration, accuracy_m)

@@ -1,0 +1,105 @@
+"""A venue's trained model: the radio map, how to match against it, and what its answers are worth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernel.ids import VenueId
+from positioning.fronts import FrontTable
+from positioning.radio_map import I32, RadioMap
+from positioning.representation import MatchIndex, Representation, build_index
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What cross-validation over the survey's walks chose.
+
+    Args:
+        representations: distances whose votes are averaged; the first makes the shortlist.
+        k: neighbours that vote, in each representation.
+        weight_power: p in the weight 1 / d^p.
+        use_median: the place is the neighbours' geometric median rather than their mean.
+        n_short: survey scans measured in every representation.
+    """
+
+    representations: tuple[Representation, ...]
+    k: int
+    weight_power: float
+    use_median: bool
+    n_short: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What held-out survey answers taught; plain numbers, evaluated by ``confidence.py``.
+
+    Args:
+        error: weights of the predicted error's logarithm (``confidence.describe``).
+        error_scale: predicted error times it holds 68 % of true places.
+        level: weights of the logistic for "the level is right".
+        front: weights of the candidates' features in the conditional logit.
+        inside: weights of the logistic for "inside any store".
+        inside_threshold: ``in_store`` from which a store is named.
+        set_threshold: probability from which a candidate belongs to the answer set.
+        outside_distance: a scan farther than this from every survey scan is no scan of this venue.
+        n_inside: held-out survey scans that were inside a store; 0 says that ``inside`` is a prior, not a finding.
+    """
+
+    error: tuple[float, ...]
+    error_scale: float
+    level: tuple[float, ...]
+    front: tuple[float, ...]
+    inside: tuple[float, ...]
+    inside_threshold: float
+    set_threshold: float
+    outside_distance: float
+    n_inside: int
+
+
+@dataclass(frozen=True, slots=True)
+class VenueModel:
+    """All that locating needs. ``m_front`` and ``m_inside`` (n_map,) name the store before and around each survey
+    scan, -1 for none; ``front_level`` maps the radio map's levels to the table's."""
+
+    venue_id: VenueId
+    radio_map: RadioMap
+    settings: Settings
+    calibration: Calibration
+    index: MatchIndex
+    fronts: FrontTable | None
+    front_level: I32
+    m_front: I32
+    m_inside: I32
+
+
+def assemble_model(
+    venue_id: VenueId,
+    radio_map: RadioMap,
+    settings: Settings,
+    calibration: Calibration,
+    fronts: FrontTable | None,
+) -> VenueModel:
+    """Derive what a model holds beside its parts; the same parts give the same model."""
+    front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
+    return VenueModel(
+        venue_id=venue_id,
+        radio_map=radio_map,
+        settings=settings,
+        calibration=calibration,
+        index=build_index(radio_map, settings.representations),
+        fronts=fronts,
+        front_level=front_level,
+        m_front=m_front,
+        m_inside=m_inside,
+    )
+
+
+def survey_fronts(radio_map: RadioMap, fronts: FrontTable | None) -> tuple[I32, I32, I32]:
+    """(front_level, m_front, m_inside) of a map: what the surveyor said, else what the polygons say."""
+    if fronts is None:
+        none = np.full(radio_map.n_scans, -1, dtype=np.int32)
+        return np.full(len(radio_map.levels), -1, dtype=np.int32), none, none
+    front_level = fronts.level_index([level.level_id for level in radio_map.levels])
+    front, inside = fronts.nearest(radio_map.xy_m, front_level[radio_map.level])
+    said = radio_map.store >= 0
+    return front_level, np.where(said, radio_map.store, front), np.where(said, radio_map.store, inside)

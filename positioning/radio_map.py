@@ -1,0 +1,172 @@
+"""The radio map: a venue's survey compiled into arrays, by scan and by transmitter.
+
+Absence of a reading is absence of an entry; there is no dense matrix and no filler value. All arrays are read-only
+by convention; readings are kept raw (dBm and age), so that a representation can be chosen, and the map extended,
+without the survey.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerprints.scan import LabelledScan, Scan
+from kernel.ids import LevelId, TransmitterId
+from positioning.errors import SurveyTooSmallError
+from venues.frame import LocalFrame
+from venues.model import Venue
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+
+MIN_DETECTIONS = 5
+"""Survey scans that must hear a transmitter before it counts: fewer are passing phones and hotspots (research:
+positioning, section 2). A survey under 100 scans asks for one scan in 20 instead, at least 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelKey:
+    """A level as the survey names it; ``level_id`` is None when the venue's map has no such level."""
+
+    building: str | None
+    short_name: str | None
+    level_id: LevelId | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingBatch:
+    """The known readings of n_scans scans, flattened; scan i owns entries ``indptr[i]`` to ``indptr[i + 1]``.
+
+    ``age_ms`` is NaN where the phone does not tell. ``n_heard`` counts all readings, known or not.
+    """
+
+    indptr: I64
+    transmitter: I32
+    rssi_dbm: F32
+    age_ms: F32
+    n_heard: I32
+
+    @property
+    def n_scans(self) -> int:
+        return len(self.indptr) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RadioMap:
+    """Survey scans with their places: ``xy_m`` (n_map, 2) in the venue frame, ``level`` an index into ``levels``.
+
+    ``walk`` numbers the survey walks; ``store`` is the index of the store the surveyor was inside, -1 for none.
+    """
+
+    frame: LocalFrame
+    transmitters: tuple[TransmitterId, ...]
+    index: Mapping[TransmitterId, int]
+    levels: tuple[LevelKey, ...]
+    readings: ReadingBatch
+    xy_m: F64
+    level: I32
+    walk: I32
+    store: I32
+
+    @property
+    def n_scans(self) -> int:
+        return self.readings.n_scans
+
+
+def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> ReadingBatch:
+    """Look up the scans' transmitters; unknown ones are left out, never filled in."""
+    get = index.get
+    n_heard = np.array([len(scan.readings) for scan in scans], dtype=np.int32)
+    flat = [reading for scan in scans for reading in scan.readings]
+    transmitter = np.array([get(r.transmitter, -1) for r in flat], dtype=np.int32)
+    rssi_dbm = np.array([r.rssi_dbm for r in flat], dtype=np.float32)
+    # an array of objects turns None into NaN without a test a reading
+    age_ms = np.array([r.age_ms for r in flat], dtype=object).astype(np.float32)
+    known = transmitter >= 0
+    indptr = np.zeros(len(scans) + 1, dtype=np.int64)
+    np.cumsum(n_heard, out=indptr[1:])
+    counts = np.zeros(len(flat) + 1, dtype=np.int64)
+    np.cumsum(known, out=counts[1:])
+    return ReadingBatch(counts[indptr], transmitter[known], rssi_dbm[known], age_ms[known], n_heard)
+
+
+def choose_transmitters(scans: Sequence[Scan]) -> tuple[TransmitterId, ...]:
+    """The transmitters heard in enough survey scans to mean a place, in the order of their ids."""
+    detections: dict[TransmitterId, int] = {}
+    for scan in scans:
+        for reading in scan.readings:
+            detections[reading.transmitter] = detections.get(reading.transmitter, 0) + 1
+    needed = min(MIN_DETECTIONS, max(2, len(scans) // 20))
+    return tuple(sorted(t for t, count in detections.items() if count >= needed))
+
+
+def compile_radio_map(survey: Sequence[LabelledScan], venue: Venue | None) -> RadioMap:
+    """Compile a survey; scans that hear no chosen transmitter are left out.
+
+    Raises:
+        SurveyTooSmallError: no scan or no transmitter remains.
+    """
+    heard = [labelled for labelled in survey if labelled.scan.readings]
+    transmitters = choose_transmitters([labelled.scan for labelled in heard])
+    index = {transmitter: i for i, transmitter in enumerate(transmitters)}
+    kept = [labelled for labelled in heard if any(r.transmitter in index for r in labelled.scan.readings)]
+    if not kept or not transmitters:
+        raise SurveyTooSmallError(len(kept), len(transmitters))
+    lon_lat_deg = np.array([(item.truth.lon_deg, item.truth.lat_deg) for item in kept], dtype=np.float64)
+    frame = survey_frame(lon_lat_deg) if venue is None else venue.frame
+    levels = _levels(kept, venue)
+    level_of = {(key.building, key.short_name): i for i, key in enumerate(levels)}
+    store_of = {} if venue is None else {store.id: i for i, store in enumerate(venue.stores)}
+    return RadioMap(
+        frame=frame,
+        transmitters=transmitters,
+        index=index,
+        levels=levels,
+        readings=encode([item.scan for item in kept], index),
+        xy_m=frame.to_xy_m(lon_lat_deg),
+        level=np.array([level_of[item.truth.building, item.truth.level] for item in kept], dtype=np.int32),
+        walk=number_walks(kept),
+        store=np.array(
+            [-1 if s is None else store_of.get(s, -1) for s in (item.truth.store_id for item in kept)], dtype=np.int32
+        ),
+    )
+
+
+def survey_frame(lon_lat_deg: F64) -> LocalFrame:
+    """A frame for a survey without a map: its middle, or 0, 0 where local metres were laid there."""
+    lon_deg, lat_deg = (lon_lat_deg.min(axis=0) + lon_lat_deg.max(axis=0)) / 2
+    near_zero_deg = 0.1  # 11 km: no mall floats in the Gulf of Guinea
+    if abs(lat_deg) < near_zero_deg and abs(lon_deg) < near_zero_deg:
+        return LocalFrame(0.0, 0.0)
+    return LocalFrame(float(lat_deg), float(lon_deg))
+
+
+def number_walks(survey: Sequence[LabelledScan]) -> I32:
+    """Number what must be held out together: walks, or runs at one spot where walks are unnamed or fewer than 5."""
+    named = {item.walk for item in survey if item.walk is not None}
+    use_walks = len(named) >= 5
+    numbers: dict[object, int] = {}
+    out = np.empty(len(survey), dtype=np.int32)
+    for i, item in enumerate(survey):
+        truth = item.truth
+        spot = (truth.building, truth.level, round(truth.lat_deg, 6), round(truth.lon_deg, 6))  # 0.1 m
+        key: object = item.walk if use_walks and item.walk is not None else spot
+        out[i] = numbers.setdefault(key, len(numbers))
+    return out
+
+
+def _levels(survey: Sequence[LabelledScan], venue: Venue | None) -> tuple[LevelKey, ...]:
+    named = sorted({(item.truth.building, item.truth.level) for item in survey}, key=lambda n: (n[0] or "", n[1] or ""))
+    return tuple(LevelKey(building, level, _level_id(building, level, venue)) for building, level in named)
+
+
+def _level_id(building: str | None, short_name: str | None, venue: Venue | None) -> LevelId | None:
+    if venue is None:
+        return None
+    matches = [level for level in venue.levels if level.short_name == short_name]
+    if building is not None and any(level.building == building for level in matches):
+        matches = [level for level in matches if level.building == building]
+    return matches[0].id if matches else None

@@ -1,0 +1,136 @@
+"""Answers beside the truth, and the figures that follow: one way of counting for evaluation, training and baseline."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from positioning.radio_map import F64, I32
+
+UNDEFINED = -2
+"""A rank that does not exist because the truth has none (no polygons, not inside); -1 is a miss."""
+_ECE_BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """n answers beside the truth, one row each; NaN where a value does not exist.
+
+    ``front_rank`` and ``inside_rank`` count from 0: the place of the true store among the candidates. ``claimed`` is
+    the probability an answer gives its first claim (store front, or level without a map), ``is_claim_right`` whether
+    that held.
+    """
+
+    is_answered: NDArray[np.bool_]
+    is_level_right: NDArray[np.bool_]
+    is_building_right: F64
+    error_m: F64
+    error_units: F64
+    accuracy_m: F64
+    front_rank: I32
+    inside_rank: I32
+    is_in_set: F64
+    set_size: F64
+    claimed: F64
+    is_claim_right: F64
+    group: I32
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean and percentiles of an error."""
+
+    mean: float
+    p50: float
+    p75: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class TopShares:
+    """Percent of the scans whose true store came first, and among the first three."""
+
+    top1: float
+    top3: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What ``evaluate`` reports of one locator; shares in percent, None where undefined.
+
+    A scan without an answer is wrong in every share; error figures are of the answered, whose number is ``answered``.
+    """
+
+    n: int
+    answered: int
+    floor_percent: float | None
+    building_percent: float | None
+    error_m: Spread | None
+    error_units: Spread | None
+    front: TopShares | None
+    inside: TopShares | None
+    recall20: float | None
+    ece: float | None
+    set_coverage: float | None
+    set_size: float | None
+    accuracy_coverage: float | None
+
+
+def summarise(scored: Scored) -> Figures:
+    """Count it all."""
+    n = len(scored.is_answered)
+    held = scored.error_m <= scored.accuracy_m
+    has_accuracy = np.isfinite(scored.accuracy_m) & np.isfinite(scored.error_m)
+    return Figures(
+        n=n,
+        answered=int(scored.is_answered.sum()),
+        floor_percent=_percent(scored.is_level_right.astype(np.float64)),
+        building_percent=_percent(scored.is_building_right),
+        error_m=_spread(scored.error_m),
+        error_units=_spread(scored.error_units),
+        front=_tops(scored.front_rank),
+        inside=_tops(scored.inside_rank),
+        recall20=_percent(_within(scored.front_rank, 20)),
+        ece=expected_calibration_error(scored.claimed, scored.is_claim_right),
+        set_coverage=_percent(scored.is_in_set),
+        set_size=_mean(scored.set_size),
+        accuracy_coverage=_percent(held[has_accuracy].astype(np.float64)),
+    )
+
+
+def expected_calibration_error(claimed: F64, is_right: F64) -> float | None:
+    """Mean gap between claimed probability and the share that was right, over 15 equal bins, weighted by size."""
+    usable = np.isfinite(claimed) & np.isfinite(is_right)
+    p, right = claimed[usable], is_right[usable]
+    if len(p) == 0:
+        return None
+    bins = np.minimum((p * _ECE_BINS).astype(np.int64), _ECE_BINS - 1)
+    gaps = np.bincount(bins, weights=p - right, minlength=_ECE_BINS)
+    return float(np.abs(gaps).sum() / len(p))
+
+
+def _within(rank: I32, first: int) -> F64:
+    return np.where(rank == UNDEFINED, np.nan, (rank >= 0) & (rank < first)).astype(np.float64)
+
+
+def _tops(rank: I32) -> TopShares | None:
+    top1, top3 = _percent(_within(rank, 1)), _percent(_within(rank, 3))
+    return None if top1 is None or top3 is None else TopShares(top1, top3)
+
+
+def _mean(values: F64) -> float | None:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else None
+
+
+def _percent(values: F64) -> float | None:
+    mean = _mean(values)
+    return None if mean is None else 100.0 * mean
+
+
+def _spread(values: F64) -> Spread | None:
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return None
+    p50, p75, p95 = np.quantile(finite, [0.5, 0.75, 0.95]).tolist()
+    return Spread(float(finite.mean()), p50, p75, p95)

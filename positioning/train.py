@@ -1,0 +1,210 @@
+"""From a survey to a model: compile, choose on held-out walks, calibrate on held-out answers, say how good it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fingerprints.scan import LabelledScan
+from kernel.ids import VenueId
+from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level, outside_distance
+from positioning.choose import choose_settings, held_out_settled
+from positioning.confidence import predict_error_m
+from positioning.fronts import FrontTable, build_front_table
+from positioning.kernels.fronts import N_FEATURES
+from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
+from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
+from positioning.radio_map import F64, I32, I64, RadioMap, compile_radio_map
+from positioning.score import UNDEFINED, Figures, Scored, summarise
+from venues.model import Venue
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the share that is done, 0 to 1."""
+_MAX_HELD_OUT = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedVenue:
+    """The model, and its figures on survey walks that its calibration did not see."""
+
+    model: VenueModel
+    quality: Figures
+    n_survey_scans: int
+    n_used_scans: int
+
+
+def train_venue(
+    survey: Sequence[LabelledScan],
+    venue: Venue | None,
+    *,
+    venue_id: VenueId,
+    progress: Progress | None = None,
+) -> TrainedVenue:
+    """Train a venue's model; without a map, answers have level and place but no stores.
+
+    Raises:
+        SurveyTooSmallError: nothing in the survey can be matched.
+    """
+    tell = progress or (lambda _what, _share: None)
+    tell("compiling the radio map", 0.0)
+    radio_map = compile_radio_map(survey, venue)
+    tell("reading the map's store fronts", 0.1)
+    fronts = None if venue is None else build_front_table(venue)
+    tell("choosing how to match", 0.2)
+    settings = choose_settings(radio_map).settings
+    tell("answering held-out walks", 0.6)
+    asked = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_HELD_OUT).astype(np.int64))
+    trial = _Trial.of(radio_map, settings, fronts, asked)
+    tell("fitting confidence", 0.8)
+    calibration = trial.fit(np.arange(len(trial.asked)))
+    quality = summarise(trial.cross_fitted())
+    tell("done", 1.0)
+    return TrainedVenue(
+        assemble_model(venue_id, radio_map, settings, calibration, fronts),
+        quality,
+        n_survey_scans=len(survey),
+        n_used_scans=radio_map.n_scans,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Held-out answers to survey scans, ready to be fitted and scored in parts. Unanswered scans are left out."""
+
+    radio_map: RadioMap
+    fronts: FrontTable | None
+    front_level: I32
+    m_front: I32
+    m_inside: I32
+    asked: I64
+    settled: Settled
+
+    @staticmethod
+    def of(radio_map: RadioMap, settings: Settings, fronts: FrontTable | None, asked: I64) -> "_Trial":
+        front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
+        settled = held_out_settled(radio_map, settings, asked)
+        answered = np.flatnonzero(settled.level >= 0)
+        if len(answered) == 0:  # a survey of one spot: nothing can be held out, so nothing is known of its errors
+            settled = _without_walks(radio_map, settings, asked)
+            answered = np.arange(len(asked))
+        return _Trial(radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered))
+
+    def held_out(self, at: I64) -> HeldOut:
+        truth = self.asked[at]
+        settled = _take(self.settled, at)
+        return HeldOut(
+            settled=settled,
+            error_m=np.linalg.norm(settled.xy_m - self.radio_map.xy_m[truth], axis=1),
+            is_level_right=settled.level == self.radio_map.level[truth],
+            front=self.m_front[truth],
+            inside=self.m_inside[truth],
+        )
+
+    def fit(self, at: I64) -> Calibration:
+        held_out = self.held_out(at)
+        error, error_scale = fit_error(held_out)
+        level = fit_level(held_out)
+        if self.fronts is None:
+            return Calibration(
+                error=error,
+                error_scale=error_scale,
+                level=level,
+                front=(0.0,) * N_FEATURES,
+                inside=(),
+                inside_threshold=0.5,
+                set_threshold=0.0,
+                outside_distance=outside_distance(held_out),
+                n_inside=0,
+            )
+        accuracy_m = predict_error_m(held_out.settled.features(), error) * error_scale
+        found = self.find_fronts(held_out.settled, accuracy_m)
+        return replace(fit_fronts(held_out, found, accuracy_m, level), error=error, error_scale=error_scale)
+
+    def find_fronts(self, settled: Settled, accuracy_m: F64) -> Fronts:
+        assert self.fronts is not None
+        return find_fronts(self.fronts, self.front_level, self.m_front, self.m_inside, settled, accuracy_m)
+
+    def cross_fitted(self) -> Scored:
+        """All held-out answers, each judged by a calibration fitted on the other half of the walks."""
+        half = self.radio_map.walk[self.asked] % 2
+        parts = []
+        for side in (0, 1):
+            at = np.flatnonzero(half == side)
+            others = np.flatnonzero(half != side)
+            if len(at) == 0:
+                continue
+            calibration = self.fit(others if len(others) else at)
+            held_out = self.held_out(at)
+            accuracy_m = predict_error_m(held_out.settled.features(), calibration.error) * calibration.error_scale
+            found = None if self.fronts is None else self.find_fronts(held_out.settled, accuracy_m)
+            answers = judge(held_out.settled, found, calibration, accuracy_m)
+            parts.append(_score(answers, held_out, calibration, self.radio_map, self.asked[at]))
+        return _join(parts)
+
+
+def _without_walks(radio_map: RadioMap, settings: Settings, asked: I64) -> Settled:
+    unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
+    return held_out_settled(unnamed, settings, asked)
+
+
+def _take(settled: Settled, at: I64) -> Settled:
+    return Settled(
+        level=settled.level[at],
+        level_share=settled.level_share[at],
+        xy_m=settled.xy_m[at],
+        spread_m=settled.spread_m[at],
+        nearest=settled.nearest[at],
+        n_known=settled.n_known[at],
+        index=settled.index[at],
+        weight=settled.weight[at],
+    )
+
+
+def _score(answers: Answers, held_out: HeldOut, calibration: Calibration, radio_map: RadioMap, asked: I64) -> Scored:
+    n = len(asked)
+    building = np.array([hash(level.building) for level in radio_map.levels])
+    has_buildings = any(level.building is not None for level in radio_map.levels)
+    is_right = building[held_out.settled.level] == building[radio_map.level[asked]]
+    has_fronts = answers.store.shape[1] > 0
+    front_rank = rank_of(answers.store, held_out.front)
+    named = np.where(answers.in_store >= calibration.inside_threshold, answers.store[:, 0], -1) if has_fronts else None
+    is_in_set = np.where(front_rank == UNDEFINED, np.nan, (front_rank >= 0) & (front_rank < answers.n_in_set))
+    return Scored(
+        is_answered=np.ones(n, dtype=np.bool_),
+        is_level_right=held_out.is_level_right,
+        is_building_right=is_right.astype(np.float64) if has_buildings else np.full(n, np.nan),
+        error_m=held_out.error_m,
+        error_units=held_out.error_m / np.cos(np.radians(radio_map.frame.lat_deg)),
+        accuracy_m=answers.accuracy_m,
+        front_rank=front_rank,
+        inside_rank=inside_rank(answers.store, named, held_out.inside),
+        is_in_set=is_in_set,
+        set_size=answers.n_in_set.astype(np.float64) if has_fronts else np.full(n, np.nan),
+        claimed=answers.probability[:, 0] if has_fronts else answers.level_probability,
+        is_claim_right=(front_rank == 0).astype(np.float64)
+        if has_fronts
+        else held_out.is_level_right.astype(np.float64),
+        group=radio_map.walk[asked],
+    )
+
+
+def rank_of(store: I32, truth: I32) -> I32:
+    """The place of each true store among the candidates: -1 missed, ``UNDEFINED`` where the truth has none."""
+    if store.shape[1] == 0:
+        return np.full(len(truth), UNDEFINED, dtype=np.int32)
+    is_true = store == truth[:, None]
+    rank = np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1)
+    return np.where(truth < 0, UNDEFINED, rank).astype(np.int32)
+
+
+def inside_rank(store: I32, named: I32 | None, inside: I32) -> I32:
+    """Like ``rank_of`` for scans inside a store, but first is only a store that was named as ``store_id``."""
+    rank = rank_of(store, inside)
+    if named is None:
+        return rank
+    return np.where((rank == 0) & (named != inside), 1, rank).astype(np.int32)
+
+
+def _join(parts: Sequence[Scored]) -> Scored:
+    names = Scored.__slots__
+    return Scored(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
