@@ -6,7 +6,8 @@ InputRefusedError
 NotFoundError
 └── UnknownVenueError     no such venue in this tenant
 ConflictError
-└── UntrainedVenueError   the venue has no survey or no model yet
+├── UntrainedVenueError   the venue has no survey or no model yet
+└── AlreadyCommittedError the same recorded scans were stored before
 PartFailedError
 ├── StorageError          the database or data folder refused
 └── BusyError             more scans are waiting than the engine takes; try again shortly
@@ -41,6 +42,12 @@ class UntrainedVenueError(ConflictError):
     """The venue cannot answer yet: it lacks a survey or a model."""
 
     code = "untrained_venue"
+
+
+class AlreadyCommittedError(ConflictError):
+    """A replay that was committed before."""
+
+    code = "already_committed"
 
 
 class StorageError(PartFailedError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from kernel.errors import AtriumError
 from kernel.ids import TenantId, VenueId
 from positioning.bundle import from_bytes
-from positioning.locate import LightLocator
+from positioning.light import LightLocator
 from positioning.model import VenueModel
 from positioning.ports import Locator
 from runtime.venue_store import VenueStore

@@ -68,3 +68,8 @@ def find_caller(connection: Connection, key: str, at: datetime) -> Caller | None
 def _hash(key: str) -> str:
     """SHA-256: a key has 240 random bits, so a slow password hash would add nothing."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def list_tenants(connection: Connection) -> list[tuple[str, str]]:
+    """Id and name of each tenant."""
+    return [(row.id, row.name) for row in connection.execute(sa.select(tenants).order_by(tenants.c.id))]

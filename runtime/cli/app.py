@@ -1,0 +1,42 @@
+"""All commands under one name."""
+
+import logging
+import os
+import sys
+
+import typer
+
+from runtime.cli import admin, models, places, play, serve
+from runtime.cli.terminal import make_group
+
+app = make_group("Which store is this phone in, and what should it see there?")
+app.add_typer(places.venue, name="venue")
+app.add_typer(places.survey, name="survey")
+app.add_typer(play.sim, name="sim")
+app.add_typer(admin.keys, name="keys")
+app.add_typer(admin.tenant, name="tenant")
+app.add_typer(admin.db, name="db")
+for command in (
+    serve.demo,
+    serve.serve,
+    models.train,
+    models.locate,
+    models.evaluate,
+    play.replay,
+    admin.bench,
+    admin.warm,
+    admin.version,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """The ``atrium`` command."""
+    logging.basicConfig(
+        level=os.environ.get("ATRIUM_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,123 @@
+"""``atrium train``, ``locate`` and ``evaluate``: a venue's model made, used and measured."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from fingerprints.errors import ScanFormatError
+from fingerprints.scan import Scan
+from fingerprints.wire import decode_json, to_scan
+from flow.answers import located_json
+from positioning.ports import Locator
+from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
+from runtime.home import open_home
+from runtime.survey_files import SurveyFormat, open_lines, read_survey
+from runtime.venue_store import check_venue_id
+
+_BATCH = 1_000
+
+
+def train(venue_id: VenueOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Compile a venue's survey into its radio map, fit the calibration, print the quality on held-out survey."""
+    from runtime.models import train_stored
+
+    home = open_home(data_dir)
+    with progress("training", 1.0) as advance:
+        trained = train_stored(home, check_venue_id(venue_id), lambda what, share: advance(share, what=what))
+    quality = msgspec.to_builtins(trained.quality)
+    if as_json:
+        print_json(quality)
+        return
+    rows = [(name.replace("_", " "), _round(value)) for name, value in quality.items()]
+    print_table(f"Quality of {venue_id} on held-out survey walks", ("figure", "value"), rows, "no figure")
+
+
+def locate(
+    venue_id: VenueOption,
+    path: Annotated[
+        Path | None, typer.Argument(help="Scans, one JSON object a line; - or nothing: standard input")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Answer scans: a line in, a line out, in order. A bad line is answered in its place and makes the exit code 1."""
+    from positioning.light import LightLocator
+    from runtime.models import load_model
+
+    home = open_home(data_dir)
+    locator = LightLocator((load_model(home, check_venue_id(venue_id)),))
+    n_bad, batch = 0, list[bytes]()
+    for line in open_lines(path, iter(sys.stdin.buffer)):
+        if line.strip():
+            batch.append(line)
+        if len(batch) >= _BATCH:
+            n_bad += _answer_lines(locator, batch)
+            batch.clear()
+    n_bad += _answer_lines(locator, batch)
+    if n_bad:
+        say(f"[yellow]{n_bad} lines were not scans[/]")
+        raise typer.Exit(1)
+
+
+def _answer_lines(locator: Locator, lines: list[bytes]) -> int:
+    """Write an answer a line; how many were no scans."""
+    read: list[Scan | ScanFormatError] = []
+    for line in lines:
+        try:
+            read.append(to_scan(decode_json(line)))
+        except ScanFormatError as error:
+            read.append(error)
+    scans = [scan for scan in read if not isinstance(scan, ScanFormatError)]
+    found = iter(locator.locate(scans))
+    for scan in read:
+        if isinstance(scan, ScanFormatError):
+            problem = {"code": scan.code, "field": scan.field, "detail": scan.detail}
+            told: dict[str, object] = {"scan_id": None, "error": problem}
+        else:
+            told = {"scan_id": scan.scan_id, **located_json(next(found))}
+        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+    sys.stdout.buffer.flush()
+    return len(read) - len(scans)
+
+
+def evaluate(
+    venue_id: VenueOption,
+    path: Annotated[Path, typer.Argument(help="Labelled scans (`atrium survey convert` writes them)")],
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Measure a venue's locator on labelled scans, the plain WKNN reference beside it."""
+    from positioning.evaluate import evaluate as measure
+    from runtime.models import load_model
+
+    home = open_home(data_dir)
+    model = load_model(home, check_venue_id(venue_id))
+    read = read_survey(path, SurveyFormat.NDJSON)
+    for bad in read.bad_lines[:20]:
+        say(f"[yellow]bad line[/] {bad.file}:{bad.number}: {bad.reason}")
+    figures = msgspec.to_builtins(measure(model, read.scans))
+    if as_json:
+        print_json(figures)
+        return
+    baseline = figures.pop("baseline")
+    rows = [(name, _round(value), _round(other)) for name, value, other in _pairs(figures, baseline)]
+    print_table(f"{venue_id}: {path.name}", ("figure", "Atrium", "plain WKNN"), rows, "no figure")
+
+
+def _pairs(mine: dict[str, object], other: object, prefix: str = "") -> list[tuple[str, object, object]]:
+    rows: list[tuple[str, object, object]] = []
+    for name, value in mine.items():
+        beside = other.get(name) if isinstance(other, dict) else None
+        if isinstance(value, dict):
+            rows += _pairs(value, beside, f"{prefix}{name} ")
+        else:
+            rows.append((prefix + name, value, beside))
+    return rows
+
+
+def _round(value: object) -> object:
+    if isinstance(value, list):
+        return ", ".join(str(_round(item)) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else value

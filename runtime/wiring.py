@@ -1,0 +1,68 @@
+"""Puts the parts together: engine, services, application."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.ports import Demo, Services
+from kernel.clock import EPOCH
+from runtime.clocks import EventClock, LiveClock, SystemClock
+from runtime.engine import Observer, ScanEngine
+from runtime.home import Home
+from runtime.locators import Locators
+from runtime.records.history import latest_instant
+from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, VenueDesk
+from scenes.rules import SceneRules
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started engine and the application over it; ``stop`` when the server has ended."""
+
+    app: FastAPI
+    engine: ScanEngine
+    home: Home
+
+    def stop(self) -> None:
+        """Answer what waits, then close."""
+        self.engine.stop()
+        self.home.database.close()
+
+
+def make_clock(home: Home) -> LiveClock:
+    """The clock that the settings name; the clock of events goes on where the records end."""
+    if home.settings.clock == "system":
+        return SystemClock()
+    with home.database.read() as connection:
+        return EventClock(latest_instant(connection) or EPOCH)
+
+
+def start(
+    home: Home,
+    clock: LiveClock,
+    *,
+    rules: SceneRules | None = None,
+    observer: Observer | None = None,
+    demo: Demo | None = None,
+) -> Running:
+    """Start the engine and build the application."""
+    engine = ScanEngine(
+        home.database, Locators(home.venues), home.keys, clock, rules or SceneRules(), observer=observer
+    )
+    services = Services(
+        keys=KeyDesk(home.database),
+        scans=engine,
+        devices=DeviceDesk(home.database, engine, home.keys.people),
+        campaigns=CampaignDesk(home.database, engine),
+        coupons=CouponDesk(home.database, clock),
+        history=HistoryDesk(home.database),
+        venues=VenueDesk(home.venues),
+        clock=clock,
+        pseudonym_key=home.keys.consumers,
+        version=version("atrium"),
+        demo=demo,
+    )
+    engine.start()
+    return Running(create_app(services), engine, home)
