@@ -20,9 +20,10 @@ _MAC = re.compile(
     r"^(?:[0-9a-f]{12}|[0-9a-f]{2}(?:([:-])[0-9a-f]{2})(?:\1[0-9a-f]{2}){4}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}"
     r"|[0-9a-f]{2}(?:\.[0-9a-f]{2}){5})$"
 )
+_CANONICAL = re.compile(r"[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}")
 _OPAQUE = re.compile(r"^x-[A-Za-z0-9_.:-]{1,64}$")
 _HEX = re.compile(r"^[0-9a-f]+$")
-_NOT_A_TRANSMITTER = frozenset({"000000000000", "ffffffffffff", "01005e901000"})
+_NOT_A_TRANSMITTER = frozenset({"00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:90:10:00"})
 """All-zero and broadcast addresses, and the multicast address that some drivers report as an access point
 (the list of mozilla/ichnaea)."""
 _MAX_U16 = 65_535
@@ -37,15 +38,18 @@ def parse_bssid(text: str) -> TransmitterId:
     Raises:
         TransmitterIdError: the text is neither, or an address that no transmitter has.
     """
+    if _CANONICAL.fullmatch(text) and text not in _NOT_A_TRANSMITTER:
+        return TransmitterId(text)  # as phones write it: nothing to change
     if _OPAQUE.match(text):
         return TransmitterId(text)
     lowered = text.strip().lower()
     if not _MAC.match(lowered):
         raise TransmitterIdError(text)
     digits = re.sub(r"[^0-9a-f]", "", lowered)
-    if digits in _NOT_A_TRANSMITTER:
+    canonical = ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+    if canonical in _NOT_A_TRANSMITTER:
         raise TransmitterIdError(text)
-    return TransmitterId(":".join(digits[i : i + 2] for i in range(0, 12, 2)))
+    return TransmitterId(canonical)
 
 
 def ibeacon_id(uuid: str, major: int, minor: int) -> TransmitterId:

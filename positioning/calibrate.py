@@ -66,6 +66,7 @@ def fit_fronts(held_out: HeldOut, fronts: Fronts, accuracy_m: F64, level: tuple[
         set_threshold=conformal_threshold(of_true),
         outside_distance=outside_distance(held_out),
         n_inside=int(is_inside.sum()),
+        n_held_out=len(is_inside),
     )
 
 

@@ -97,6 +97,7 @@ def _positions(
     accuracy_m = answers.accuracy_m.tolist()
     level_probability = answers.level_probability.tolist()
     has_map = model.fronts is not None
+    tells_inside = has_map and model.calibration.tells_inside
     in_store = answers.in_store.tolist()
     candidates = _candidates(model, answers) if has_map else [((), ())] * len(level)
     threshold = model.calibration.inside_threshold
@@ -107,10 +108,10 @@ def _positions(
             continue
         key = levels[level[i]]
         listed, store_set = candidates[i]
-        inside = in_store[i] if has_map else None
-        named = listed[0] if listed and inside is not None and inside >= threshold else None
-        if named is not None and inside is not None:
-            confidence = inside * named.probability
+        inside = in_store[i] if tells_inside else None
+        named = listed[0] if listed and (inside is None or inside >= threshold) else None
+        if named is not None:
+            confidence = named.probability * (1.0 if inside is None else inside)
         else:
             confidence = level_probability[i] if inside is None else 1.0 - inside
         out.append(

@@ -10,6 +10,11 @@ from positioning.radio_map import I32, RadioMap
 from positioning.representation import MatchIndex, Representation, build_index
 
 
+MIN_INSIDE_SCANS = 50
+MIN_INSIDE_SHARE = 0.05
+"""A survey with less inside stores than this cannot tell inside from before (``Calibration.tells_inside``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What cross-validation over the survey's walks chose.
@@ -42,7 +47,8 @@ class Calibration:
         inside_threshold: ``in_store`` from which a store is named.
         set_threshold: probability from which a candidate belongs to the answer set.
         outside_distance: a scan farther than this from every survey scan is no scan of this venue.
-        n_inside: held-out survey scans that were inside a store; 0 says that ``inside`` is a prior, not a finding.
+        n_inside: held-out survey scans that were inside a store.
+        n_held_out: held-out survey scans in all.
     """
 
     error: tuple[float, ...]
@@ -54,6 +60,17 @@ class Calibration:
     set_threshold: float
     outside_distance: float
     n_inside: int
+    n_held_out: int
+
+    @property
+    def tells_inside(self) -> bool:
+        """Whether the survey went into stores enough to tell inside from before.
+
+        Surveyors who keep to the corridors leave a few scans inside by chance (1 % on the Xixi mall); "inside"
+        learnt from those would answer no to everybody. Then ``in_store`` is unknown, which is not the same as low,
+        and the front the phone is in or before is named.
+        """
+        return self.n_inside >= MIN_INSIDE_SCANS and self.n_inside >= MIN_INSIDE_SHARE * self.n_held_out
 
 
 @dataclass(frozen=True, slots=True)

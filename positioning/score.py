@@ -109,6 +109,23 @@ def expected_calibration_error(claimed: F64, is_right: F64) -> float | None:
     return float(np.abs(gaps).sum() / len(p))
 
 
+def rank_of(store: I32, truth: I32) -> I32:
+    """The place of each true store among the candidates: -1 missed, ``UNDEFINED`` where the truth has none."""
+    if store.shape[1] == 0:
+        return np.full(len(truth), UNDEFINED, dtype=np.int32)
+    is_true = store == truth[:, None]
+    rank = np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1)
+    return np.where(truth < 0, UNDEFINED, rank).astype(np.int32)
+
+
+def inside_rank(store: I32, named: I32 | None, inside: I32) -> I32:
+    """Like ``rank_of`` for scans inside a store, but first is only a store that was named as ``store_id``."""
+    rank = rank_of(store, inside)
+    if named is None:
+        return rank
+    return np.where((rank == 0) & (named != inside), 1, rank).astype(np.int32)
+
+
 def _within(rank: I32, first: int) -> F64:
     return np.where(rank == UNDEFINED, np.nan, (rank >= 0) & (rank < first)).astype(np.float64)
 

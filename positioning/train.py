@@ -15,7 +15,7 @@ from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
 from positioning.radio_map import F64, I32, I64, RadioMap, compile_radio_map
-from positioning.score import UNDEFINED, Figures, Scored, summarise
+from positioning.score import UNDEFINED, Figures, Scored, inside_rank, rank_of, summarise
 from venues.model import Venue
 
 Progress = Callable[[str, float], None]
@@ -115,6 +115,7 @@ class _Trial:
                 set_threshold=0.0,
                 outside_distance=outside_distance(held_out),
                 n_inside=0,
+                n_held_out=0,
             )
         accuracy_m = predict_error_m(held_out.settled.features(), error) * error_scale
         found = self.find_fronts(held_out.settled, accuracy_m)
@@ -186,23 +187,6 @@ def _score(answers: Answers, held_out: HeldOut, calibration: Calibration, radio_
         else held_out.is_level_right.astype(np.float64),
         group=radio_map.walk[asked],
     )
-
-
-def rank_of(store: I32, truth: I32) -> I32:
-    """The place of each true store among the candidates: -1 missed, ``UNDEFINED`` where the truth has none."""
-    if store.shape[1] == 0:
-        return np.full(len(truth), UNDEFINED, dtype=np.int32)
-    is_true = store == truth[:, None]
-    rank = np.where(is_true.any(axis=1), is_true.argmax(axis=1), -1)
-    return np.where(truth < 0, UNDEFINED, rank).astype(np.int32)
-
-
-def inside_rank(store: I32, named: I32 | None, inside: I32) -> I32:
-    """Like ``rank_of`` for scans inside a store, but first is only a store that was named as ``store_id``."""
-    rank = rank_of(store, inside)
-    if named is None:
-        return rank
-    return np.where((rank == 0) & (named != inside), 1, rank).astype(np.int32)
 
 
 def _join(parts: Sequence[Scored]) -> Scored:

@@ -31,7 +31,7 @@ def train(venue_id: VenueOption, as_json: AsJson = False, data_dir: DataDir = No
     if as_json:
         print_json(quality)
         return
-    rows = [(name.replace("_", " "), _round(value)) for name, value in quality.items()]
+    rows = [(name.replace("_", " "), value) for name, value, _ in _pairs(quality, None)]
     print_table(f"Quality of {venue_id} on held-out survey walks", ("figure", "value"), rows, "no figure")
 
 
@@ -90,6 +90,7 @@ def evaluate(
 ) -> None:
     """Measure a venue's locator on labelled scans, the plain WKNN reference beside it."""
     from positioning.evaluate import evaluate as measure
+    from positioning.light import LightLocator
     from runtime.models import load_model
 
     home = open_home(data_dir)
@@ -97,12 +98,13 @@ def evaluate(
     read = read_survey(path, SurveyFormat.NDJSON)
     for bad in read.bad_lines[:20]:
         say(f"[yellow]bad line[/] {bad.file}:{bad.number}: {bad.reason}")
-    figures = msgspec.to_builtins(measure(model, read.scans))
+    with progress("locating and measuring"):
+        figures = measure(LightLocator((model,)), model, read.scans).to_json()
     if as_json:
         print_json(figures)
         return
     baseline = figures.pop("baseline")
-    rows = [(name, _round(value), _round(other)) for name, value, other in _pairs(figures, baseline)]
+    rows = _pairs(figures, baseline)
     print_table(f"{venue_id}: {path.name}", ("figure", "Atrium", "plain WKNN"), rows, "no figure")
 
 
@@ -113,7 +115,7 @@ def _pairs(mine: dict[str, object], other: object, prefix: str = "") -> list[tup
         if isinstance(value, dict):
             rows += _pairs(value, beside, f"{prefix}{name} ")
         else:
-            rows.append((prefix + name, value, beside))
+            rows.append((prefix + name, _round(value), _round(beside)))
     return rows
 
 
