@@ -138,6 +138,13 @@ def demo_campaigns(venue: Venue, day: date) -> list[Campaign]:
     return campaigns
 
 
+def leads_to(home: Home) -> dict[str, str]:
+    """The store that each campaign's card leads to."""
+    with home.database.read() as connection:
+        held = list_campaigns(connection, DEFAULT_TENANT, 1_000, None).data
+    return {campaign.id: (campaign.card.action_url or "").removeprefix("atrium:store/") for campaign, _ in held}
+
+
 def _spread(venue: Venue) -> list[Store]:
     """Stores of many categories and all levels: one of each category, in the order of the map."""
     by_category: dict[str, Store] = {}

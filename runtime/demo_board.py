@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
@@ -29,15 +29,25 @@ _HAPPENINGS = ("visit.entered", "visit.exited", "coupon.issued", "coupon.redeeme
 class DemoBoard:
     """Counts and tells. ``observe`` comes from the engine's thread, ``watch`` from the event loop."""
 
-    def __init__(self, database: Database, venue: Venue, clock: Clock, tenant: TenantId) -> None:
+    def __init__(
+        self,
+        database: Database,
+        venue: Venue,
+        clock: Clock,
+        tenant: TenantId,
+        *,
+        leads_to: Mapping[str, str],
+        time_zone: str | None = None,
+    ) -> None:
+        """Args: leads_to: the store that each campaign's card leads to; time_zone: of the mall, for its clock."""
         self._database, self._venue, self._clock, self._tenant = database, venue, clock, tenant
+        self._leads_to, self._time_zone = leads_to, time_zone
         self._lock = threading.Lock()
         self._numbers: dict[DeviceId, int] = {}
         self._latest: dict[int, dict[str, Any]] = {}
         self._changed_at: dict[int, int] = {}
         self._changes = 0
         self._n_scans = self._n_positions = self._n_in_store = self._n_right = 0
-        self._stores: dict[str, str] = {store.id: store.name for store in venue.stores}
 
     def observe(self, _tenant: TenantId, truth: Truth, reply: Reply) -> None:
         """Take in one answered scan whose truth is known."""
@@ -87,7 +97,7 @@ class DemoBoard:
         """The levels with units and stores, in venue-frame metres."""
         return {
             "venue": {"id": self._venue.id, "name": self._venue.name},
-            "time_zone": self._venue.time_zone,
+            "time_zone": self._time_zone or self._venue.time_zone,
             "levels": [
                 {
                     "id": level.id,
@@ -159,7 +169,7 @@ class DemoBoard:
                 "kind": row.type,
                 "at": rfc3339(from_epoch_us(row.occurred_us)),
                 "place_kind": (row.data.get("place") or {}).get("kind"),
-                "place": self._stores.get(str((row.data.get("place") or {}).get("id"))),
+                "place_id": self._place_of(row.data),
                 "counted": row.data.get("counted"),
                 "dwell_s": row.data.get("dwell_s"),
                 "text": row.data.get("explanation"),
@@ -167,6 +177,11 @@ class DemoBoard:
             for row in rows
         ]
         return told, rows[-1].sequence if rows else last
+
+    def _place_of(self, data: Mapping[str, Any]) -> str | None:
+        """The store that an event is about: its place, or the one its campaign leads to."""
+        place = data.get("place")
+        return place["id"] if place else self._leads_to.get(data.get("campaign_id", ""))
 
     def _count(self, connection: sa.Connection) -> dict[str, int]:
         """Visits that count, cards delivered, coupons issued, redemptions: rows of the records."""

@@ -13,6 +13,8 @@ from runtime.errors import SettingsError
 from runtime.settings import ClockKind
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on")]
+_MALL_TIME_ZONE = "Asia/Shanghai"
+"""Where the simulated mall stands; IMDF has no field for it."""
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port to listen on")]
 
 
@@ -58,6 +60,7 @@ def demo(
         demo_dir,
         first_day,
         is_prepared,
+        leads_to,
         make_demo_keys,
         publish_demo_campaigns,
         store_mall,
@@ -89,7 +92,7 @@ def demo(
     day = first_day(home, FIRST_DAY)
     publish_demo_campaigns(home, venue, day)
     clock = make_clock(home)
-    board = DemoBoard(home.database, venue, clock, DEFAULT_TENANT)
+    board = DemoBoard(home.database, venue, clock, DEFAULT_TENANT, leads_to=leads_to(home), time_zone=_MALL_TIME_ZONE)
     running = start(home, clock, observer=board.observe, demo=board)
 
     context = multiprocessing.get_context("spawn")

@@ -13,6 +13,7 @@ const clock = document.querySelector("[data-clock]");
 const tabs = document.querySelector(".levels");
 
 const levels = new Map(); // short name -> { svg, phones group, tab, count }
+const storeNames = new Map(); // store id -> name in the reader's language
 const phones = new Map(); // number -> { element, last message }
 let shown = null;
 
@@ -46,9 +47,12 @@ function sizeOf(area) {
 function label(store, parent) {
   const name = store.names[language] || store.name;
   const [width, height] = sizeOf(store.area);
-  const letters = (text) => [...text].reduce((sum, c) => sum + (c.codePointAt(0) > 0x2e80 ? 1.05 : 0.58), 0);
-  const lines = letters(name) > 6 && name.includes(" ") ? split(name) : [name];
-  const size = Math.min(2.1, (width * 0.92) / Math.max(...lines.map(letters)), (height * 0.8) / (lines.length * 1.15));
+  const letters = (text) => [...text].reduce((sum, c) => sum + (c.codePointAt(0) > 0x2e80 ? 1.05 : 0.6), 0);
+  const fit = (lines) =>
+    Math.min(2.1, (width * 0.9) / Math.max(...lines.map(letters)), (height * 0.8) / (lines.length * 1.15));
+  const broken = name.includes(" ") ? split(name) : [name];
+  const lines = fit(broken) > fit([name]) ? broken : [name];
+  const size = fit(lines);
   if (size < 0.75) return;
   const text = make("text", { class: "store-name", "font-size": size.toFixed(2) }, parent);
   lines.forEach((line, i) => {
@@ -75,6 +79,7 @@ function drawLevel(level) {
   make("path", { class: "floor", d: path(level.area), "fill-rule": "evenodd" }, svg);
   for (const unit of level.units) make("path", { class: `unit ${unit.category}`, d: path(unit.area), "fill-rule": "evenodd" }, svg);
   for (const store of level.stores) {
+    storeNames.set(store.id, store.names[language] || store.name);
     const shape = make("path", { class: "store", d: path(store.area) }, svg);
     const hue = hueOf(store.category).toFixed(0);
     shape.setAttribute("fill", `hsl(${hue} 45% 60% / .38)`);
@@ -118,7 +123,6 @@ function placePhone(message) {
   held.at = Date.parse(message.at);
   held.level = message.level;
   if (held.element.parentNode !== level.group) level.group.appendChild(held.element);
-  held.element.setAttribute("style", "");
   held.element.setAttribute("transform", `translate(${message.true[0]} ${-message.true[1]})`);
   const isHere = message.found && message.found_level === message.level;
   held.dot.style.display = held.gap.style.display = isHere ? "" : "none";
@@ -153,9 +157,9 @@ function tell(happening) {
   const what = document.createElement("span");
   what.className = "what";
   what.textContent = word(happening.kind);
-  if (happening.place) {
+  if (storeNames.has(happening.place_id)) {
     const place = document.createElement("b");
-    place.textContent = happening.place;
+    place.textContent = storeNames.get(happening.place_id);
     text.append(place, " ");
   }
   text.append(what);
@@ -186,7 +190,7 @@ async function start() {
   const plan = await (await fetch("/v1/demo/plan")).json();
   zone = plan.time_zone || "UTC";
   plan.levels.forEach(drawLevel);
-  show(plan.levels[Math.floor(plan.levels.length / 2)].short_name);
+  show(plan.levels[0].short_name); // where people come in
   const stream = new EventSource("/v1/demo/stream");
   stream.addEventListener("phones", (event) => {
     const message = JSON.parse(event.data);
