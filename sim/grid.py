@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
+from sim.kernels import is_line_inside
 from venues.model import Venue
 
 CELL_M = 1.0
@@ -53,6 +54,15 @@ class CellGrid:
         row = np.clip(np.floor(offset[..., 1]).astype(np.int64), 0, self.ny - 1)
         flat: NDArray[np.int64] = row * self.nx + column
         return flat
+
+    def middle_xy_m(self, cell: int) -> tuple[float, float]:
+        """The middle of one cell, by its flat number."""
+        row, column = divmod(cell, self.nx)
+        return (column + 0.5) * CELL_M + self.origin_xy_m[0], (row + 0.5) * CELL_M + self.origin_xy_m[1]
+
+    def is_straight_way_inside(self, level_index: int, start: int, goal: int, store: int) -> bool:
+        """Whether the straight line between the middles of two cells of a level stays in one store's cells."""
+        return bool(is_line_inside(self.store_of[level_index], store, *divmod(start, self.nx), *divmod(goal, self.nx)))
 
     def store_at(self, level_index: ArrayLike, xy_m: ArrayLike) -> NDArray[np.int32]:
         """Index of the store in which each place lies; -1 for none."""

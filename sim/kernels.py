@@ -25,10 +25,12 @@ def count_crossings(
         cross = dx * ey - dy * ex
         if cross == 0.0:
             continue
-        t = ((ax - x0) * ey - (ay - y0) * ex) / cross
-        s = ((ax - x0) * dy - (ay - y0) * dx) / cross
-        if 0.0 < t < 1.0 and 0.0 <= s < 1.0:
-            z = z0 + t * dz
+        along_way = (ax - x0) * ey - (ay - y0) * ex
+        along_wall = (ax - x0) * dy - (ay - y0) * dx
+        if cross < 0.0:
+            cross, along_way, along_wall = -cross, -along_way, -along_wall
+        if 0.0 < along_way < cross and 0.0 <= along_wall < cross:  # no division for the many walls beside the way
+            z = z0 + along_way / cross * dz
             if low_m <= z < high_m:
                 n += 1
     return n
@@ -87,3 +89,19 @@ def mean_power_dbm(
                 if power >= lowest_dbm:
                     out[level, cell, r] = power
     return out
+
+
+@numba.njit(cache=True)
+def is_line_inside(store_of: NDArray[np.int32], store: int, row0: int, column0: int, row1: int, column1: int) -> bool:
+    """Whether the line between two cells' middles, looked at every quarter of a cell, stays in cells of ``store``.
+
+    Args:
+        store_of: (ny, nx) the store of each cell of one level.
+    """
+    n = 1 + 4 * max(abs(row1 - row0), abs(column1 - column0))
+    for i in range(n + 1):
+        row = int(row0 + 0.5 + i / n * (row1 - row0))
+        column = int(column0 + 0.5 + i / n * (column1 - column0))
+        if store_of[row, column] != store:
+            return False
+    return True

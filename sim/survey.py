@@ -1,5 +1,6 @@
 """Survey walks: a surveyor with a few phones walks each store and the corridors, and the place is known."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,7 +63,7 @@ def walk_survey(
     for walk in walks:
         scans = _scan_along(mall, radio, walk, listeners[walk.phone], at, rng)
         out += scans
-        at += timedelta(seconds=float(walk.trajectory.t_s[-1]) + 30.0)
+        at += timedelta(seconds=math.ceil(walk.trajectory.t_s[-1]) + 30)
     return out
 
 
@@ -133,7 +134,7 @@ def _scan_along(
     memory = ScanMemory(radio.spec)
     out: list[LabelledScan] = []
     for number, (t_s, place, readings) in enumerate(zip(times.tolist(), places, fresh, strict=True)):
-        at = starts_at + timedelta(seconds=t_s)
+        at = starts_at + timedelta(milliseconds=round(t_s * 1000.0))  # as exact as a scan on the wire
         merged = memory.merge(at, readings, rng)
         device_id = f"survey-{walk.phone}"
         out.append(label(mall.venue, device_id, number, at, place, merged, walk.name))

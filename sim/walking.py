@@ -4,6 +4,7 @@ Two neighbouring cells are linked where a straight step between their middles to
 through one. Levels are linked through stairs, lifts and escalators.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from sim.grid import CELL_M, CellGrid, make_grid
+from sim.grid import CELL_M, NO_STORE, CellGrid, make_grid
 from sim.walls import barriers
 from venues.model import Level, Unit, Venue
 
@@ -190,15 +191,20 @@ class TrajectoryBuilder:
     ) -> None:
         """Stay for ``stay_s`` in the store the walker stands in: stand a while, go to another cell, stand."""
         until = self.t_s + stay_s
-        cells, level_index = self._cells_here()
+        grid = self._graph.grid
+        level_index, cell = divmod(self.node, grid.n_cells)
+        cells, store = self._cells_here()
         while self.t_s < until:
             self._pause(float(rng.uniform(*pause_s)), until)
-            cell = int(rng.choice(cells))
-            node = level_index * self._graph.grid.n_cells + cell
-            _, ends = self._graph.place_of(np.array([self.node, node], dtype=np.int64))
-            walk_s = float(np.linalg.norm(ends[1] - ends[0])) / speed_mps
-            if self.t_s + walk_s < until and self._is_straight_inside(ends, cells):
-                self._append(np.array([self.t_s + walk_s]), np.array([node], dtype=np.int64))
+            goal = int(cells[rng.integers(len(cells))])
+            x0, y0 = grid.middle_xy_m(cell)
+            x1, y1 = grid.middle_xy_m(goal)
+            walk_s = math.hypot(x1 - x0, y1 - y0) / speed_mps
+            if self.t_s + walk_s < until and grid.is_straight_way_inside(level_index, cell, goal, store):
+                self._append(
+                    np.array([self.t_s + walk_s]), np.array([level_index * grid.n_cells + goal], dtype=np.int64)
+                )
+                cell = goal
 
     def build(self) -> Trajectory:
         """The trajectory so far."""
@@ -214,19 +220,14 @@ class TrajectoryBuilder:
         self._append(np.array([min(self.t_s + stay_s, until_s)]), np.array([self.node], dtype=np.int64))
 
     def _cells_here(self) -> tuple[NDArray[np.int64], int]:
-        """Cells of the store around the walker (its own cell where there is none), and its level."""
+        """Cells of the store around the walker (its own cell where there is none), and the store's index."""
         grid = self._graph.grid
         level_index, cell = divmod(self.node, grid.n_cells)
         store_of = grid.store_of[level_index].ravel()
-        if store_of[cell] < 0:
-            return np.array([cell], dtype=np.int64), level_index
-        return np.flatnonzero(store_of == store_of[cell]).astype(np.int64), level_index
-
-    def _is_straight_inside(self, ends: NDArray[np.float64], cells: NDArray[np.int64]) -> bool:
-        """Whether the straight line between two places stays in the cells."""
-        n = 2 + int(np.ceil(np.abs(ends[1] - ends[0]).max() / (0.25 * CELL_M)))
-        line = ends[0] + np.linspace(0.0, 1.0, n)[:, None] * (ends[1] - ends[0])
-        return bool(np.isin(self._graph.grid.cell_of(line), cells).all())
+        store = int(store_of[cell])
+        if store == NO_STORE:
+            return np.array([cell], dtype=np.int64), store
+        return np.flatnonzero(store_of == store).astype(np.int64), store
 
 
 _CHANGE_OF_LEVEL_M = 25.0

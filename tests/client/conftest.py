@@ -44,6 +44,7 @@ class ScriptedServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: two would wait 40 ms for each other
     scripted: ScriptedServer
 
     def _handle(self) -> None:
