@@ -101,11 +101,24 @@ def stay(
     prefix: str = "s",
 ) -> list[dict[str, Any]]:
     """Scans on the wire of a phone that stays inside a store, taken from the survey's own readings there."""
-    inside = [held for held in world.survey(scans_per_store=SCANS_PER_STORE) if held.truth.store_id == store_id]
+    inside = _inside(world)[store_id]
     return [
         wire_of(inside[i % len(inside)], f"{prefix}-{i}", device_id, start + timedelta(seconds=every_s * i))
         for i in range(n)
     ]
+
+
+_surveys: dict[int, dict[str, list[LabelledScan]]] = {}
+
+
+def _inside(world: World) -> dict[str, list[LabelledScan]]:
+    """The survey's scans inside each store; walked once a world, since that takes a second."""
+    if world.seed not in _surveys:
+        by_store: dict[str, list[LabelledScan]] = {}
+        for held in world.survey(scans_per_store=SCANS_PER_STORE):
+            by_store.setdefault(held.truth.store_id or "", []).append(held)
+        _surveys[world.seed] = by_store
+    return _surveys[world.seed]
 
 
 def wire_of(held: LabelledScan, scan_id: str, device_id: str | None, at: datetime) -> dict[str, Any]:

@@ -49,11 +49,7 @@ def error_classes() -> set[type[AtriumError]]:
     return found_classes
 
 
-def name_of(kind: type[AtriumError]) -> str:
-    return kind.__qualname__
-
-
-@pytest.mark.parametrize("kind", sorted(error_classes(), key=name_of), ids=name_of)
+@pytest.mark.parametrize("kind", sorted(error_classes(), key=str), ids=lambda kind: kind.__name__)
 def test_each_error_has_a_status_and_a_code(kind: type[AtriumError]) -> None:
     status = next(STATUS[base] for base in kind.__mro__ if base in STATUS)
     assert 400 <= status < 600

@@ -1,0 +1,148 @@
+"""The one flow is pure: arguments unchanged, any split of a batch gives the same, refusals are told apart."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.campaign import Campaign, CampaignStatus, Card, Offer, Target, Trigger
+from fingerprints.scan import Reading, Scan
+from flow.answers import reply_json
+from flow.errors import ClockAheadError
+from flow.run_batch import BatchState, Deps, run_batch
+from kernel.ids import CampaignId, DeviceId, DeviceRef, LevelId, PersonRef, ScanId, StoreId, TransmitterId, VenueId
+from members.device import AgeBand, Consent, Device, Purpose
+from positioning.position import Candidate, Located, NoPositionReason, Position
+from scenes.rules import SceneRules
+
+NOW = datetime(2026, 4, 18, 12, tzinfo=UTC)
+VENUE = VenueId("v")
+
+
+@dataclass(frozen=True)
+class ByFirstReading:
+    """A locator for these tests: the strongest transmitter's name is the store."""
+
+    @property
+    def venue_ids(self) -> tuple[VenueId, ...]:
+        return (VENUE,)
+
+    def locate(self, scans: Sequence[Scan]) -> list[Located]:
+        return [self._one(scan) for scan in scans]
+
+    def _one(self, scan: Scan) -> Located:
+        if not scan.readings:
+            return Located(None, NoPositionReason.NO_READINGS)
+        store = StoreId(scan.readings[0].transmitter)
+        candidate = Candidate(store, store, 0.95)
+        return Located(
+            Position(VENUE, "F1", LevelId("F1"), 0.0, 0.0, 3.0, 0.9, None, 0.95, store, store, (candidate,), (store,))
+        )
+
+
+def device(name: str) -> Device:
+    consents = tuple(Consent(purpose, "1", NOW) for purpose in (Purpose.VISITS, Purpose.MARKETING))
+    return Device(DeviceRef(f"dev_{name}"), PersonRef(f"per_{name}"), AgeBand.ADULT, consents)
+
+
+def scan(name: str | None, store: str | None, seconds: float) -> Scan:
+    readings = () if store is None else (Reading(TransmitterId(store), -50.0),)
+    device_id = None if name is None else DeviceId(name)
+    return Scan(NOW + timedelta(seconds=seconds), readings, ScanId(f"{name}-{seconds}"), device_id)
+
+
+CAMPAIGN = Campaign(
+    CampaignId("cmp_1"),
+    "c",
+    VENUE,
+    Target("store", "a"),
+    Trigger(),
+    NOW - timedelta(days=1),
+    NOW + timedelta(days=1),
+    2,
+    1,
+    Card("t", "b"),
+    Offer("gift", 0, None, 3600),
+    CampaignStatus.LIVE,
+)
+
+
+def deps(now: datetime = NOW + timedelta(hours=1), refuses_future: bool = False) -> Deps:
+    members = {DeviceId(name): device(name) for name in ("p", "q", "r", "s")}
+    return Deps(ByFirstReading(), members, [CAMPAIGN], {}, SceneRules(), b"k" * 32, now, refuses_future)
+
+
+draws = st.lists(
+    st.tuples(
+        st.sampled_from(["p", "q", "r", "s", "stranger", None]), st.sampled_from(["a", "b", None]), st.integers(1, 40)
+    ),
+    max_size=60,
+)
+
+
+def scans_from(drawn: list[tuple[str | None, str | None, int]]) -> list[Scan]:
+    seconds, scans = 0, []
+    for name, store, wait in drawn:
+        seconds += wait
+        scans.append(scan(name, store, seconds))
+    return scans
+
+
+@given(draws, st.integers(0, 60))
+def test_any_split_of_a_batch_gives_the_same_replies_state_and_effects(
+    drawn: list[tuple[str | None, str | None, int]], cut: int
+) -> None:
+    scans = scans_from(drawn)
+    whole = run_batch(scans, BatchState(), deps())
+    first = run_batch(scans[:cut], BatchState(), deps())
+    second = run_batch(scans[cut:], first.state, deps())
+    assert first.replies + second.replies == whole.replies
+    assert second.state == whole.state
+    assert first.effects.events + second.effects.events == whole.effects.events
+    assert first.effects.deliveries + second.effects.deliveries == whole.effects.deliveries
+    assert dict(first.effects.visits) | dict(second.effects.visits) == dict(whole.effects.visits)
+
+
+@given(draws)
+def test_arguments_do_not_change_and_the_budget_holds(drawn: list[tuple[str | None, str | None, int]]) -> None:
+    scans, state = scans_from(drawn), BatchState()
+    before = copy.deepcopy((scans, state))
+    result = run_batch(scans, state, deps())
+    assert (scans, state) == before
+    assert sum(delivery.is_delivered for delivery in result.effects.deliveries) <= 2
+    assert len(result.replies) == len(scans)
+    for asked, reply in zip(scans, result.replies, strict=True):
+        assert reply.scan is asked
+        assert (reply.scene is None) is (asked.device_id not in deps().members)
+
+
+def test_scans_out_of_order_in_a_batch_are_taken_in_time_and_answered_in_place() -> None:
+    ordered = [scan("p", "a", 10 * i) for i in range(6)]
+    shuffled = [ordered[i] for i in (3, 0, 5, 1, 4, 2)]
+    result = run_batch(shuffled, BatchState(), deps())
+    assert [reply.scan for reply in result.replies] == shuffled
+    assert result.state == run_batch(ordered, BatchState(), deps()).state
+
+
+def test_a_scan_from_the_future_is_refused_by_the_machines_clock_alone() -> None:
+    ahead = scan("p", "a", 301)
+    (refused,) = run_batch([ahead], BatchState(), deps(NOW, refuses_future=True)).replies
+    assert isinstance(refused.error, ClockAheadError)
+    assert refused.error.ahead == timedelta(seconds=301)
+    with pytest.raises(ValueError, match="refused"):
+        reply_json(refused, {})
+    (fine,) = run_batch([scan("p", "a", 300)], BatchState(), deps(NOW, refuses_future=True)).replies
+    assert fine.error is None
+    (played,) = run_batch([ahead], BatchState(), deps(NOW)).replies
+    assert played.error is None
+
+
+def test_a_scan_older_than_a_day_gets_a_position_only() -> None:
+    result = run_batch([scan("p", "a", 0)], BatchState(), deps(NOW + timedelta(hours=24, seconds=1)))
+    assert result.replies[0].located is not None
+    assert result.replies[0].scene is None
+    assert result.state.scenes == {}
