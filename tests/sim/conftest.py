@@ -5,8 +5,8 @@ import pytest
 from sim.layout import MallSpec
 from sim.world import World, make_world
 
-SMALL_MALL = MallSpec(n_levels=2, width_m=78, depth_m=52, closes_hour=12)
-"""Two short levels, open for two hours: for what depends on neither size nor length."""
+SMALL_MALL = MallSpec(n_levels=2, width_m=78, depth_m=52, closes_hour=11)
+"""Two short levels, open for an hour: for what depends on neither size nor length."""
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from atrium_client import AuthError, Client
 from atrium_client.transport import RetryPolicy
-from sim.demo_day import DemoRun
+from sim.demo_day import FIRST_DAY, DemoRun
 from sim.pace import Pacer, Stopped
 from sim.world import World
 
@@ -121,13 +121,19 @@ def mall(small_world: World) -> Iterator[Mall]:
 
 
 def play(
-    world: World, mall: Mall, *, n_shoppers: int = 8, stop_after: int | None = None, time: FakeTime | None = None
+    world: World,
+    mall: Mall,
+    *,
+    n_shoppers: int = 6,
+    stop_after: int | None = None,
+    time: FakeTime | None = None,
+    on: date = FIRST_DAY,
 ) -> DemoRun:
     clock = time or FakeTime()
     pacer = Pacer(60.0, lambda: stop_after is not None and mall.n_requests >= stop_after, clock.monotonic, clock.sleep)
     never = RetryPolicy(retries=0)
     with Client(mall.url, "device", policy=never) as phones, Client(mall.url, "cashier", policy=never) as till:
-        run = DemoRun(world, phones, till, pacer, first_day=date(2026, 4, 18))
+        run = DemoRun(world, phones, till, pacer, first_day=on)
         run.play_day(0, n_shoppers)
     return run
 
@@ -153,7 +159,7 @@ def test_time_never_goes_back_from_scan_to_scan(small_world: World, mall: Mall) 
 
 
 def test_coupons_are_redeemed_once_each_by_people_inside_their_store(small_world: World, mall: Mall) -> None:
-    run = play(small_world, mall, n_shoppers=12)
+    run = play(small_world, mall, n_shoppers=10)
     assert run.progress.cards == len(mall.coupons) > 0
     assert run.progress.redemptions == len(mall.redeemed_at) > 0
     assert set(mall.redeemed_at.values()) == {mall.target}
@@ -181,6 +187,16 @@ def test_the_same_seed_plays_the_same_scans(small_world: World, mall: Mall) -> N
     mall.__dict__.update(Mall(mall.url, mall.target).__dict__)
     play(small_world, mall, n_shoppers=3)
     assert json.dumps(mall.scans) == first
+
+
+def test_a_run_on_the_next_date_brings_other_phones_and_no_scan_twice(small_world: World, mall: Mall) -> None:
+    play(small_world, mall, n_shoppers=3)
+    phones, scans = set(mall.devices), {scan["scan_id"] for scan in mall.scans}
+    mall.__dict__.update(Mall(mall.url, mall.target).__dict__)
+    play(small_world, mall, n_shoppers=3, on=FIRST_DAY + timedelta(days=1))
+    assert mall.scans[0]["at"].startswith("2026-04-19T")
+    assert not phones & set(mall.devices)
+    assert not scans & {scan["scan_id"] for scan in mall.scans}
 
 
 def test_it_is_never_faster_than_told(small_world: World, mall: Mall) -> None:

@@ -126,5 +126,4 @@ def test_plain_nearest_neighbours_find_the_store_about_as_often_as_measured_and_
         for i in np.argpartition(distance, 11)[:11]:
             votes[str(survey[i].truth.store_id)] += 1.0 / (float(distance[i]) ** 2 + 1e-4)  # type: ignore[assignment]
         right += max(votes, key=lambda name: votes[name]) == world.mall.venue.stores[stop.store_index].id
-    print("SHARE", right / len(stays), len(stays))
     assert 0.80 <= right / len(stays) <= 0.92
