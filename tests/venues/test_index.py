@@ -54,6 +54,14 @@ def test_a_shared_wall_belongs_to_the_smaller_id() -> None:
     np.testing.assert_allclose(distances_m, [[0, 0, 3], [0, 0, 0]], atol=1e-12)
 
 
+def test_equal_distances_order_by_id_however_many_there_are() -> None:
+    # sorts that keep no order still keep it among sixteen or fewer
+    near_far = [(f"s{number:02}", 5.0 * (number * 7 % 3)) for number in range(60)]
+    index = hall({name: shapely.box(-away_m, 0, 10 - away_m, 10) for name, away_m in reversed(near_far)})
+    numbers, _ = index.nearest_fronts(HALL, np.array([[20.0, 5.0]]), 60)
+    assert names(index, numbers[0]) == [name for name, _ in sorted(near_far, key=lambda pair: (pair[1], pair[0]))]
+
+
 def test_missing_stores_are_minus_one_and_infinitely_far() -> None:
     index = tiny_index()
     numbers, distances_m = index.nearest_fronts(LevelId(uid("F2")), np.array([[5.0, 10.0]]), 3)
