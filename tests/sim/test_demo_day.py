@@ -46,6 +46,8 @@ class Mall:
     last_truth: dict[str, Any] = field(default_factory=dict)
     coupons: dict[str, str] = field(default_factory=dict)
     redeemed_at: dict[str, str | None] = field(default_factory=dict)
+    scans_inside: Counter[str] = field(default_factory=Counter)
+    scans_before_redemption: list[int] = field(default_factory=list)
     keys: Counter[str] = field(default_factory=Counter)
 
     def answer(self, method: str, path: str, headers: Any, body: Any) -> tuple[int, Any]:
@@ -59,6 +61,7 @@ class Mall:
         device = self.coupons[body["code"]]
         assert body["code"] not in self.redeemed_at
         self.redeemed_at[body["code"]] = self.last_truth[device]["store_id"]
+        self.scans_before_redemption.append(self.scans_inside[device])
         return 201, {"id": "red_1"}
 
     def _locate(self, scan: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class Mall:
         assert device in self.devices
         self.scans.append(scan)
         self.last_truth[device] = scan["truth"]
+        self.scans_inside[device] = self.scans_inside[device] + 1 if scan["truth"]["store_id"] == self.target else 0
         cards: list[Any] = []
         allowed = {consent["purpose"] for consent in self.devices[device]["consents"]}
         code = f"code-{device}"
@@ -79,7 +83,7 @@ class Mall:
 
 @pytest.fixture
 def mall(small_world: World) -> Iterator[Mall]:
-    state = Mall("", small_world.mall.venue.stores[5].id)
+    state = Mall("", small_world.mall.venue.stores[-1].id)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -163,6 +167,7 @@ def test_coupons_are_redeemed_once_each_by_people_inside_their_store(small_world
     assert run.progress.cards == len(mall.coupons) > 0
     assert run.progress.redemptions == len(mall.redeemed_at) > 0
     assert set(mall.redeemed_at.values()) == {mall.target}
+    assert min(mall.scans_before_redemption) >= 5  # nobody pays before 40 s in the store
     assert len(mall.redeemed_at) < len(mall.coupons)  # not everybody follows a card
     assert {key.split()[1] + " " + key.split()[3] for key in mall.keys} == {
         "devices device", "scans device", "redemptions cashier",
