@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from runtime.errors import SettingsError
 from runtime.wiring import Running
@@ -31,22 +32,29 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(running: Running, listener: socket.socket, on_started: Callable[[], None] | None = None) -> None:
-    """Serve until a signal ends it; then answer what waits and close.
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """An HTTP server for an application, not yet running.
 
-    The access log stays off: a geolocate URL carries its key.
+    The access log is off whatever the log level: a geolocate URL carries its key.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    config = uvicorn.Config(
-        running.app,
-        access_log=False,
-        log_config=None,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=3,
-        h11_max_incomplete_event_size=64 * 1024,
+    logging.getLogger("uvicorn.access").disabled = True
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
     )
-    server = uvicorn.Server(config)
+
+
+def run(running: Running, listener: socket.socket, on_started: Callable[[], None] | None = None) -> None:
+    """Serve until a signal ends it; then answer what waits and close."""
+    server = make_server(running.app)
     if on_started is not None:
         on_started()
     try:

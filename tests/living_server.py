@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from api.ports import Role
 from fingerprints.scan import LabelledScan
@@ -21,7 +20,7 @@ from runtime.clocks import EventClock, LiveClock
 from runtime.demo import VENUE_ID
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT, ensure_tenant, make_key
-from runtime.server import bind
+from runtime.server import bind, make_server
 from runtime.wiring import start
 from sim.world import World
 from venues.model import Venue
@@ -61,7 +60,7 @@ def serve(folder: Path, world: World, clock: LiveClock | None = None) -> Iterato
     assert venue is not None
     running = start(home, clock or EventClock(NOON))
     listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(running.app, log_config=None, lifespan="off", access_log=False))
+    server = make_server(running.app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
