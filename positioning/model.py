@@ -9,7 +9,6 @@ from positioning.fronts import FrontTable
 from positioning.radio_map import I32, RadioMap
 from positioning.representation import MatchIndex, Representation, build_index
 
-
 MIN_INSIDE_SCANS = 50
 MIN_INSIDE_SHARE = 0.05
 """A survey with less inside stores than this cannot tell inside from before (``Calibration.tells_inside``)."""

@@ -24,7 +24,7 @@ from sim.world import World, make_world
 T = TypeVar("T")
 
 FIRST_DAY = date(2026, 4, 18)
-"""A Saturday, some weeks after the survey."""
+"""A Saturday, some weeks after the survey; the world's days are counted from it."""
 _CONSENT_VERSION = "2026-01"
 _ACTION_STORE = "atrium:store/"
 _PAY_AFTER_S = (40.0, 150.0)
@@ -75,6 +75,8 @@ def run_demo_day(
         speed: simulated seconds a second; never exceeded.
         n_shoppers: a day.
         venue_id: sent with each scan; None lets the server find it.
+        first_day: each date, from ``FIRST_DAY`` on, brings its own people, so that a run may go on where another
+            ended and no phone or scan id comes twice.
         max_days: end after so many days; None for no end.
 
     Raises:
@@ -132,6 +134,9 @@ class DemoRun:
         self._report = report
         self._venue_id = None if venue_id is None else VenueId(venue_id)
         self._first_day = first_day
+        self._first_world_day = (first_day - FIRST_DAY).days
+        if self._first_world_day < 0:
+            raise ValueError(f"expected a day from {FIRST_DAY} on, found {first_day}")
         self._store_index = {store.id: i for i, store in enumerate(world.mall.venue.stores)}
         self._elapsed_s = 0.0
         self.progress = DayProgress(self._opens_at(0), 0, 0)
@@ -143,9 +148,10 @@ class DemoRun:
 
     def play_day(self, day: int, n_shoppers: int) -> None:
         """Play one day from opening until the last shopper has left; raises ``Stopped``."""
-        shoppers = self._world.shoppers(day, n_shoppers, SCAN_PERIOD_S)
+        world_day = self._first_world_day + day
+        shoppers = self._world.shoppers(world_day, n_shoppers, SCAN_PERIOD_S)
         people = [
-            _Person(shopper, ScanMemory(self._world.radio.spec), self._world.person_rng(day, shopper.index))
+            _Person(shopper, ScanMemory(self._world.radio.spec), self._world.person_rng(world_day, shopper.index))
             for shopper in shoppers
         ]
         for tick in count():
@@ -196,7 +202,7 @@ class DemoRun:
         self, day: int, tick: int, opens_at: datetime, present: list[tuple[_Person, Place, float]]
     ) -> list[ScanJson]:
         """What all phones present hear in this tick, as labelled scans on the wire."""
-        rng = self._world.tick_rng(day, tick)
+        rng = self._world.tick_rng(self._first_world_day + day, tick)
         fresh = self._world.radio.hear(
             [place.level_index for _, place, _ in present],
             np.array([place.xy_m for _, place, _ in present]).reshape(-1, 2),

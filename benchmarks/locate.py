@@ -1,0 +1,150 @@
+"""The light locator beside scikit-learn's brute-force neighbours, on the same radio map, in the same run.
+
+CPU time of one thread, batches of 1,024 distinct scans, the median of the batches. The baseline is fitted on the
+model's own survey scans and transmitters, dense, absent readings at -100 dBm, each scan's class its store front. It
+gets its matrix ready made: only ``predict`` is timed. Three of ours stand beside it: ``locate_arrays`` (arrays in and
+out, as the baseline), ``encode`` (ids looked up), and the whole of ``LightLocator.locate`` (scans in, positions out).
+
+Run it with ``atrium bench locate`` or ``python -m benchmarks.locate``.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
+
+from benchmarks.malls import BenchMall, simulated_mall, xixi_mall
+from fingerprints.scan import LabelledScan, Scan
+from kernel.ids import VenueId
+from positioning.light import LightLocator
+from positioning.locate import locate_arrays
+from positioning.model import VenueModel
+from positioning.position import Located
+from positioning.radio_map import F32, I32, ReadingBatch, encode
+from positioning.train import train_venue
+
+BATCH = 1_024
+_N_BATCHES = 5
+_LEAST_BATCHES = 3
+_ABSENT_DBM = -100.0
+_SHUFFLE_SEED = 2_026
+TARGET_RATIO = 20.0
+
+
+def run() -> dict[str, Any]:
+    """Measure on a simulated mall, and on the real one where its data are at hand."""
+    with threadpool_limits(limits=1):
+        malls = [mall for mall in (simulated_mall(), xixi_mall()) if mall is not None]
+        return {"batch": BATCH, "target_ratio": TARGET_RATIO, "malls": [measure(mall) for mall in malls]}
+
+
+def measure(mall: BenchMall) -> dict[str, Any]:
+    """Train on the survey, time both methods on the same batches, count both against the true store fronts."""
+    model = train_venue(mall.survey, mall.venue, venue_id=VenueId(mall.venue.id)).model
+    truth, usable = _true_fronts(model, mall.test)
+    batches = _batches(usable)
+    locator = LightLocator((model,))
+    baseline = KNeighborsClassifier(n_neighbors=5, algorithm="brute", metric="euclidean", n_jobs=1)
+    baseline.fit(_dense(model.radio_map.readings, len(model.radio_map.transmitters)), model.m_front)
+    of_batch = [[mall.test[at].scan for at in batch] for batch in batches]
+    encoded = [encode(scans, model.radio_map.index) for scans in of_batch]
+    dense = [_dense(batch, len(model.radio_map.transmitters)) for batch in encoded]
+    _warm(locator, model, baseline, of_batch[0], dense[0])
+    located, whole_us = _timed(locator.locate, of_batch)
+    _, arrays_us = _timed(lambda batch: locate_arrays(model, batch), encoded)
+    _, encode_us = _timed(lambda scans: encode(scans, model.radio_map.index), of_batch)
+    predicted, baseline_us = _timed(baseline.predict, dense)
+    true = np.concatenate([truth[batch] for batch in batches])
+    return {
+        "mall": mall.what,
+        "n_survey_scans": model.radio_map.n_scans,
+        "n_transmitters": len(model.radio_map.transmitters),
+        "n_test_scans": len(true),
+        "n_stores": len(mall.venue.stores),
+        "readings_per_scan": float(np.mean([np.diff(batch.indptr).mean() for batch in encoded])),
+        "cpu_us_per_scan": {
+            "locate": whole_us,
+            "locate_arrays": arrays_us,
+            "encode": encode_us,
+            "sklearn_predict": baseline_us,
+        },
+        "ratio": {"locate": baseline_us / whole_us, "locate_arrays": baseline_us / arrays_us},
+        "front_top1_percent": {
+            "locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in located]), true),
+            "sklearn_predict": _percent_right(np.concatenate(predicted), true),
+        },
+    }
+
+
+def _true_fronts(model: VenueModel, test: Sequence[LabelledScan]) -> tuple[I32, NDArray[np.intp]]:
+    """The store each test scan is in or before, and which scans have one and hear a known transmitter."""
+    assert model.fronts is not None
+    store_at = {store_id: i for i, store_id in enumerate(model.fronts.store_ids)}
+    level_at = {key.short_name: i for i, key in enumerate(model.radio_map.levels)}
+    level = np.array([level_at.get(item.truth.level, -1) for item in test], dtype=np.int32)
+    xy_m = model.radio_map.frame.to_xy_m([(item.truth.lon_deg, item.truth.lat_deg) for item in test])
+    nearest, _ = model.fronts.nearest(xy_m, np.where(level >= 0, model.front_level[level], -1).astype(np.int32))
+    said = [-1 if item.truth.store_id is None else store_at.get(item.truth.store_id, -1) for item in test]
+    truth = np.where(np.array(said) >= 0, said, nearest).astype(np.int32)
+    is_heard = np.diff(encode([item.scan for item in test], model.radio_map.index).indptr) > 0
+    return truth, np.flatnonzero((truth >= 0) & is_heard)
+
+
+def _batches(usable: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Full batches of distinct scans; a small test set is shuffled anew for each, distinct within a batch."""
+    rng = np.random.default_rng(_SHUFFLE_SEED)
+    if len(usable) < BATCH:
+        raise ValueError(f"expected at least {BATCH} test scans, found {len(usable)}")
+    n_full = len(usable) // BATCH
+    shuffled = rng.permutation(usable)
+    batches = [shuffled[i * BATCH : (i + 1) * BATCH] for i in range(min(n_full, _N_BATCHES))]
+    while len(batches) < _LEAST_BATCHES:
+        batches.append(rng.permutation(usable)[:BATCH])
+    return batches
+
+
+def _dense(batch: ReadingBatch, n_transmitters: int) -> F32:
+    """(n, n_transmitters) dBm, absent readings at -100."""
+    dense = np.full((batch.n_scans, n_transmitters), _ABSENT_DBM, dtype=np.float32)
+    dense[np.repeat(np.arange(batch.n_scans), np.diff(batch.indptr)), batch.transmitter] = batch.rssi_dbm
+    return dense
+
+
+def _warm(
+    locator: LightLocator, model: VenueModel, baseline: KNeighborsClassifier, scans: list[Scan], dense: F32
+) -> None:
+    """Compile and load what the first call would pay for."""
+    locator.locate(scans[:64])
+    locate_arrays(model, encode(scans[:64], model.radio_map.index))
+    baseline.predict(dense[:64])
+
+
+def _timed(work: Callable[[Any], Any], batches: Sequence[Any]) -> tuple[list[Any], float]:
+    """The results, and the median over batches of CPU microseconds a scan."""
+    results, costs_us = [], []
+    for batch in batches:
+        before_s = time.process_time()
+        results.append(work(batch))
+        costs_us.append((time.process_time() - before_s) * 1e6 / BATCH)
+    return results, median(costs_us)
+
+
+def _fronts(model: VenueModel, answers: Sequence[Located]) -> I32:
+    assert model.fronts is not None
+    at = {store_id: i for i, store_id in enumerate(model.fronts.store_ids)}
+    firsts = [a.position.candidates[0].store_id if a.position and a.position.candidates else None for a in answers]
+    return np.array([-1 if first is None else at[first] for first in firsts], dtype=np.int32)
+
+
+def _percent_right(found: I32, true: I32) -> float:
+    return 100.0 * float(np.mean(found == true))
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
