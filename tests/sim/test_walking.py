@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
+from sim.kernels import is_line_inside
 from sim.walking import TrajectoryBuilder
 from sim.walls import barriers, radio_walls
 from sim.world import World
@@ -74,6 +75,16 @@ def test_a_wanderer_stays_in_the_store_for_as_long_as_told(world: World) -> None
     assert (graph.grid.store_at(level_index, xy_m) == store).all()
     assert path.t_s[-1] == pytest.approx(arrives_s + 600.0)
     assert len(np.unique(xy_m, axis=0)) > 10
+
+
+def test_nobody_cuts_the_corner_of_a_store_that_is_not_convex() -> None:
+    store_of = np.full((6, 6), -1, dtype=np.int32)
+    store_of[:, :2] = store_of[:2, :] = 3  # an L: the left columns and the lower rows
+    assert is_line_inside(store_of, 3, 5, 0, 0, 1)
+    assert is_line_inside(store_of, 3, 0, 0, 1, 5)
+    assert not is_line_inside(store_of, 3, 5, 1, 1, 5)
+    assert not is_line_inside(store_of, 3, 0, 0, 3, 3)  # the goal itself lies outside
+    assert is_line_inside(store_of, 3, 4, 1, 4, 1)
 
 
 def test_radio_walls_are_the_rooms_outlines_once_less_the_doors(world: World) -> None:
