@@ -149,8 +149,10 @@ def _advance_kind(draft: _Draft, kind: PlaceKind, rule: VisitRule, fix: Fix) -> 
 
 
 def _begin(draft: _Draft, place: Place, rule: VisitRule, fix: Fix, voices: list[tuple[Fix, float]]) -> None:
-    arrived_at = voices[0][0].at
     held = draft.scene.closed_visits.get(place.kind)
+    if held is not None:  # a fix from before the last visit ended is that visit's time, not this one's
+        voices = [voice for voice in voices if voice[0].at > held.last_inside_at] or [(fix, voices[-1][1])]
+    arrived_at = voices[0][0].at
     if held is not None and held.place == place and arrived_at - held.last_inside_at <= rule.merge_gap:
         visit = replace(
             held,

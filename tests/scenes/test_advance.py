@@ -124,6 +124,16 @@ def test_coming_back_after_a_visit_elsewhere_is_a_new_visit_so_that_none_overlap
     assert of_store(events).count("visit.entered") == 3
 
 
+def test_a_visit_never_begins_before_the_one_before_it_ended() -> None:
+    places = ["a", "a", "b", "a", "b", "b"]
+    _, events, visits = run([in_store(place, 10 * i) for i, place in enumerate(places)])
+    first, second = (v for v in visits.values() if v.place.kind is PlaceKind.STORE)
+    assert (first.place.id, second.place.id) == ("a", "b")
+    assert first.left_at == at(30)
+    assert second.arrived_at == at(40)
+    assert of_store(events) == ["visit.entered", "visit.exited", "visit.entered"]
+
+
 def test_coming_back_later_is_a_new_visit() -> None:
     later = 70 + 15 * 60 + 1
     _, events, _ = run([in_store("a", 10 * i) for i in range(8)] + [in_store("a", later + 10 * i) for i in range(4)])
@@ -160,7 +170,12 @@ def test_withdrawn_consent_closes_everything() -> None:
 
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["a", "b", None, "lost"]), st.integers(0, 400), st.floats(0, 1)), max_size=60
+    st.tuples(
+        st.sampled_from(["a", "b", None, "lost"]),
+        st.one_of(st.integers(1, 30), st.integers(0, 400)),
+        st.one_of(st.just(0.9), st.floats(0, 1)),
+    ),
+    max_size=60,
 )
 
 
