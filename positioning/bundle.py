@@ -20,7 +20,7 @@ from positioning.errors import BundleError
 from positioning.fronts import build_front_table
 from positioning.model import Calibration, Settings, VenueModel, assemble_model
 from positioning.radio_map import LevelKey, RadioMap, ReadingBatch
-from positioning.representation import Representation
+from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
@@ -111,7 +111,8 @@ def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: V
     if stores != content["stores"]:
         raise BundleError("the venue's stores have changed since it was trained; train it again")
     transmitters = tuple(TransmitterId(item) for item in content["transmitters"])
-    settings = content["settings"]
+    settings = dict(content["settings"])
+    weighing = settings.pop("weighing")
     calibration: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in content["calibration"].items()
     }
@@ -133,7 +134,12 @@ def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: V
         venue_id,
         radio_map,
         Settings(
-            tuple(Representation(**item) for item in settings.pop("representations")),
+            weighing=Weighing(
+                tuple(Representation(**item) for item in weighing["representations"]),
+                weighing["floor_dbm"],
+                weighing["tau_ms"],
+                weighing["max_kept"],
+            ),
             **settings,
         ),
         Calibration(**calibration),

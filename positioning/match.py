@@ -4,9 +4,10 @@ import numpy as np
 
 from positioning.kernels.neighbours import find_neighbours
 from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
-from positioning.representation import MatchIndex, weigh_all
+from positioning.representation import MatchIndex, weigh
 
-COVER = 0.9
+COVER = 0.5
+"""Share of a scan's weight that chooses the shortlist; the shortlist is then measured with all of it."""
 N_SHORT = 64
 
 
@@ -25,21 +26,23 @@ def match(
     Args:
         walk: (n,) number of the survey walk each scan must not be compared with, for held-out answers.
     """
+    asked = weigh(index.weighing, batch)
     n_scans = batch.n_scans
     out_index = np.empty((n_scans, n_short), dtype=np.int32)
-    out_distance = np.empty((n_scans, n_short, len(index.representations)), dtype=np.float32)
+    out_distance = np.empty((n_scans, n_short, len(index.weighing.representations)), dtype=np.float32)
     find_neighbours(
-        batch.indptr,
-        batch.transmitter,
-        weigh_all(index.representations, batch),
+        asked.indptr,
+        asked.transmitter,
+        asked.weight,
+        asked.total,
         np.full(n_scans, -1, dtype=np.int32) if walk is None else walk,
         index.p_indptr,
         index.p_scan,
-        index.p_power,
-        radio_map.readings.indptr,
-        radio_map.readings.transmitter,
-        index.m_power,
-        index.m_sum,
+        index.p_weight,
+        index.survey.indptr,
+        index.survey.transmitter,
+        index.survey.weight,
+        index.survey.total,
         radio_map.walk,
         cover,
         out_index,

@@ -7,7 +7,7 @@ import numpy as np
 from kernel.ids import VenueId
 from positioning.fronts import FrontTable
 from positioning.radio_map import I32, RadioMap
-from positioning.representation import MatchIndex, Representation, build_index
+from positioning.representation import MatchIndex, Weighing, build_index
 
 MIN_INSIDE_SCANS = 50
 MIN_INSIDE_SHARE = 0.05
@@ -19,14 +19,14 @@ class Settings:
     """What cross-validation over the survey's walks chose.
 
     Args:
-        representations: distances whose votes are averaged; the first makes the shortlist.
+        weighing: representations whose distances vote; the first makes the shortlist.
         k: neighbours that vote, in each representation.
         weight_power: p in the weight 1 / d^p.
         use_median: the place is the neighbours' geometric median rather than their mean.
         n_short: survey scans measured in every representation.
     """
 
-    representations: tuple[Representation, ...]
+    weighing: Weighing
     k: int
     weight_power: float
     use_median: bool
@@ -102,7 +102,7 @@ def assemble_model(
         radio_map=radio_map,
         settings=settings,
         calibration=calibration,
-        index=build_index(radio_map, settings.representations),
+        index=build_index(radio_map, settings.weighing),
         fronts=fronts,
         front_level=front_level,
         m_front=m_front,

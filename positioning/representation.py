@@ -1,10 +1,10 @@
 """How a power becomes a number that can be compared. Each representation gives a reading a weight >= 0.
 
 With x in dBm and f the survey's floor:
-- ``powed``: ((x - f) / 60)^e (Torres-Sospedra et al., Expert Systems with Applications 42, 2015);
-- ``rank``: exp(-0.08 j), j the reading's place by power, from 0: blind to a phone's offset and gain;
-- ``relative``: (max(x - mean of the three strongest + 40, 0) / 40)^e: blind to a phone's offset.
-Each is faded by the reading's age, exp(-age / tau).
+- ``powed``: (max(x - f, 1) / 60)^e (Torres-Sospedra et al., Expert Systems with Applications 42, 2015);
+- ``rank``: exp(-0.08 j), j the reading's place among the scan's by weight, from 0: blind to a phone's gain;
+- ``relative``: (max(x - mean of the three strongest + 40, 0.5) / 40)^e: blind to a phone's offset.
+Each is faded by the reading's age, exp(-age / tau). Only a scan's heaviest readings are kept, on both sides.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from typing import Literal
 
 import numpy as np
 
+from positioning.kernels.weigh import N_WEIGHTS, POWED, RANK, RELATIVE, weigh_readings
 from positioning.radio_map import F32, I32, I64, RadioMap, ReadingBatch
 
 Kind = Literal["powed", "rank", "relative"]
-_SPAN_DB = 60.0  # sets the unit only: Sørensen distances do not change with it
+_KIND_NUMBER = {"powed": POWED, "rank": RANK, "relative": RELATIVE}
 _RANK_DECAY = 0.08
 _RELATIVE_SPAN_DB = 40.0
 _DEEPEST_FLOOR_DBM = -105.0
@@ -24,68 +25,76 @@ _DEEPEST_FLOOR_DBM = -105.0
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """One way to weigh readings; ``tau_ms`` is infinite where age is not to matter."""
+    """One way to weigh readings; ``exponent`` counts for powed and relative."""
 
     kind: Kind
-    floor_dbm: float
     exponent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """The representations of a model, 1 to 4, the first powed.
+
+    ``tau_ms`` is infinite where age is not to matter; a scan's ``max_kept`` heaviest readings count.
+    """
+
+    representations: tuple[Representation, ...]
+    floor_dbm: float
     tau_ms: float
+    max_kept: int
 
-    def weigh(self, batch: ReadingBatch) -> F32:
-        """The weights of a batch's readings, aligned with its entries."""
-        match self.kind:
-            case "powed":
-                above_db = np.maximum(batch.rssi_dbm - np.float32(self.floor_dbm), np.float32(1.0))
-                weight = (above_db * np.float32(1.0 / _SPAN_DB)) ** np.float32(self.exponent)
-            case "rank":
-                weight = np.exp(np.float32(-_RANK_DECAY) * _ranks(batch))
-            case "relative":
-                scan = np.repeat(np.arange(batch.n_scans), np.diff(batch.indptr))
-                above_db = np.maximum(batch.rssi_dbm - _mean_of_three(batch)[scan] + np.float32(_RELATIVE_SPAN_DB), 0.5)
-                weight = (above_db * np.float32(1.0 / _RELATIVE_SPAN_DB)) ** np.float32(self.exponent)
-        if np.isfinite(self.tau_ms):
-            fade = np.exp(batch.age_ms * np.float32(-1.0 / self.tau_ms))
-            weight = np.where(np.isnan(fade), weight, weight * fade)  # no age told: taken as fresh
-        out: F32 = weight.astype(np.float32, copy=False)
-        return out
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.representations) <= N_WEIGHTS or self.representations[0].kind != "powed":
+            raise ValueError(f"expected 1 to {N_WEIGHTS} representations, the first powed: {self.representations}")
 
 
-def _ranks(batch: ReadingBatch) -> F32:
-    """Each reading's place by power within its scan, 0 for the strongest; ties in entry order."""
-    scan = np.repeat(np.arange(batch.n_scans), np.diff(batch.indptr))
-    order = np.lexsort((-batch.rssi_dbm, scan))
-    ranks = np.empty(len(order), dtype=np.float32)
-    ranks[order] = np.arange(len(order)) - batch.indptr[:-1][scan]
-    return ranks
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Scans as weights: CSR entries, heaviest first, ``weight`` (n_entries, 4) and ``total`` (n, 4) their sums."""
 
-
-def _mean_of_three(batch: ReadingBatch) -> F32:
-    """The mean power of each scan's three strongest readings (of all, where there are fewer)."""
-    strong = _ranks(batch) < 3
-    scan = np.repeat(np.arange(batch.n_scans), np.diff(batch.indptr))[strong]
-    sums = np.bincount(scan, weights=batch.rssi_dbm[strong], minlength=batch.n_scans)
-    counts = np.bincount(scan, minlength=batch.n_scans)
-    return (sums / np.maximum(counts, 1)).astype(np.float32)
+    indptr: I64
+    transmitter: I32
+    weight: F32
+    total: F32
 
 
 @dataclass(frozen=True, slots=True)
 class MatchIndex:
-    """A radio map in its representations: scan -> weights (aligned with its readings) and transmitter -> postings.
+    """A survey as weights, by scan and (first representation only) by transmitter."""
 
-    ``m_power`` is (n_entries, n_representations), ``m_sum`` (n_map, n_representations); the postings hold the first.
-    """
-
-    representations: tuple[Representation, ...]
-    m_power: F32
-    m_sum: F32
+    weighing: Weighing
+    survey: Weighed
     p_indptr: I64
     p_scan: I32
-    p_power: F32
+    p_weight: F32
 
 
-def weigh_all(representations: tuple[Representation, ...], batch: ReadingBatch) -> F32:
-    """(n_entries, n_representations) weights of a batch."""
-    return np.ascontiguousarray(np.stack([r.weigh(batch) for r in representations], axis=-1))
+def weigh(weighing: Weighing, batch: ReadingBatch) -> Weighed:
+    """The scans' weights; linear in the readings but for their order."""
+    n_entries = len(batch.transmitter)
+    indptr = np.empty(batch.n_scans + 1, dtype=np.int64)
+    transmitter = np.empty(n_entries, dtype=np.int32)
+    weight = np.empty((n_entries, N_WEIGHTS), dtype=np.float32)
+    total = np.empty((batch.n_scans, N_WEIGHTS), dtype=np.float32)
+    weigh_readings(
+        batch.indptr,
+        batch.transmitter,
+        batch.rssi_dbm,
+        batch.age_ms,
+        np.array([_KIND_NUMBER[r.kind] for r in weighing.representations], dtype=np.int32),
+        np.array([r.exponent for r in weighing.representations], dtype=np.float32),
+        weighing.floor_dbm,
+        1.0 / weighing.tau_ms,
+        _RANK_DECAY,
+        _RELATIVE_SPAN_DB,
+        weighing.max_kept,
+        indptr,
+        transmitter,
+        weight,
+        total,
+    )
+    n_kept = int(indptr[-1])
+    return Weighed(indptr, transmitter[:n_kept], weight[:n_kept], total)
 
 
 def survey_floor_dbm(radio_map: RadioMap) -> float:
@@ -93,13 +102,11 @@ def survey_floor_dbm(radio_map: RadioMap) -> float:
     return max(float(radio_map.readings.rssi_dbm.min()) - 1.0, _DEEPEST_FLOOR_DBM)
 
 
-def build_index(radio_map: RadioMap, representations: tuple[Representation, ...]) -> MatchIndex:
-    """Sort the map's entries by transmitter; linear in the readings."""
-    readings = radio_map.readings
-    power = weigh_all(representations, readings)
-    scan = np.repeat(np.arange(readings.n_scans, dtype=np.int32), np.diff(readings.indptr))
-    order = np.argsort(readings.transmitter, kind="stable")
+def build_index(radio_map: RadioMap, weighing: Weighing) -> MatchIndex:
+    """Weigh the survey and sort its entries by transmitter."""
+    survey = weigh(weighing, radio_map.readings)
+    scan = np.repeat(np.arange(radio_map.n_scans, dtype=np.int32), np.diff(survey.indptr))
+    order = np.argsort(survey.transmitter, kind="stable")
     p_indptr = np.zeros(len(radio_map.transmitters) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(readings.transmitter, minlength=len(radio_map.transmitters)), out=p_indptr[1:])
-    m_sum = np.add.reduceat(power, readings.indptr[:-1], axis=0)  # no scan of a map is empty
-    return MatchIndex(representations, power, m_sum, p_indptr, scan[order], np.ascontiguousarray(power[order, 0]))
+    np.cumsum(np.bincount(survey.transmitter, minlength=len(radio_map.transmitters)), out=p_indptr[1:])
+    return MatchIndex(weighing, survey, p_indptr, scan[order], np.ascontiguousarray(survey.weight[order, 0]))

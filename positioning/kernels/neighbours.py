@@ -8,22 +8,27 @@ sums alone, so nothing is filled in.
 import numpy as np
 from numba import njit
 
+from positioning.kernels.weigh import N_WEIGHTS
 from positioning.radio_map import F32, I32, I64
+
+_BLOCK = 64
+"""Survey scans whose scores are looked through at once; most blocks hold none that could be kept."""
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def find_neighbours(  # noqa: PLR0912  one pass over flat arrays
     q_indptr: I64,
     q_transmitter: I32,
-    q_power: F32,
+    q_weight: F32,
+    q_total: F32,
     q_walk: I32,
     p_indptr: I64,
     p_scan: I32,
-    p_power: F32,
+    p_weight: F32,
     m_indptr: I64,
     m_transmitter: I32,
-    m_power: F32,
-    m_sum: F32,
+    m_weight: F32,
+    m_total: F32,
     m_walk: I32,
     cover: float,
     out_index: I32,
@@ -31,81 +36,97 @@ def find_neighbours(  # noqa: PLR0912  one pass over flat arrays
 ) -> None:
     """Fill each query's nearest survey scans in every representation's Sørensen distance.
 
-    Two steps. The strongest readings that make up ``cover`` of the scan's power in the first representation are
+    Two steps. The heaviest readings that make up ``cover`` of the scan's weight in the first representation are
     matched against all survey scans through the postings; the best ``n_short`` are then measured with every reading
     in every representation.
 
     Args:
-        q_*: the scans as CSR; ``q_power`` (n_entries, n_representations); ``q_walk`` (n,) forbids survey scans of
-            that walk, -1 forbids none.
-        p_*: transmitter -> (survey scan, power) as CSR, in the first representation.
-        m_*: survey scan -> (transmitter, powers) as CSR, with its power sums and walk.
+        q_*: the scans as CSR (``representation.Weighed``), entries heaviest first; ``q_walk`` (n,) forbids survey
+            scans of that walk, -1 forbids none.
+        p_*: transmitter -> (survey scan, weight) as CSR, in the first representation.
+        m_*: the survey scans, likewise, and their walks.
         out_index: (n, n_short), filled in the order of survey scans' indices; -1 fills what is left.
         out_distance: (n, n_short, n_representations); 1 fills what is left.
     """
-    n_queries = len(q_indptr) - 1
-    n_map = len(m_sum)
-    n_transmitters = len(p_indptr) - 1
+    n_map = len(m_total)
     n_short = out_index.shape[1]
-    n_representations = q_power.shape[1]
+    n_representations = out_distance.shape[2]
     overlap = np.zeros(n_map, dtype=np.float32)
-    heard = np.zeros((n_transmitters, n_representations), dtype=np.float32)
-    total = np.zeros(n_representations, dtype=np.float32)
-    shared = np.zeros(n_representations, dtype=np.float32)
+    survey_total = m_total[:, 0].copy()
+    heard = np.zeros((len(p_indptr) - 1, N_WEIGHTS), dtype=np.float32)
+    shared = np.zeros(N_WEIGHTS, dtype=np.float32)
     kept = np.empty(n_short, dtype=np.int32)
     kept_score = np.empty(n_short, dtype=np.float32)
-    for i in range(n_queries):
+    for i in range(len(q_indptr) - 1):
         start, stop = q_indptr[i], q_indptr[i + 1]
-        out_index[i, :] = -1
-        out_distance[i, :, :] = np.float32(1.0)
-        total[:] = np.float32(0.0)
-        for j in range(start, stop):
-            for r in range(n_representations):
-                total[r] += q_power[j, r]
-        if total[0] <= 0:
-            continue
-        overlap[:] = np.float32(0.0)
-        used = np.float32(0.0)
-        order = np.argsort(-q_power[start:stop, 0])
-        for rank in range(stop - start):
-            if used >= np.float32(cover) * total[0]:
-                break
-            j = start + order[rank]
-            power = q_power[j, 0]
-            used += power
-            for at in range(p_indptr[q_transmitter[j]], p_indptr[q_transmitter[j] + 1]):
-                overlap[p_scan[at]] += min(power, p_power[at])
-        # the n_short best by a heap whose root is the worst kept
+        total = q_total[i, 0]
         size = 0
-        walk = q_walk[i]
-        for s in range(n_map):
-            if overlap[s] <= 0:
-                continue
-            score = overlap[s] / (total[0] + m_sum[s, 0])
-            if size == n_short and score <= kept_score[0]:
-                continue
-            if walk >= 0 and m_walk[s] == walk:
-                continue
-            if size < n_short:
-                size += 1
-                _sift_up(kept, kept_score, size - 1, s, score)
-            else:
-                _sift_down(kept, kept_score, size, s, score)
-        kept[:size].sort()
+        if total > 0:
+            overlap[:] = np.float32(0.0)
+            used = np.float32(0.0)
+            for j in range(start, stop):
+                if used >= np.float32(cover) * total:
+                    break
+                weight = q_weight[j, 0]
+                used += weight
+                for at in range(p_indptr[q_transmitter[j]], p_indptr[q_transmitter[j] + 1]):
+                    overlap[p_scan[at]] += min(weight, p_weight[at])
+            size = _keep_best(overlap, survey_total, total, m_walk, q_walk[i], kept, kept_score)
+            kept[:size].sort()
         for j in range(start, stop):
-            for r in range(n_representations):
-                heard[q_transmitter[j], r] = q_power[j, r]
+            for r in range(N_WEIGHTS):
+                heard[q_transmitter[j], r] = q_weight[j, r]
         for c in range(size):
             s = kept[c]
             shared[:] = np.float32(0.0)
             for at in range(m_indptr[s], m_indptr[s + 1]):
-                for r in range(n_representations):
-                    shared[r] += min(heard[m_transmitter[at], r], m_power[at, r])
+                for r in range(N_WEIGHTS):
+                    shared[r] += min(heard[m_transmitter[at], r], m_weight[at, r])
             out_index[i, c] = s
             for r in range(n_representations):
-                out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * shared[r] / (total[r] + m_sum[s, r])
+                out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * shared[r] / (q_total[i, r] + m_total[s, r])
+        out_index[i, size:] = -1
+        out_distance[i, size:, :] = np.float32(1.0)
         for j in range(start, stop):
-            heard[q_transmitter[j], :] = np.float32(0.0)
+            for r in range(N_WEIGHTS):
+                heard[q_transmitter[j], r] = np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, fastmath=True, inline="always")
+def _any_above(overlap: F32, survey_total: F32, total: float, least: float, start: int, stop: int) -> bool:
+    """Whether any of a block scores above ``least``: counted without division or branch, eight at a time."""
+    above = np.int32(0)
+    for s in range(start, stop):
+        above += np.int32(1) if overlap[s] > least * (total + survey_total[s]) else np.int32(0)
+    return bool(above > 0)
+
+
+@njit(cache=True, nogil=True)
+def _keep_best(
+    overlap: F32, survey_total: F32, total: float, m_walk: I32, walk: int, kept: I32, kept_score: F32
+) -> int:
+    """Keep the survey scans of greatest overlap / (sum of totals), by a heap whose root is the worst kept."""
+    n_map = len(overlap)
+    size = 0
+    for block in range(0, n_map, _BLOCK):
+        least = float(kept_score[0]) if size == len(kept) else 0.0
+        if block + _BLOCK <= n_map and not _any_above(overlap, survey_total, total, least, block, block + _BLOCK):
+            continue
+        until = min(block + _BLOCK, n_map)
+        for s in range(block, until):
+            if overlap[s] <= 0:
+                continue
+            score = overlap[s] / (total + survey_total[s])
+            if size == len(kept) and score <= kept_score[0]:
+                continue
+            if walk >= 0 and m_walk[s] == walk:
+                continue
+            if size < len(kept):
+                size += 1
+                _sift_up(kept, kept_score, size - 1, s, score)
+            else:
+                _sift_down(kept, kept_score, size, s, score)
+    return size
 
 
 @njit(cache=True, nogil=True, inline="always")

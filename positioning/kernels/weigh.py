@@ -1,0 +1,95 @@
+"""Readings to weights: the formulas of ``representation.py``, and the strongest few of each scan in order."""
+
+import numpy as np
+from numba import njit
+
+from positioning.radio_map import F32, I32, I64
+
+POWED, RANK, RELATIVE = 0, 1, 2
+N_WEIGHTS = 4
+"""Columns of every weight array: up to 4 representations, 0 in the unused; a fixed width becomes one vector load."""
+
+
+@njit(cache=True, nogil=True)
+def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
+    indptr: I64,
+    transmitter: I32,
+    rssi_dbm: F32,
+    age_ms: F32,
+    kind: I32,
+    exponent: F32,
+    floor_dbm: float,
+    rate_per_ms: float,
+    rank_decay: float,
+    relative_span_db: float,
+    max_kept: int,
+    out_indptr: I64,
+    out_transmitter: I32,
+    out_weight: F32,
+    out_total: F32,
+) -> None:
+    """Weigh each scan's readings; keep the ``max_kept`` heaviest in the first representation, heaviest first.
+
+    Entries come sorted by id, so equal weights fall alike each time. ``out_*`` need room for all entries;
+    ``out_total`` (n, 4) sums the kept ones.
+    """
+    longest = 1
+    for i in range(len(indptr) - 1):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    first = np.empty(longest, dtype=np.float32)
+    fade = np.empty(longest, dtype=np.float32)
+    floor = np.float32(floor_dbm)
+    at = 0
+    out_indptr[0] = 0
+    for i in range(len(indptr) - 1):
+        start = indptr[i]
+        n = indptr[i + 1] - start
+        top1, top2, top3 = np.float32(-1e9), np.float32(-1e9), np.float32(-1e9)
+        for j in range(n):
+            x = rssi_dbm[start + j]
+            age = age_ms[start + j]
+            fade[j] = np.float32(1.0)
+            if rate_per_ms > 0 and not np.isnan(age):
+                fade[j] = np.exp(np.float32(-rate_per_ms) * age)
+            first[j] = _powed(x, floor, exponent[0]) * fade[j]
+            if x > top1:
+                top1, top2, top3 = x, top1, top2
+            elif x > top2:
+                top2, top3 = x, top2
+            elif x > top3:
+                top3 = x
+        middle = top1
+        if n == 2:
+            middle = (top1 + top2) / np.float32(2.0)
+        elif n > 2:
+            middle = (top1 + top2 + top3) / np.float32(3.0)
+        out_total[i, :] = np.float32(0.0)
+        order = np.argsort(-first[:n])
+        for place in range(min(n, max_kept)):
+            j = order[place]
+            out_transmitter[at] = transmitter[start + j]
+            for r in range(N_WEIGHTS):
+                weight = np.float32(0.0)
+                if r == 0:
+                    weight = first[j]
+                elif r < len(kind):
+                    if kind[r] == RANK:
+                        weight = np.exp(np.float32(-rank_decay * place)) * fade[j]
+                    elif kind[r] == RELATIVE:
+                        above = max(rssi_dbm[start + j] - middle + np.float32(relative_span_db), np.float32(0.5))
+                        weight = (above / np.float32(relative_span_db)) ** exponent[r] * fade[j]
+                    else:
+                        weight = _powed(rssi_dbm[start + j], floor, exponent[r]) * fade[j]
+                out_weight[at, r] = weight
+                out_total[i, r] += weight
+            at += 1
+        out_indptr[i + 1] = at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _powed(rssi_dbm: np.float32, floor_dbm: np.float32, exponent: np.float32) -> np.float32:
+    """Powed RSSI; the shortlist's weight is always of this kind."""
+    above_db = rssi_dbm - floor_dbm
+    above_db = max(above_db, np.float32(1.0))
+    weight: np.float32 = (above_db / np.float32(60.0)) ** exponent
+    return weight
