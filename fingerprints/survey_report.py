@@ -57,14 +57,14 @@ class SurveyReport:
 def survey_report(
     scans: Sequence[LabelledScan], venue: Venue | None = None, index: VenueIndex | None = None
 ) -> SurveyReport:
-    """Count a survey. Stores are counted where the venue has polygons and its ``index`` is given.
+    """Count a survey. Stores are counted where the venue has any; its ``index`` is made where not given.
 
     A scan belongs to the store its label names, else to the front nearest to its place on its level.
     """
     heard = Counter(reading.transmitter for item in scans for reading in item.scan.readings)
     by_level = Counter((item.truth.building, item.truth.level) for item in scans)
     on_map = set() if venue is None else {level.short_name for level in venue.levels}
-    stores = () if venue is None or index is None else _stores(scans, venue, index)
+    stores = () if venue is None or not venue.stores else _stores(scans, venue, index or VenueIndex(venue))
     return SurveyReport(
         n_scans=len(scans),
         n_without_readings=sum(not item.scan.readings for item in scans),

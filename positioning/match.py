@@ -6,7 +6,7 @@ from positioning.kernels.neighbours import find_neighbours
 from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
 from positioning.representation import MatchIndex, weigh
 
-COVER = 0.5
+COVER = 0.9
 """Share of a scan's weight that chooses the shortlist; the shortlist is then measured with all of it."""
 N_SHORT = 64
 

@@ -1,0 +1,218 @@
+"""The light locator: its contract, its reasons, its bundle, and its accuracy where the truth is known."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fingerprints.readers import read_ujib1
+from fingerprints.scan import LabelledScan, Reading, Scan
+from kernel.ids import TransmitterId, VenueId
+from positioning.bundle import from_bytes, to_bytes
+from positioning.errors import BundleError
+from positioning.evaluate import evaluate
+from positioning.light import LightLocator
+from positioning.match import match
+from positioning.model import VenueModel
+from positioning.radio_map import encode
+from positioning.representation import weigh
+from positioning.train import train_venue
+from runtime.survey_files import SurveyFormat, read_survey
+from runtime.venue_files import VenueFormat, read_map
+from sim.world import World
+from tests.living_server import SCANS_PER_STORE
+from venues.build import build_venue
+from venues.model import Venue
+
+
+@pytest.fixture(scope="module")
+def survey(small_world: World) -> list[LabelledScan]:
+    return small_world.survey(scans_per_store=SCANS_PER_STORE)
+
+
+@pytest.fixture(scope="module")
+def model(small_world: World, survey: list[LabelledScan]) -> VenueModel:
+    return train_venue(survey, small_world.mall.venue, venue_id=small_world.mall.venue.id).model
+
+
+@pytest.fixture(scope="module")
+def later(small_world: World) -> list[LabelledScan]:
+    """Scans of other phones, weeks after the survey."""
+    from datetime import date
+
+    from sim.export import shopper_scans
+
+    scans: Iterator[LabelledScan] = shopper_scans(small_world, n_shoppers=25, on=date(2026, 4, 18))
+    return list(scans)
+
+
+def test_each_answer_depends_on_its_scan_alone_and_keeps_its_place(
+    model: VenueModel, later: list[LabelledScan]
+) -> None:
+    scans = [held.scan for held in later[:60]]
+    locator = LightLocator((model,))
+    whole = locator.locate(scans)
+    assert locator.locate(scans) == whole
+    for others in ([locator.locate([scan])[0] for scan in scans], locator.locate(scans[::-1])[::-1]):
+        for one, other in zip(others, whole, strict=True):
+            assert one.reason == other.reason
+            if one.position is None or other.position is None:
+                continue
+            assert [c.store_id for c in one.position.candidates] == [c.store_id for c in other.position.candidates]
+            assert (one.position.store_id, one.position.level) == (other.position.store_id, other.position.level)
+            for name in ("lat_deg", "lon_deg", "confidence", "in_store"):  # a batch's matrix product may differ by ulps
+                assert getattr(one.position, name) == pytest.approx(getattr(other.position, name), rel=1e-9)
+    assert scans == [held.scan for held in later[:60]]
+
+
+def test_there_is_a_reason_where_there_is_no_answer(model: VenueModel, later: list[LabelledScan]) -> None:
+    scan = later[0].scan
+    strangers = tuple(Reading(TransmitterId(f"x-{i}"), -50.0) for i in range(9))
+    asked = [
+        replace(scan, readings=()),
+        replace(scan, readings=strangers),
+        replace(scan, venue_id=VenueId("elsewhere")),
+        replace(scan, readings=scan.readings + strangers),
+    ]
+    found = LightLocator((model,)).locate(asked)
+    assert [answer.reason for answer in found] == ["no_readings", "unknown_radio", "unknown_radio", None]
+    assert found[3].position is not None
+    assert [a.position for a in LightLocator(()).locate(asked)] == [None] * 4
+
+
+def test_unheard_transmitters_change_nothing(model: VenueModel, later: list[LabelledScan]) -> None:
+    plain = later[0].scan
+    noisy = replace(plain, readings=(*plain.readings, Reading(TransmitterId("x-hotspot"), -30.0)))
+    locator = LightLocator((model,))
+    one, two = (locator.locate([scan])[0].position for scan in (plain, noisy))
+    assert one is not None
+    assert two is not None
+    assert (one.lat_deg, one.lon_deg, one.candidates) == (two.lat_deg, two.lon_deg, two.candidates)
+
+
+def test_the_kernel_gives_the_distance_of_the_formula(model: VenueModel, later: list[LabelledScan]) -> None:
+    """Against a plain derivation: d = 1 - 2 sum min(a, r) / (sum a + sum r) over the kept, weighed readings."""
+    batch = encode([held.scan for held in later[:20]], model.radio_map.index)
+    index, distance = match(model.radio_map, model.index, batch, n_short=10)
+    asked, held = weigh(model.index.weighing, batch), model.index.survey
+    n_transmitters = len(model.radio_map.transmitters)
+    for i in range(20):
+        for c in range(10):
+            s = index[i, c]
+            assert s >= 0
+            for r in range(distance.shape[2]):
+                a, b = np.zeros(n_transmitters), np.zeros(n_transmitters)
+                mine = slice(asked.indptr[i], asked.indptr[i + 1])
+                its = slice(held.indptr[s], held.indptr[s + 1])
+                a[asked.transmitter[mine]] = asked.weight[mine, r]
+                b[held.transmitter[its]] = held.weight[its, r]
+                # float32 sums of about a hundred terms: 1e-4 is ten times their rounding
+                assert abs(distance[i, c, r] - (1 - 2 * np.minimum(a, b).sum() / (a.sum() + b.sum()))) < 1e-4
+
+
+def test_a_bundle_reads_back_and_answers_alike(
+    model: VenueModel, small_world: World, later: list[LabelledScan]
+) -> None:
+    scans = [held.scan for held in later[:40]]
+    again = from_bytes(to_bytes(model), small_world.mall.venue)
+    assert LightLocator((again,)).locate(scans) == LightLocator((model,)).locate(scans)
+    with pytest.raises(BundleError):
+        from_bytes(to_bytes(model), replace(small_world.mall.venue, stores=small_world.mall.venue.stores[1:]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(share=st.floats(0, 1), flip=st.integers(1, 255))
+def test_a_damaged_bundle_is_told(model: VenueModel, small_world: World, share: float, flip: int) -> None:
+    data = bytearray(to_bytes(model))
+    at = int(share * (len(data) - 1))
+    data[at] ^= flip
+    try:
+        again = from_bytes(bytes(data), small_world.mall.venue)
+    except BundleError:
+        return
+    assert to_bytes(again) == to_bytes(model)  # the byte meant nothing
+
+
+def test_in_store_scans_of_later_phones_rank_the_right_store_first(
+    model: VenueModel, later: list[LabelledScan]
+) -> None:
+    """A sparse survey of 24 scans a store; the demo surveys twice as densely and is held to 0.8 of named stores."""
+    inside = [held for held in later if held.truth.store_id is not None]
+    assert len(inside) > 1_000
+    found = LightLocator((model,)).locate([held.scan for held in inside])
+    right = [
+        answer.position is not None and answer.position.candidates[0].store_id == held.truth.store_id
+        for answer, held in zip(found, inside, strict=True)
+    ]
+    assert np.mean(right) >= 0.8
+
+
+def test_a_survey_that_never_went_inside_cannot_tell_inside(small_world: World, survey: list[LabelledScan]) -> None:
+    corridor = [held for held in survey if held.truth.store_id is None]
+    told = train_venue(corridor, small_world.mall.venue, venue_id=small_world.mall.venue.id).model
+    assert not told.calibration.tells_inside
+    position = LightLocator((told,)).locate([corridor[0].scan])[0].position
+    assert position is not None
+    assert position.in_store is None
+    assert position.store_id == position.candidates[0].store_id
+
+
+def test_evaluate_counts_a_known_shift_exactly(model: VenueModel, survey: list[LabelledScan]) -> None:
+    """The same answers against truths moved 10 m north: the error grows, the floor share does not."""
+    some = survey[:200]
+    moved = [replace(held, truth=replace(held.truth, lat_deg=held.truth.lat_deg + 10 / 110_850)) for held in some]
+    locator = LightLocator((model,))
+    here, there = (evaluate(locator, model, scans).to_json() for scans in (some, moved))
+    assert here["n"] == there["n"] == 200
+    assert here["floor_percent"] == there["floor_percent"] == 100
+    assert there["error_m"]["mean"] > here["error_m"]["mean"] + 2
+    assert set(here["baseline"]) >= {"floor_percent", "error_m", "front"}
+
+
+@pytest.mark.shared_data
+def test_xixi_on_its_fixed_split(xixi_dir: Path) -> None:
+    venue: Venue = build_venue(read_map(xixi_dir, VenueFormat.XYZ10, lenient=False).archive, VenueId("xixi"))
+    scans = read_survey(xixi_dir, SurveyFormat.XYZ10).scans
+    is_test = [int(hashlib.sha1((held.walk or "").encode()).hexdigest(), 16) % 100 < 20 for held in scans]
+    survey = [held for held, out in zip(scans, is_test, strict=True) if not out]
+    test = [held for held, out in zip(scans, is_test, strict=True) if out]
+    assert (len(survey), len(test)) == (6_818, 1_742)
+    model = train_venue(survey, venue, venue_id=venue.id).model
+    figures = evaluate(LightLocator((model,)), model, test).to_json()
+    assert figures["floor_percent"] >= 99
+    assert figures["error_m"]["mean"] <= 6.0
+    assert figures["front"]["top1"] >= 61
+    assert figures["front"]["top3"] >= 91
+
+
+@pytest.mark.shared_data
+def test_ujib1_as_published(shared_data: Path) -> None:
+    folder = shared_data / "ujib1"
+    survey, test = (read_ujib1((folder / name).read_bytes()).scans for name in ("Train.csv", "Test.csv"))
+    model = train_venue(survey, None, venue_id=VenueId("ujib1")).model
+    assert evaluate(LightLocator((model,)), model, test).to_json()["error_m"]["mean"] <= 1.75
+
+
+@pytest.mark.shared_data
+def test_ujiindoorloc_official_split(shared_data: Path) -> None:
+    folder = shared_data / "ujiindoorloc"
+    survey, test = (
+        read_survey(folder / name, SurveyFormat.UJIINDOORLOC).scans
+        for name in ("trainingData.csv.gz", "validationData.csv.gz")
+    )
+    assert (len(survey), len(test)) == (19_937, 1_111)
+    model = train_venue(survey, None, venue_id=VenueId("uji")).model
+    figures = evaluate(LightLocator((model,)), model, test).to_json()
+    assert figures["building_percent"] == 100
+    assert figures["floor_percent"] >= 95
+    assert figures["error_units"]["mean"] <= 6.7
+
+
+def test_a_scan_without_device_or_time_order_is_fine(model: VenueModel, later: list[LabelledScan]) -> None:
+    scan = Scan(later[0].scan.at, later[0].scan.readings)
+    assert LightLocator((model,)).locate([scan])[0].position is not None
