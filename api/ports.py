@@ -104,6 +104,11 @@ class Keys(Protocol):
 
 
 class Scans(Protocol):
+    @property
+    def is_running(self) -> bool:
+        """Whether scans are being answered."""
+        ...
+
     async def answer(self, tenant: TenantId, scans: Sequence[Scan | LabelledScan]) -> list[bytes | AtriumError]:
         """The JSON answer, or the error, of each scan, in order. What an answer promises is durable."""
         ...

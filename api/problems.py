@@ -52,6 +52,8 @@ def status_of(error: AtriumError) -> int:
     """The HTTP status of an error."""
     if error.code == "busy":
         return 429
+    if error.code == "malformed_body":
+        return 400  # also a scan in a batch that cannot be read
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
@@ -110,7 +112,7 @@ def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
 def on_http_error(_request: Request, error: Exception) -> JSONResponse:
     """Turn the framework's own errors (unknown path, wrong method) into problems."""
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    code = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     body = problem(error.status_code, code, str(error.detail))
     return problem_response(error.status_code, body, dict(error.headers or {}))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -35,9 +36,15 @@ class Coupon:
 
 
 def make_coupon(
-    campaign: Campaign, sequence: int, person: PersonRef, visit_id: VisitId, at: datetime, code_key: bytes
+    campaign: Campaign,
+    sequence: int,
+    person: PersonRef,
+    visit_id: VisitId,
+    at: datetime,
+    code_key: bytes,
+    stores: Collection[StoreId] = (),
 ) -> Coupon:
-    """The ``sequence``-th coupon of a campaign. The same arguments make the same coupon."""
+    """The ``sequence``-th coupon of a campaign, taken at ``stores``. The same arguments make the same coupon."""
     if campaign.offer is None:
         raise ValueError(f"campaign {campaign.id} has no offer")
     return Coupon(
@@ -49,7 +56,7 @@ def make_coupon(
         visit_id=visit_id,
         issued_at=at,
         expires_at=at + timedelta(seconds=campaign.offer.valid_s),
-        stores=(StoreId(campaign.target.id),) if campaign.target.kind == "store" else (),
+        stores=tuple(sorted(stores)),
     )
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from campaigns.campaign import Campaign, CampaignStatus, Target, Zones
 from campaigns.coupon import Coupon, make_coupon
-from kernel.ids import CampaignId, CardId, PersonRef, VisitId, derive_id
+from kernel.ids import CampaignId, CardId, PersonRef, StoreId, VisitId, derive_id
 from scenes.rules import PlaceKind
 from scenes.state import Fix, Visit
 
@@ -91,7 +91,8 @@ def decide(moment: Moment, campaigns: Iterable[Campaign], zones: Zones, ledger: 
         if reason in seen:
             continue
         if reason is Reason.DELIVERED:
-            delivery = _deliver(campaign, moment, visit, explanation, ledger, code_key)
+            stores = _stores_of(campaign.target, zones)
+            delivery = _deliver(campaign, moment, visit, explanation, ledger, code_key, stores)
         else:
             delivery = _delivery(campaign, moment, visit, reason, explanation)
         deliveries.append(delivery)
@@ -162,13 +163,27 @@ def _certainty(target: Target, fix: Fix, zones: Zones) -> tuple[float, float]:
     return confidence, confidence - rival
 
 
+def _stores_of(target: Target, zones: Zones) -> frozenset[StoreId]:
+    """The stores that take a coupon aimed so; empty for any store of the venue (levels, the venue, mixed zones)."""
+    if target.kind == "store":
+        return frozenset({StoreId(target.id)})
+    zone = zones.get(target.id) if target.kind == "zone" else None
+    return zone.store_ids if zone is not None and not zone.level_ids else frozenset()
+
+
 def _deliver(
-    campaign: Campaign, moment: Moment, visit: Visit, explanation: str, ledger: Ledger, code_key: bytes
+    campaign: Campaign,
+    moment: Moment,
+    visit: Visit,
+    explanation: str,
+    ledger: Ledger,
+    code_key: bytes,
+    stores: frozenset[StoreId],
 ) -> Delivery:
     coupon = None
     if campaign.offer is not None:
         sequence = ledger.given.get(campaign.id, 0) + 1
-        coupon = make_coupon(campaign, sequence, moment.person, visit.visit_id, moment.at, code_key)
+        coupon = make_coupon(campaign, sequence, moment.person, visit.visit_id, moment.at, code_key, stores)
     return _delivery(
         campaign,
         moment,

@@ -8,7 +8,7 @@ broadcast address) is dropped and the scan survives, as other location services 
 import math
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from fingerprints.errors import ScanFormatError, TransmitterIdError
 from fingerprints.scan import GpsFix, LabelledScan, Reading, Scan, Step, Truth
 from fingerprints.transmitters import eddystone_id, ibeacon_id, parse_bssid
-from kernel.clock import EPOCH
+from kernel.clock import EPOCH, sane_utc
 from kernel.ids import DeviceId, ScanId, StoreId, TransmitterId, VenueId
 
 MIN_RSSI_DBM = -127.0
@@ -160,14 +160,12 @@ def to_truth(wire: TruthWire) -> Truth:
 
 def instant(value: datetime | int | float, field: str) -> datetime:
     """An aware UTC instant from RFC 3339 text (already parsed) or epoch milliseconds."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ScanFormatError("an instant needs its zone, such as a final Z", field, code="invalid_time")
-        return value.astimezone(UTC)
     try:
-        return EPOCH + timedelta(milliseconds=value)
-    except (OverflowError, ValueError):
+        return sane_utc(value if isinstance(value, datetime) else EPOCH + timedelta(milliseconds=value))
+    except OverflowError:
         raise ScanFormatError("epoch milliseconds out of range", field, code="invalid_time") from None
+    except ValueError as error:
+        raise ScanFormatError(str(error), field, code="invalid_time") from None
 
 
 def merge_readings(readings: Iterable[Reading]) -> tuple[Reading, ...]:

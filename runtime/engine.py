@@ -30,7 +30,7 @@ from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
 from members.device import Device, allowance_of
 from runtime.clocks import LiveClock
 from runtime.database import Database
-from runtime.errors import BusyError
+from runtime.errors import BusyError, StorageError
 from runtime.live_state import LiveState, load_live_states
 from runtime.locators import Locators
 from runtime.presence import PresenceCounter
@@ -96,6 +96,7 @@ class ScanEngine:
         self._states: dict[TenantId, LiveState] = {}
         self._recent: OrderedDict[tuple[TenantId, DeviceId, ScanId], bytes] = OrderedDict()
         self._presence = PresenceCounter({})
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
 
     def start(self) -> None:
@@ -107,8 +108,18 @@ class ScanEngine:
 
     def stop(self) -> None:
         """Answer what waits, then end."""
+        self._is_stopping = True
         self._jobs.put(None)
         self._thread.join()
+        while not self._jobs.empty():  # came in behind the end: told, not left waiting
+            job = self._jobs.get()
+            if job is not None and job.done.set_running_or_notify_cancel():
+                job.done.set_exception(PartFailedError("the server is stopping; nothing was stored"))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether scans are being answered."""
+        return self._thread.is_alive() and not self._is_stopping
 
     async def answer(self, tenant: TenantId, scans: Sequence[Scan | LabelledScan]) -> list[Outcome]:
         """The JSON answer or the error of each scan, in order.
@@ -117,6 +128,8 @@ class ScanEngine:
             BusyError: too many scans are waiting.
             StorageError: nothing of the batch was stored.
         """
+        if not self.is_running:
+            raise PartFailedError("the engine is not running; nothing was stored")
         with self._counting:
             if self._waiting + len(scans) > MAX_WAITING_SCANS:
                 raise BusyError(retry_after_s=1)
@@ -158,8 +171,9 @@ class ScanEngine:
             while True:
                 if job is None:
                     return jobs, True
-                jobs.append(job)
                 n_scans += len(job.scans)
+                if job.done.set_running_or_notify_cancel():  # from here on its caller cannot cancel it
+                    jobs.append(job)
                 if n_scans >= MAX_BATCH_SCANS:
                     break
                 job = self._jobs.get_nowait()
@@ -179,6 +193,11 @@ class ScanEngine:
         try:
             outcomes = self._answer(tenant, [scan for job in jobs for scan in job.scans])
         except Exception as error:  # noqa: BLE001  # an outermost loop logs and goes on
+            if isinstance(error, StorageError) and len(jobs) > 1:
+                _log.error("a shared batch was not stored (%s); its callers are answered one by one", error)
+                for job in jobs:
+                    self._finish(tenant, [job])
+                return
             known = isinstance(error, AtriumError)
             _log.error("a batch of scans failed: %s", type(error).__name__, exc_info=not known)
             told = error if known else PartFailedError("the batch could not be answered; nothing was stored")
@@ -221,7 +240,8 @@ class ScanEngine:
         if not new:
             return
         for a in new:
-            self._clock.saw(a.scan.at)
+            if a.ref in keeps:  # a scan that leaves no state moves no clock either
+                self._clock.saw(a.scan.at)
         now = self._clock.now()
         with self._database.read() as connection:
             live = state.campaigns(connection)
@@ -254,7 +274,10 @@ class ScanEngine:
         state.keep(effects)
         for a, body, reply in zip(new, bodies, result.replies, strict=True):
             a.outcome = body
-            self._after(state.tenant, a, reply, keeps)
+            try:
+                self._after(state.tenant, a, reply, keeps)
+            except Exception:  # noqa: BLE001  # what was committed and promised must reach its caller
+                _log.exception("something after a commit failed; the answer stands")
 
     def _after(self, tenant: TenantId, asked: _Asked, reply: Reply, keeps: set[DeviceRef]) -> None:
         """What follows a commit: the memory of repeats, the count of phones that allowed nothing, the board."""
@@ -307,6 +330,7 @@ class ScanEngine:
 
     def _sweep(self) -> None:
         """Close visits that ran out; write the day's counts; drop what is long over."""
+        self._take_changes()
         now = self._clock.now()
         for state in self._states.values():
             effects = self._stale(state, now)
@@ -314,7 +338,9 @@ class ScanEngine:
                 with self._database.write() as connection:
                     store_effects(connection, state.tenant, effects, (), now)
                 state.keep(effects)
+            state.to_recheck.clear()
         counts = self._presence.take_changes()
+        self._presence.drop_over(now)
         if counts:
             with self._database.write() as connection:
                 store_counts(connection, counts)
@@ -325,8 +351,12 @@ class ScanEngine:
         visits: list[tuple[Device, Visit]] = []
         changed: dict[DeviceRef, PhoneScene | None] = {}
         with self._database.read() as connection:
+            for ref in state.to_recheck - state.scenes.keys():
+                if not allowance_of(state.device(connection, ref)).keeps_visits:
+                    changed[ref] = None  # no scene, but perhaps answers of the day
             for ref, scene in state.scenes.items():
-                if not scene.open_visits and scene.last_at is not None and now - scene.last_at <= MAX_AGE:
+                is_fresh = scene.last_at is not None and now - scene.last_at <= MAX_AGE
+                if not scene.open_visits and is_fresh and ref not in state.to_recheck:
                     continue
                 device = state.device(connection, ref)
                 if device is None or not allowance_of(device).keeps_visits:

@@ -45,6 +45,8 @@ class LiveState:
         self._devices: dict[DeviceRef, Device | None] = {}
         self._ledgers: dict[PersonRef, _PersonLedger] = {}
         self._campaigns: LiveCampaigns | None = None
+        self.to_recheck: set[DeviceRef] = set()
+        """Phones whose record changed since the last sweep: a consent may be gone."""
 
     def device_ref(self, device_id: DeviceId) -> DeviceRef:
         """The pseudonym of a phone in this tenant."""
@@ -110,6 +112,7 @@ class LiveState:
         """Read these devices anew when they are next met."""
         for ref in refs:
             self._devices.pop(ref, None)
+            self.to_recheck.add(ref)
 
     def forget_strangers(self) -> None:
         """Drop what is remembered of phones without a scene, so that memory follows the people present."""
@@ -137,15 +140,8 @@ class LiveState:
             self._ledgers[device.person] = _PersonLedger()
         for (campaign, person), times in given_to(connection, [device.person for device in devices]).items():
             self._ledgers[person].given_to[campaign] = times
-        owner = {
-            visit.visit_id: device.person
-            for device in devices
-            if device.ref in self.scenes
-            for held in (self.scenes[device.ref].open_visits, self.scenes[device.ref].closed_visits)
-            for visit in held.values()
-        }
-        for key, reasons in settled(connection, list(owner)).items():
-            self._ledgers[owner[key[1]]].settled[key] = reasons
+        for person, decided in settled(connection, [device.person for device in devices]).items():
+            self._ledgers[person].settled.update(decided)
 
 
 def load_live_states(connection: Connection, people_key: bytes) -> dict[TenantId, LiveState]:

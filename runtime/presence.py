@@ -19,6 +19,7 @@ _DAY_STARTS = timedelta(hours=4)
 @dataclass(slots=True)
 class _Day:
     day: str
+    zone: str
     already: int
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     seen: set[bytes] = field(default_factory=set)
@@ -34,13 +35,21 @@ class PresenceCounter:
 
     def saw(self, tenant: TenantId, venue: VenueId, device: DeviceId, at: datetime, zone: str | None) -> None:
         """Count a phone once a venue day."""
-        day = (at.astimezone(ZoneInfo(zone or "UTC")) - _DAY_STARTS).date().isoformat()
+        zone = zone or "UTC"
+        day = _venue_day(at, zone)
         held = self._days.get((tenant, venue))
         if held is not None and day < held.day:
             return  # a late scan of a day whose key is gone
         if held is None or day > held.day:
-            held = self._days[tenant, venue] = _Day(day, self._stored.get((tenant, venue, day), 0))
+            held = self._days[tenant, venue] = _Day(day, zone, self._stored.get((tenant, venue, day), 0))
         held.seen.add(hashlib.blake2b(device.encode(), key=held.key, digest_size=16).digest())
+
+    def drop_over(self, now: datetime) -> None:
+        """Drop the keys and hashes of days that are over, whether or not a new phone has come."""
+        for key, held in list(self._days.items()):
+            if _venue_day(now, held.zone) > held.day:
+                self._stored = {**self._stored, (*key, held.day): held.already + len(held.seen)}
+                del self._days[key]
 
     def take_changes(self) -> dict[tuple[TenantId, VenueId, str], int]:
         """The counts that changed since they were last taken: phones by (tenant, venue, day)."""
@@ -50,3 +59,8 @@ class PresenceCounter:
                 held.written = len(held.seen)
                 changed[tenant, venue, held.day] = held.already + held.written
         return changed
+
+
+def _venue_day(at: datetime, zone: str) -> str:
+    """The venue day an instant belongs to: local days that begin at 04:00."""
+    return (at.astimezone(ZoneInfo(zone)) - _DAY_STARTS).date().isoformat()

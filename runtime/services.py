@@ -118,8 +118,8 @@ class CampaignDesk:
 class CouponDesk:
     """Lists coupons and redeems them, each once."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, venues: "VenueDesk") -> None:
+        self._database, self._clock, self._venues = database, clock, venues
 
     def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Coupon]:
         with self._database.read() as connection:
@@ -133,12 +133,18 @@ class CouponDesk:
         once: Once | None,
         render: Callable[[Redemption | AtriumError], Rendered],
     ) -> Rendered:
+        def is_store(venue_id: VenueId, asked: StoreId) -> bool:
+            venue = self._venues.get(caller.tenant, venue_id)
+            return venue is None or any(store.id == asked for store in venue.stores)  # no map: nothing to compare
+
         with self._database.write() as connection:
             if once is not None and (held := _done_before(connection, caller, once)) is not None:
                 return held
             result: Redemption | AtriumError
             try:
-                result = redeem_coupon(connection, caller.tenant, code, store_id, self._clock.now(), _WALL.now())
+                result = redeem_coupon(
+                    connection, caller.tenant, code, store_id, self._clock.now(), _WALL.now(), is_store
+                )
             except PartFailedError:
                 raise
             except AtriumError as refusal:

@@ -51,14 +51,15 @@ def start(
     engine = ScanEngine(
         home.database, Locators(home.venues), home.keys, clock, rules or SceneRules(), observer=observer
     )
+    venues = VenueDesk(home.venues)
     services = Services(
         keys=KeyDesk(home.database),
         scans=engine,
         devices=DeviceDesk(home.database, engine, home.keys.people),
         campaigns=CampaignDesk(home.database, engine),
-        coupons=CouponDesk(home.database, clock),
+        coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),
-        venues=VenueDesk(home.venues),
+        venues=venues,
         clock=clock,
         pseudonym_key=home.keys.consumers,
         version=version("atrium"),

@@ -236,5 +236,7 @@ def _settle_phase(draft: _Draft, now: datetime) -> None:
     before = draft.scene.phase
     if phase is not before:
         inner = draft.scene.innermost
-        draft.events.append(phase_event(draft.device, now, before, phase, None if inner is None else inner.place))
-        draft.scene = replace(draft.scene, phase=phase, phase_since=now)
+        number = draft.scene.phase_changes + 1
+        place = None if inner is None else inner.place
+        draft.events.append(phase_event(draft.device, now, before, phase, place, number))
+        draft.scene = replace(draft.scene, phase=phase, phase_since=now, phase_changes=number)

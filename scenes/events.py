@@ -42,10 +42,15 @@ def visit_event(kind: EventType, visit: Visit, occurred_at: datetime, **data: An
     )
 
 
-def phase_event(device: DeviceRef, occurred_at: datetime, before: str, after: str, place: Place | None) -> SceneEvent:
-    """The phone's phase changed from ``before`` to ``after``."""
+def phase_event(
+    device: DeviceRef, occurred_at: datetime, before: str, after: str, place: Place | None, number: int
+) -> SceneEvent:
+    """The phone's phase changed from ``before`` to ``after``; ``number`` counts the changes of its scene.
+
+    Late scans leave the newest instant where it is, so the instant alone would name several changes.
+    """
     return SceneEvent(
-        event_id=EventId(derive_id("evt", device, "phase", after, occurred_at.isoformat())),
+        event_id=EventId(derive_id("evt", device, "phase", after, occurred_at.isoformat(), str(number))),
         type="phase.changed",
         occurred_at=occurred_at,
         place=place,

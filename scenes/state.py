@@ -80,6 +80,7 @@ class PhoneScene:
     phase_since: datetime | None = None
     last_at: datetime | None = None
     fixes: tuple[Fix, ...] = ()
+    phase_changes: int = 0
     open_visits: dict[PlaceKind, Visit] = field(default_factory=dict)
     closed_visits: dict[PlaceKind, Visit] = field(default_factory=dict)
 

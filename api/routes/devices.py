@@ -29,7 +29,7 @@ def put_device(device_id: DeviceIdPath, body: DeviceIn, caller: Registering, ser
         if consent.purpose in seen:
             raise DeviceRefusedError(f"consents[{index}].purpose", f"{consent.purpose.value} is listed twice")
         seen.add(consent.purpose)
-    if body.time_zone is not None and body.time_zone not in available_timezones():
+    if body.time_zone is not None and body.time_zone not in available_timezones() - {"localtime", "Factory"}:
         raise DeviceRefusedError("time_zone", f"{body.time_zone!r} is not an IANA time zone")
     device = services.devices.put(
         caller.tenant,

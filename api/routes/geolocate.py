@@ -121,7 +121,12 @@ def _reading(entry: object) -> Reading | None:
 
 
 def _number(value: object, default: float | None) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return default
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")  # out of every range: the entry is dropped
 
 
 def _refuse(error: AtriumError) -> Response:

@@ -9,6 +9,7 @@ from api.access import SeeingStores, ServicesDep
 from api.errors import UnknownThingError
 from api.routes.documents import problems
 from api.schemas.pages import PageOut, StoreOut
+from kernel.errors import PartFailedError
 from kernel.ids import VenueId
 
 router = APIRouter(tags=["venues"])
@@ -49,7 +50,9 @@ def list_stores(venue_id: VenueIdPath, caller: SeeingStores, services: ServicesD
     return PageOut(data=rows, next_cursor=None)
 
 
-@router.get("/v1/health", tags=["health"])
+@router.get("/v1/health", tags=["health"], responses=problems(503))
 def health(services: ServicesDep) -> HealthOut:
-    """Whether the server answers. Needs no key."""
+    """Whether scans are being answered. Needs no key."""
+    if not services.scans.is_running:
+        raise PartFailedError("scans are not being answered")
     return HealthOut(status="ok", version=services.version)

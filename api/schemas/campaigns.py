@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from api.schemas.instants import Instant
 from campaigns.campaign import Campaign, Card, Offer, Target, Trigger, Zone
 from flow.answers import rfc3339
 from kernel.ids import CampaignId, StoreId, VenueId, ZoneId
@@ -50,8 +51,8 @@ class CampaignIn(_Strict):
     venue_id: Id
     target: TargetIn
     trigger: TriggerIn = TriggerIn()
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Instant
+    ends_at: Instant
     budget: Annotated[StrictInt, Field(ge=1, le=MAX_AMOUNT)] | None = None
     per_person: Annotated[StrictInt, Field(ge=1, le=1_000)] = 1
     card: CardIn

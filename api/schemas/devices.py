@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.schemas.instants import Instant
 from members.device import AgeBand, Purpose
 
 
@@ -12,7 +13,7 @@ class ConsentIn(BaseModel):
 
     purpose: Purpose
     version: Annotated[str, Field(min_length=1, max_length=64)]
-    at: AwareDatetime
+    at: Instant
 
 
 class DeviceIn(BaseModel):

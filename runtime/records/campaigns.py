@@ -72,17 +72,16 @@ def given_to(connection: Connection, people: Collection[PersonRef]) -> dict[tupl
     return {(CampaignId(row.campaign_id), PersonRef(row.person)): row.given for row in rows}
 
 
-def settled(connection: Connection, visits: Collection[VisitId]) -> dict[tuple[CampaignId, VisitId], frozenset[Reason]]:
-    """What was decided for these visits."""
-    rows = connection.execute(
-        sa.select(deliveries.c.campaign_id, deliveries.c.visit_id, deliveries.c.reason).where(
-            deliveries.c.visit_id.in_(list(visits))
-        )
-    )
-    out: dict[tuple[CampaignId, VisitId], frozenset[Reason]] = {}
-    for row in rows:
+def settled(
+    connection: Connection, people: Collection[PersonRef]
+) -> dict[PersonRef, dict[tuple[CampaignId, VisitId], frozenset[Reason]]]:
+    """What was decided for the visits of these people."""
+    columns = deliveries.c.person, deliveries.c.campaign_id, deliveries.c.visit_id, deliveries.c.reason
+    out: dict[PersonRef, dict[tuple[CampaignId, VisitId], frozenset[Reason]]] = {}
+    for row in connection.execute(sa.select(*columns).where(deliveries.c.person.in_(list(people)))):
+        of_person = out.setdefault(PersonRef(row.person), {})
         key = CampaignId(row.campaign_id), VisitId(row.visit_id)
-        out[key] = out.get(key, frozenset()) | {Reason(row.reason)}
+        of_person[key] = of_person.get(key, frozenset()) | {Reason(row.reason)}
     return out
 
 

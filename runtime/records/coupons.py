@@ -1,6 +1,7 @@
 """Coupons as rows: listed, and redeemed exactly once."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,11 @@ from sqlalchemy.engine import Connection
 
 from api.ports import Page, Redemption
 from campaigns.coupon import Coupon, canonical_code, check_redeemable
-from campaigns.errors import AlreadyRedeemedError, UnknownCodeError
+from campaigns.errors import AlreadyRedeemedError, UnknownCodeError, WrongStoreError
 from kernel.clock import from_epoch_us, to_epoch_us
-from kernel.ids import CampaignId, CouponId, PersonRef, StoreId, TenantId, VisitId, derive_id
+from kernel.ids import CampaignId, CouponId, PersonRef, StoreId, TenantId, VenueId, VisitId, derive_id
 from runtime.records.paging import read_page
-from runtime.records.schema import coupons, events, redemptions
+from runtime.records.schema import campaigns, coupons, events, redemptions
 
 
 def list_coupons(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[Coupon]:
@@ -24,9 +25,18 @@ def list_coupons(connection: Connection, tenant: TenantId, limit: int, cursor: s
 
 
 def redeem_coupon(
-    connection: Connection, tenant: TenantId, code: str, store_id: StoreId, at: datetime, recorded_at: datetime
+    connection: Connection,
+    tenant: TenantId,
+    code: str,
+    store_id: StoreId,
+    at: datetime,
+    recorded_at: datetime,
+    is_store: Callable[[VenueId, StoreId], bool],
 ) -> Redemption:
     """Redeem a coupon at a store; of any number of calls at once, one succeeds.
+
+    Args:
+        is_store: whether a venue has the store; a coupon is taken nowhere else.
 
     Raises:
         UnknownCodeError, AlreadyRedeemedError, CouponExpiredError, WrongStoreError: why it cannot be.
@@ -39,6 +49,9 @@ def redeem_coupon(
         raise UnknownCodeError("no coupon has this code")
     coupon = _coupon(row)
     check_redeemable(coupon, store_id, at)
+    venue_id = connection.execute(sa.select(campaigns.c.venue_id).where(campaigns.c.id == coupon.campaign_id)).scalar()
+    if venue_id is None or not is_store(VenueId(venue_id), store_id):
+        raise WrongStoreError(f"the venue has no store {store_id[:80]!r}")
     at_us = to_epoch_us(at)
     won = connection.execute(
         coupons.update()

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from campaigns.campaign import Campaign
+from campaigns.campaign import Campaign, CampaignStatus
 from campaigns.decide import Delivery
 from campaigns.errors import BudgetGuardError
 from flow.answers import rfc3339
@@ -27,7 +27,7 @@ from runtime.records.schema import (
     scenes,
     visits,
 )
-from runtime.records.upsert import upsert
+from runtime.records.upsert import insert_new, upsert
 from scenes.state import PhoneScene, Visit, snapshot
 
 
@@ -53,8 +53,7 @@ def store_effects(
     upsert(connection, visits, [_visit_row(tenant, device, visit) for device, visit in effects.visits])
     rows = [_event_row(tenant, event, recorded_us) for event in effects.events]
     rows += [row for delivery in effects.deliveries for row in _delivery_events(tenant, delivery, recorded_us)]
-    if rows:
-        connection.execute(events.insert(), rows)
+    insert_new(connection, events, rows, "id")
     _store_scenes(connection, tenant, effects)
     if kept:
         connection.execute(
@@ -128,12 +127,13 @@ def _take_budget(connection: Connection, campaign_id: CampaignId, times: int) ->
         campaigns.update()
         .where(
             campaigns.c.id == campaign_id,
+            campaigns.c.status == CampaignStatus.LIVE.value,  # paused since the batch read it: nothing is given
             sa.or_(campaigns.c.budget.is_(None), campaigns.c.given + times <= campaigns.c.budget),
         )
         .values(given=campaigns.c.given + times)
     )
     if taken.rowcount != 1:
-        raise BudgetGuardError(f"campaign {campaign_id} has less than {times} left")
+        raise BudgetGuardError(f"campaign {campaign_id} is paused, or has less than {times} left")
 
 
 def _scene_row(tenant: TenantId, ref: DeviceRef, scene: PhoneScene) -> dict[str, Any]:

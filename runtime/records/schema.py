@@ -145,7 +145,7 @@ deliveries = Table(
     Column("card_id", _ID, unique=True),
     Column("coupon_id", _ID, unique=True),
     Index(None, "tenant_id", "at_us", "id"),
-    Index(None, "visit_id"),
+    Index(None, "person"),
 )
 
 coupons = Table(

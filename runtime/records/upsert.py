@@ -8,6 +8,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 
+def insert_new(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], key: str) -> None:
+    """Insert the rows whose unique column ``key`` is not there yet: what is found again stays as it was."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(table).on_conflict_do_nothing(index_elements=[key]), rows)
+
+
 def upsert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; where the primary key is taken, replace all other columns. Rows have equal columns."""
     if not rows:

@@ -121,8 +121,12 @@ def test_a_zone_of_stores_can_be_aimed_at(living: Living) -> None:
         assert zone.status_code == 201
         assert http.get("/v1/zones").json()["data"] == [zone.json()]
     publish(living, campaign(first, target={"kind": "zone", "id": zone.json()["id"]}))
-    assert len(arrive(living, first, ["d-1"])) == 1
+    (card,) = arrive(living, first, ["d-1"])
     assert arrive(living, third, ["d-2"]) == []
+    with living.client(Role.CASHIER) as till:
+        for store, status in ((third, 409), ("no_such_store", 409), (second, 201)):
+            answer = till.post("/v1/redemptions", json={"code": card["coupon"]["code"], "store_id": store})
+            assert answer.status_code == status
 
 
 def test_a_coupon_is_redeemed_once_however_many_tills_try(living: Living) -> None:
@@ -165,7 +169,7 @@ def test_an_expired_coupon_is_gone(living: Living) -> None:
     publish(living, campaign(store, offer={"kind": "gift", "valid_s": 60}))
     (card,) = arrive(living, store, ["d-1"])
     with living.client(Role.DEVICE) as phone:  # the clock of events moves with the scans
-        phone.post("/v1/scans", json={"at": "2026-04-18T06:00:00Z"})
+        phone.post("/v1/scans", json={"at": "2026-04-18T06:00:00Z", "device_id": "d-1"})
     with living.client(Role.CASHIER) as till:
         answer = till.post("/v1/redemptions", json={"code": card["coupon"]["code"], "store_id": store})
     assert (answer.status_code, answer.json()["code"]) == (410, "expired")

@@ -53,7 +53,8 @@ def test_a_sweep_closes_visits_that_ran_out(living: Living) -> None:
         http.put("/v1/devices/d-1", json=consents("visits"))
         http.post("/v1/scans", json={"scans": stay(living.world, store, "d-1", n=8)})
         assert {row["left_at"] for row in http.get("/v1/visits").json()["data"]} == {None}
-        http.post("/v1/scans", json={"at": (NOON + timedelta(hours=1)).isoformat()})  # time passes for another phone
+        http.put("/v1/devices/d-2", json=consents("visits"))  # time passes for another phone
+        http.post("/v1/scans", json={"at": (NOON + timedelta(hours=1)).isoformat(), "device_id": "d-2"})
         wait_until(lambda: None not in {row["left_at"] for row in http.get("/v1/visits").json()["data"]})
         rows = http.get("/v1/visits").json()["data"]
     assert {row["dwell_s"] for row in rows} == {70.0}

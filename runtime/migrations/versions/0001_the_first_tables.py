@@ -106,7 +106,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_deliveries_tenant_id_at_us_id'), ['tenant_id', 'at_us', 'id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_deliveries_visit_id'), ['visit_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_deliveries_person'), ['person'], unique=False)
 
     op.create_table('devices',
     sa.Column('ref', sa.String(length=160), nullable=False),
@@ -238,7 +238,7 @@ def downgrade() -> None:
     op.drop_table('events')
     op.drop_table('devices')
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_deliveries_visit_id'))
+        batch_op.drop_index(batch_op.f('ix_deliveries_person'))
         batch_op.drop_index(batch_op.f('ix_deliveries_tenant_id_at_us_id'))
 
     op.drop_table('deliveries')
