@@ -11,12 +11,13 @@ from numba import njit
 from positioning.kernels.weigh import N_WEIGHTS
 from positioning.radio_map import F32, I32, I64
 
-_BLOCK = 64
-"""Survey scans whose scores are looked through at once; most blocks hold none that could be kept."""
+_GROUPS_PER_KEPT = 2
+"""Groups of survey scans whose best scores bound what can be kept, for each place. With two, half the groups hold a
+scan above the bound, 0.69 each if scores were in random order: hardly more than are kept."""
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def find_neighbours(  # noqa: PLR0912  one pass over flat arrays
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def find_neighbours(
     q_indptr: I64,
     q_transmitter: I32,
     q_weight: F32,
@@ -70,21 +71,19 @@ def find_neighbours(  # noqa: PLR0912  one pass over flat arrays
                 weight = q_weight[j, 0]
                 used += weight
                 for at in range(p_indptr[q_transmitter[j]], p_indptr[q_transmitter[j] + 1]):
-                    overlap[p_scan[at]] += min(weight, p_weight[at])
+                    other = p_weight[at]
+                    overlap[p_scan[at]] += weight if weight < other else other
             size = _keep_best(overlap, survey_total, total, m_walk, q_walk[i], kept, kept_score)
             kept[:size].sort()
         for j in range(start, stop):
             for r in range(N_WEIGHTS):
                 heard[q_transmitter[j], r] = q_weight[j, r]
         for c in range(size):
-            s = kept[c]
-            shared[:] = np.float32(0.0)
-            for at in range(m_indptr[s], m_indptr[s + 1]):
-                for r in range(N_WEIGHTS):
-                    shared[r] += min(heard[m_transmitter[at], r], m_weight[at, r])
-            out_index[i, c] = s
+            out_index[i, c] = kept[c]
+            _measure(heard, m_transmitter, m_weight, m_indptr[kept[c]], m_indptr[kept[c] + 1], shared)
             for r in range(n_representations):
-                out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * shared[r] / (q_total[i, r] + m_total[s, r])
+                both = q_total[i, r] + m_total[kept[c], r]
+                out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * shared[r] / both
         out_index[i, size:] = -1
         out_distance[i, size:, :] = np.float32(1.0)
         for j in range(start, stop):
@@ -92,40 +91,55 @@ def find_neighbours(  # noqa: PLR0912  one pass over flat arrays
                 heard[q_transmitter[j], r] = np.float32(0.0)
 
 
-@njit(cache=True, nogil=True, fastmath=True, inline="always")
-def _any_above(overlap: F32, survey_total: F32, total: float, least: float, start: int, stop: int) -> bool:
-    """Whether any of a block scores above ``least``: counted without division or branch, eight at a time."""
-    above = np.int32(0)
-    for s in range(start, stop):
-        above += np.int32(1) if overlap[s] > least * (total + survey_total[s]) else np.int32(0)
-    return bool(above > 0)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _measure(heard: F32, m_transmitter: I32, m_weight: F32, start: int, stop: int, out: F32) -> None:
+    """Sum the smaller of both weights in each column. Four named sums stay in registers, an array would not."""
+    sum0, sum1, sum2, sum3 = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    for at in range(start, stop):
+        t = m_transmitter[at]
+        sum0 += heard[t, 0] if heard[t, 0] < m_weight[at, 0] else m_weight[at, 0]
+        sum1 += heard[t, 1] if heard[t, 1] < m_weight[at, 1] else m_weight[at, 1]
+        sum2 += heard[t, 2] if heard[t, 2] < m_weight[at, 2] else m_weight[at, 2]
+        sum3 += heard[t, 3] if heard[t, 3] < m_weight[at, 3] else m_weight[at, 3]
+    out[0], out[1], out[2], out[3] = sum0, sum1, sum2, sum3
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _keep_best(
     overlap: F32, survey_total: F32, total: float, m_walk: I32, walk: int, kept: I32, kept_score: F32
 ) -> int:
-    """Keep the survey scans of greatest overlap / (sum of totals), by a heap whose root is the worst kept."""
+    """Keep the survey scans of greatest overlap / (sum of totals); ``overlap`` is overwritten.
+
+    The n-th greatest of the groups' maxima bounds what can be kept, so that few scans reach the heap (whose root is
+    the worst kept). Scores are compared through their bits, which order as the numbers do where none is negative:
+    integer maxima are vectorised, those of floats, for NaN's sake, are not.
+    """
     n_map = len(overlap)
+    for s in range(n_map):
+        overlap[s] /= total + survey_total[s]
+    if walk >= 0:
+        for s in range(n_map):
+            if m_walk[s] == walk:
+                overlap[s] = np.float32(0.0)
+    bits = overlap.view(np.int32)
+    n_groups = _GROUPS_PER_KEPT * len(kept)
+    highest = np.zeros(n_groups, dtype=np.int32)
+    for first in range(0, n_map, n_groups):
+        part = bits[first : first + n_groups]
+        so_far = highest[: len(part)]  # equal lengths, so that the loop needs no checks and is vectorised
+        for g in range(len(part)):
+            so_far[g] = part[g] if part[g] > so_far[g] else so_far[g]
+    highest.sort()
+    least = max(np.int32(1), highest[n_groups - len(kept)])
     size = 0
-    for block in range(0, n_map, _BLOCK):
-        least = float(kept_score[0]) if size == len(kept) else 0.0
-        if block + _BLOCK <= n_map and not _any_above(overlap, survey_total, total, least, block, block + _BLOCK):
+    for s in range(n_map):
+        if bits[s] < least:
             continue
-        until = min(block + _BLOCK, n_map)
-        for s in range(block, until):
-            if overlap[s] <= 0:
-                continue
-            score = overlap[s] / (total + survey_total[s])
-            if size == len(kept) and score <= kept_score[0]:
-                continue
-            if walk >= 0 and m_walk[s] == walk:
-                continue
-            if size < len(kept):
-                size += 1
-                _sift_up(kept, kept_score, size - 1, s, score)
-            else:
-                _sift_down(kept, kept_score, size, s, score)
+        if size < len(kept):
+            size += 1
+            _sift_up(kept, kept_score, size - 1, s, overlap[s])
+        elif overlap[s] > kept_score[0]:
+            _sift_down(kept, kept_score, size, s, overlap[s])
     return size
 
 
