@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from positioning.buildings import hear_buildings
 from positioning.confidence import (
     describe,
     describe_inside,
@@ -73,8 +74,21 @@ class Answers:
     is_outside: NDArray[np.bool_]
 
 
-def settle(radio_map: RadioMap, settings: Settings, batch: ReadingBatch, index: I32, distance: F32) -> Settled:
-    """Votes of the neighbours, then the level, then the place on it."""
+def settle(
+    radio_map: RadioMap,
+    settings: Settings,
+    batch: ReadingBatch,
+    index: I32,
+    distance: F32,
+    *,
+    building: I32,
+    evidence: F32,
+) -> Settled:
+    """Votes of the neighbours, then the building and the level, then the place on it.
+
+    Args:
+        building: (n_levels,) and ``evidence`` (n, n_buildings): of ``buildings.py``.
+    """
     n_scans = batch.n_scans
     weight = np.empty(index.shape, dtype=np.float32)
     level = np.empty(n_scans, dtype=np.int32)
@@ -82,7 +96,7 @@ def settle(radio_map: RadioMap, settings: Settings, batch: ReadingBatch, index: 
     xy_m = np.empty((n_scans, 2), dtype=np.float64)
     spread_m = np.empty(n_scans, dtype=np.float64)
     weigh_neighbours(index, distance, settings.k, settings.weight_power, weight)
-    vote_levels(index, weight, radio_map.level, len(radio_map.levels), level, level_share)
+    vote_levels(index, weight, radio_map.level, building, evidence, level, level_share)
     find_places(index, weight, level, radio_map.level, radio_map.xy_m, settings.use_median, xy_m, spread_m)
     return Settled(
         level=level,
@@ -139,8 +153,17 @@ def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, acc
 
 def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:
     """Answer a batch that was encoded with the model's vocabulary; each answer depends on its scan alone."""
-    index, distance = match(model.radio_map, model.index, batch, n_short=model.settings.n_short)
-    settled = settle(model.radio_map, model.settings, batch, index, distance)
+    settings = model.settings
+    index, distance = match(model.radio_map, model.index, batch, n_short=settings.n_short, cover=settings.cover)
+    settled = settle(
+        model.radio_map,
+        settings,
+        batch,
+        index,
+        distance,
+        building=model.buildings.of_level,
+        evidence=hear_buildings(model.buildings, batch),
+    )
     accuracy_m = predict_error_m(settled.features(), model.calibration.error) * model.calibration.error_scale
     fronts = (
         None

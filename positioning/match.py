@@ -6,24 +6,22 @@ from positioning.kernels.neighbours import find_neighbours
 from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
 from positioning.representation import MatchIndex, weigh
 
-COVER = 0.9
-"""Share of a scan's weight that chooses the shortlist; the shortlist is then measured with all of it."""
-N_SHORT = 64
-
 
 def match(
     radio_map: RadioMap,
     index: MatchIndex,
     batch: ReadingBatch,
     *,
+    n_short: int,
+    cover: float,
     walk: I32 | None = None,
-    n_short: int = N_SHORT,
-    cover: float = COVER,
 ) -> tuple[I32, F32]:
     """The nearest survey scans of each scan: (n, n_short) indices, -1 for none, and
     (n, n_short, n_representations) Sørensen distances.
 
     Args:
+        n_short: survey scans in the shortlist, which are measured with all readings in every representation.
+        cover: share of a scan's weight that chooses the shortlist, its heaviest readings first; 1 for an exact search.
         walk: (n,) number of the survey walk each scan must not be compared with, for held-out answers.
     """
     asked = weigh(index.weighing, batch)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernel.ids import VenueId
+from positioning.buildings import BuildingTable, build_building_table
 from positioning.fronts import FrontTable
 from positioning.radio_map import I32, RadioMap
 from positioning.representation import MatchIndex, Weighing, build_index
@@ -24,6 +25,7 @@ class Settings:
         weight_power: p in the weight 1 / d^p.
         use_median: the place is the neighbours' geometric median rather than their mean.
         n_short: survey scans measured in every representation.
+        cover: share of a scan's weight that chooses those (``match.match``).
     """
 
     weighing: Weighing
@@ -31,6 +33,7 @@ class Settings:
     weight_power: float
     use_median: bool
     n_short: int
+    cover: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class VenueModel:
     settings: Settings
     calibration: Calibration
     index: MatchIndex
+    buildings: BuildingTable
     fronts: FrontTable | None
     front_level: I32
     m_front: I32
@@ -103,6 +107,7 @@ def assemble_model(
         settings=settings,
         calibration=calibration,
         index=build_index(radio_map, settings.weighing),
+        buildings=build_building_table(radio_map),
         fronts=fronts,
         front_level=front_level,
         m_front=m_front,

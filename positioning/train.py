@@ -8,7 +8,7 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from kernel.ids import VenueId
 from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level, outside_distance
-from positioning.choose import choose_settings, held_out_settled
+from positioning.choose import HeldOutScans, choose_settings
 from positioning.confidence import predict_error_m
 from positioning.fronts import FrontTable, build_front_table
 from positioning.kernels.fronts import N_FEATURES
@@ -82,7 +82,7 @@ class _Trial:
     @staticmethod
     def of(radio_map: RadioMap, settings: Settings, fronts: FrontTable | None, asked: I64) -> "_Trial":
         front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
-        settled = held_out_settled(radio_map, settings, asked)
+        settled = HeldOutScans.of(radio_map, asked).answer(settings)
         answered = np.flatnonzero(settled.level >= 0)
         if len(answered) == 0:  # a survey of one spot: nothing can be held out, so nothing is known of its errors
             settled = _without_walks(radio_map, settings, asked)
@@ -145,7 +145,7 @@ class _Trial:
 
 def _without_walks(radio_map: RadioMap, settings: Settings, asked: I64) -> Settled:
     unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
-    return held_out_settled(unnamed, settings, asked)
+    return HeldOutScans.of(unnamed, asked).answer(settings)
 
 
 def _take(settled: Settled, at: I64) -> Settled:

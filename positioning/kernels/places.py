@@ -7,6 +7,8 @@ from positioning.radio_map import F32, F64, I32
 
 _EPSILON = 1e-4
 """Added to d^2 in votes, so that a survey scan equal to the query weighs much, not infinitely (research, section 2)."""
+_LEAST_SHARE = 0.05
+"""Added to a building's share of the votes: how far votes alone may speak against it."""
 
 
 @njit(cache=True, nogil=True)
@@ -48,23 +50,45 @@ def weigh_neighbours(index: I32, distance: F32, k: int, weight_power: float, out
 
 
 @njit(cache=True, nogil=True)
-def vote_levels(index: I32, weight: F32, m_level: I32, n_levels: int, out_level: I32, out_share: F32) -> None:
-    """The level with the largest sum of weights and its share of the sum; -1 where there is no neighbour."""
+def vote_levels(
+    index: I32, weight: F32, m_level: I32, building: I32, evidence: F32, out_level: I32, out_share: F32
+) -> None:
+    """The level with the largest sum of weights in the likeliest building, and its share of all weights.
+
+    The building is settled first, by ln(its share + 0.05) and ``evidence`` (n, n_buildings), ``buildings.py``;
+    ``building`` (n_levels,) numbers the levels' buildings. The level is -1 where there is no neighbour.
+    """
+    n_levels = len(building)
     votes = np.zeros(n_levels, dtype=np.float64)
+    of_building = np.zeros(evidence.shape[1], dtype=np.float64)
     for i in range(index.shape[0]):
         votes[:] = 0.0
+        of_building[:] = 0.0
         total = 0.0
         for c in range(index.shape[1]):
             if index[i, c] < 0:
                 break
-            votes[m_level[index[i, c]]] += weight[i, c]
+            level = m_level[index[i, c]]
+            votes[level] += weight[i, c]
+            of_building[building[level]] += weight[i, c]
             total += weight[i, c]
-        best = 0
-        for level in range(1, n_levels):
-            if votes[level] > votes[best]:
+        if total <= 0:
+            out_level[i] = -1
+            out_share[i] = 0.0
+            continue
+        likeliest = 0
+        most = -np.inf
+        for b in range(len(of_building)):
+            score = np.log(of_building[b] / total + _LEAST_SHARE) + evidence[i, b]
+            if of_building[b] > 0 and score > most:
+                likeliest = b
+                most = score
+        best = -1
+        for level in range(n_levels):
+            if building[level] == likeliest and (best < 0 or votes[level] > votes[best]):
                 best = level
-        out_level[i] = best if total > 0 else -1
-        out_share[i] = votes[best] / total if total > 0 else 0.0
+        out_level[i] = best
+        out_share[i] = votes[best] / total
 
 
 @njit(cache=True, nogil=True)

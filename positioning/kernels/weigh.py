@@ -8,10 +8,15 @@ from positioning.radio_map import F32, I32, I64
 POWED, RANK, RELATIVE = 0, 1, 2
 N_WEIGHTS = 4
 """Columns of every weight array: up to 4 representations, 0 in the unused; a fixed width becomes one vector load."""
+_N_WHOLE_DBM = 128
+_N_BUCKETS = 256
+_BUCKET_SHIFT = 20
+_HEAVIEST_BITS = (127 + 8) << 3
+"""2^8 by its sign, exponent and three highest bits of mantissa: no weight is greater, and 256 buckets reach 2^-24."""
 
 
 @njit(cache=True, nogil=True)
-def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
+def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     indptr: I64,
     transmitter: I32,
     rssi_dbm: F32,
@@ -38,6 +43,12 @@ def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
         longest = max(longest, indptr[i + 1] - indptr[i])
     first = np.empty(longest, dtype=np.float32)
     fade = np.empty(longest, dtype=np.float32)
+    order = np.empty(longest, dtype=np.int32)
+    count = np.empty(_N_BUCKETS, dtype=np.int32)
+    known = np.full((N_WEIGHTS, _N_WHOLE_DBM), np.float32(-1.0), dtype=np.float32)
+    of_rank = np.empty(min(longest, max_kept), dtype=np.float32)
+    for place in range(len(of_rank)):
+        of_rank[place] = np.exp(np.float32(-rank_decay * place))
     floor = np.float32(floor_dbm)
     at = 0
     out_indptr[0] = 0
@@ -51,7 +62,7 @@ def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
             fade[j] = np.float32(1.0)
             if rate_per_ms > 0 and not np.isnan(age):
                 fade[j] = np.exp(np.float32(-rate_per_ms) * age)
-            first[j] = _powed(x, floor, exponent[0]) * fade[j]
+            first[j] = _powed(x, floor, exponent[0], known[0]) * fade[j]
             if x > top1:
                 top1, top2, top3 = x, top1, top2
             elif x > top2:
@@ -64,8 +75,9 @@ def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
         elif n > 2:
             middle = (top1 + top2 + top3) / np.float32(3.0)
         out_total[i, :] = np.float32(0.0)
-        order = np.argsort(-first[:n])
-        for place in range(min(n, max_kept)):
+        n_kept = min(n, max_kept)
+        _sort_heaviest(first, n, n_kept, count, order)
+        for place in range(n_kept):
             j = order[place]
             out_transmitter[at] = transmitter[start + j]
             for r in range(N_WEIGHTS):
@@ -74,12 +86,12 @@ def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
                     weight = first[j]
                 elif r < len(kind):
                     if kind[r] == RANK:
-                        weight = np.exp(np.float32(-rank_decay * place)) * fade[j]
+                        weight = of_rank[place] * fade[j]
                     elif kind[r] == RELATIVE:
                         above = max(rssi_dbm[start + j] - middle + np.float32(relative_span_db), np.float32(0.5))
                         weight = (above / np.float32(relative_span_db)) ** exponent[r] * fade[j]
                     else:
-                        weight = _powed(rssi_dbm[start + j], floor, exponent[r]) * fade[j]
+                        weight = _powed(rssi_dbm[start + j], floor, exponent[r], known[r]) * fade[j]
                 out_weight[at, r] = weight
                 out_total[i, r] += weight
             at += 1
@@ -87,9 +99,54 @@ def weigh_readings(  # noqa: PLR0912  one pass over flat arrays
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _powed(rssi_dbm: np.float32, floor_dbm: np.float32, exponent: np.float32) -> np.float32:
-    """Powed RSSI; the shortlist's weight is always of this kind."""
+def _sort_heaviest(weight: F32, n: int, n_kept: int, count: I32, order: I32) -> None:
+    """Put the places of the ``n_kept`` heaviest first in ``order``, heaviest first, equals as they come.
+
+    Bucketed by the high bits, which order as the numbers do where none is negative; the buckets that are wanted are
+    then sorted by insertion, for which they are nearly in order.
+    """
+    bits = weight.view(np.int32)
+    count[:] = 0
+    for j in range(n):
+        count[_bucket(bits[j])] += 1
+    taken = 0
+    last = 0
+    for b in range(_N_BUCKETS):
+        taken, count[b] = taken + count[b], taken
+        if taken >= n_kept:
+            last = b
+            break
+    for j in range(n):
+        b = _bucket(bits[j])
+        if b <= last:
+            order[count[b]] = j
+            count[b] += 1
+    for place in range(1, taken):
+        j = order[place]
+        to = place
+        while to > 0 and weight[order[to - 1]] < weight[j]:
+            order[to] = order[to - 1]
+            to -= 1
+        order[to] = j
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bucket(bits: int) -> int:
+    """0 for the heaviest; an eighth of an octave each, what is beyond the range in the first and the last."""
+    return min(max(_HEAVIEST_BITS - (bits >> _BUCKET_SHIFT), 0), _N_BUCKETS - 1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _powed(rssi_dbm: np.float32, floor_dbm: np.float32, exponent: np.float32, known: F32) -> np.float32:
+    """Powed RSSI; the shortlist's weight is always of this kind. ``known`` keeps those of whole dBm, -1 for not yet."""
+    whole = int(-rssi_dbm)
+    is_whole = 0 <= whole < _N_WHOLE_DBM and np.float32(-whole) == rssi_dbm
+    if is_whole and known[whole] >= 0:
+        seen: np.float32 = known[whole]
+        return seen
     above_db = rssi_dbm - floor_dbm
     above_db = max(above_db, np.float32(1.0))
     weight: np.float32 = (above_db / np.float32(60.0)) ** exponent
+    if is_whole:
+        known[whole] = weight
     return weight

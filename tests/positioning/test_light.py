@@ -98,7 +98,7 @@ def test_unheard_transmitters_change_nothing(model: VenueModel, later: list[Labe
 def test_the_kernel_gives_the_distance_of_the_formula(model: VenueModel, later: list[LabelledScan]) -> None:
     """Against a plain derivation: d = 1 - 2 sum min(a, r) / (sum a + sum r) over the kept, weighed readings."""
     batch = encode([held.scan for held in later[:20]], model.radio_map.index)
-    index, distance = match(model.radio_map, model.index, batch, n_short=10)
+    index, distance = match(model.radio_map, model.index, batch, n_short=10, cover=1.0)
     asked, held = weigh(model.index.weighing, batch), model.index.survey
     n_transmitters = len(model.radio_map.transmitters)
     for i in range(20):
