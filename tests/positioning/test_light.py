@@ -51,23 +51,18 @@ def later(small_world: World) -> list[LabelledScan]:
     return list(scans)
 
 
-def test_each_answer_depends_on_its_scan_alone_and_keeps_its_place(
-    model: VenueModel, later: list[LabelledScan]
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_each_answer_depends_on_its_scan_alone_to_the_last_digit(
+    model: VenueModel, later: list[LabelledScan], size: int
 ) -> None:
-    scans = [held.scan for held in later[:60]]
+    scans = [held.scan for held in later[:320]]
     locator = LightLocator((model,))
     whole = locator.locate(scans)
-    assert locator.locate(scans) == whole
-    for others in ([locator.locate([scan])[0] for scan in scans], locator.locate(scans[::-1])[::-1]):
-        for one, other in zip(others, whole, strict=True):
-            assert one.reason == other.reason
-            if one.position is None or other.position is None:
-                continue
-            assert [c.store_id for c in one.position.candidates] == [c.store_id for c in other.position.candidates]
-            assert (one.position.store_id, one.position.level) == (other.position.store_id, other.position.level)
-            for name in ("lat_deg", "lon_deg", "confidence", "in_store"):  # a batch's matrix product may differ by ulps
-                assert getattr(one.position, name) == pytest.approx(getattr(other.position, name), rel=1e-9)
-    assert scans == [held.scan for held in later[:60]]
+    assert sum(answer.position is not None for answer in whole) > 300
+    in_parts = [answer for at in range(0, len(scans), size) for answer in locator.locate(scans[at : at + size])]
+    assert in_parts == whole
+    assert locator.locate(scans[::-1])[::-1] == whole
+    assert scans == [held.scan for held in later[:320]]
 
 
 def test_there_is_a_reason_where_there_is_no_answer(model: VenueModel, later: list[LabelledScan]) -> None:
