@@ -19,6 +19,7 @@ from positioning.evaluate import evaluate
 from positioning.light import LightLocator
 from positioning.match import match
 from positioning.model import VenueModel
+from positioning.position import NoPositionReason
 from positioning.radio_map import encode
 from positioning.representation import weigh
 from positioning.train import train_venue
@@ -78,6 +79,46 @@ def test_there_is_a_reason_where_there_is_no_answer(model: VenueModel, later: li
     assert [answer.reason for answer in found] == ["no_readings", "unknown_radio", "unknown_radio", None]
     assert found[3].position is not None
     assert [a.position for a in LightLocator(()).locate(asked)] == [None] * 4
+
+
+def test_a_phone_that_hears_only_the_faintest_radios_is_outside(model: VenueModel, later: list[LabelledScan]) -> None:
+    """Like a phone across the street: the venue's radios are known to it, but no survey scan is like that."""
+    scans = [held.scan for held in later[:50]]
+    across_the_street = [replace(scan, readings=faintest(scan, model, 5)) for scan in scans]
+    locator = LightLocator((model,))
+    for answer in locator.locate(across_the_street):
+        assert (answer.position, answer.reason) == (None, NoPositionReason.OUTSIDE)
+    assert [answer.reason for answer in locator.locate(scans)] == [None] * 50
+
+    endless = replace(model, calibration=replace(model.calibration, outside_distance=1.0))
+    assert [answer.reason for answer in LightLocator((endless,)).locate(across_the_street)] == [None] * 50
+
+
+def test_each_reason_is_told_apart_in_one_batch_whatever_the_neighbours(
+    model: VenueModel, later: list[LabelledScan]
+) -> None:
+    scan = later[0].scan
+    stranger = Reading(TransmitterId("x-stranger"), -50.0)
+    asked = [
+        replace(scan, readings=faintest(scan, model, 5)),
+        replace(scan, readings=(stranger,)),
+        scan,
+        replace(scan, readings=()),
+        replace(scan, readings=(stranger, *faintest(scan, model, 5))),
+        replace(scan, readings=(), venue_id=VenueId("elsewhere")),
+    ]
+    reasons = ["outside", "unknown_radio", None, "no_readings", "outside", "no_readings"]
+    other = replace(model, venue_id=VenueId("other"))
+    for locator in (LightLocator((model,)), LightLocator((model, other))):
+        assert [answer.reason for answer in locator.locate(asked)] == reasons
+        assert [answer.reason for answer in locator.locate(asked[::-1])] == reasons[::-1]
+        assert all((answer.position is None) == (answer.reason is not None) for answer in locator.locate(asked))
+
+
+def faintest(scan: Scan, model: VenueModel, n: int) -> tuple[Reading, ...]:
+    """The scan's n faintest readings of the venue's radios."""
+    known = [reading for reading in scan.readings if reading.transmitter in model.radio_map.index]
+    return tuple(sorted(known, key=lambda reading: reading.rssi_dbm)[:n])
 
 
 def test_unheard_transmitters_change_nothing(model: VenueModel, later: list[LabelledScan]) -> None:
