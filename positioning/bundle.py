@@ -91,6 +91,9 @@ def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             content, expected = header["content"], header["sha256"]
             if content["format"] != FORMAT:
                 raise BundleError(f"expected format {FORMAT}, found {content['format']!r}")
+            unexpected = sorted(set(archive.files) - {_HEADER, *_ARRAYS})
+            if unexpected:
+                raise BundleError(f"expected the arrays of format {FORMAT} alone, found unexpected {unexpected[0]}")
             arrays = {name: archive[name] for name in _ARRAYS}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleError(f"not readable: {error}") from error

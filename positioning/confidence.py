@@ -21,15 +21,27 @@ def describe(spread_m: F64, nearest: F64, level_share: F64, n_known: F64) -> F64
     )
 
 
+def weighted_sum(features: F64, weights: tuple[float, ...]) -> F64:
+    """``features @ weights`` over the last axis, added in the order of the weights.
+
+    A matrix product may add in another order for another number of rows (it did, in the last digit), and the same
+    scan must get the same answer in any batch.
+    """
+    total: F64 = features[..., 0] * weights[0]
+    for i in range(1, len(weights)):
+        total = total + features[..., i] * weights[i]
+    return total
+
+
 def predict_error_m(features: F64, weights: tuple[float, ...]) -> F64:
     """The typical error of such answers, in metres."""
-    error_m: F64 = np.maximum(np.exp(features @ np.array(weights)), _LEAST_ACCURACY_M)
+    error_m: F64 = np.maximum(np.exp(weighted_sum(features, weights)), _LEAST_ACCURACY_M)
     return error_m
 
 
 def logistic(features: F64, weights: tuple[float, ...]) -> F64:
     """The probability that a logistic model gives to each row."""
-    probability: F64 = 1.0 / (1.0 + np.exp(-np.clip(features @ np.array(weights), -30.0, 30.0)))
+    probability: F64 = 1.0 / (1.0 + np.exp(-np.clip(weighted_sum(features, weights), -30.0, 30.0)))
     return probability
 
 
@@ -44,7 +56,7 @@ def front_probabilities(
     features: F64, is_store: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], weights: tuple[float, ...]
 ) -> F64:
     """Softmax over each row's candidates: (n, n_candidates), 0 where there is none; rows sum to 1 or 0."""
-    scores = np.where(is_store, features @ np.array(weights), -np.inf)
+    scores = np.where(is_store, weighted_sum(features, weights), -np.inf)
     highest = np.max(scores, axis=1, keepdims=True, initial=-1e9)
     odds = np.exp(scores - highest)
     total = odds.sum(axis=1, keepdims=True)

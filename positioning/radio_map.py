@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerprints.scan import LabelledScan, Scan
-from kernel.ids import LevelId, TransmitterId
+from kernel.ids import DeviceId, LevelId, TransmitterId
 from positioning.errors import SurveyTooSmallError
 from venues.frame import LocalFrame
 from venues.model import Venue
@@ -25,6 +25,10 @@ I64 = NDArray[np.int64]
 MIN_DETECTIONS = 5
 """Survey scans that must hear a transmitter before it counts: fewer are passing phones and hotspots (research:
 positioning, section 2). A survey under 100 scans asks for one scan in 20 instead, at least 2."""
+MIN_VISITS = 3
+"""Visits to a spot from which one can be held out: two remain, and the spot is still on the map."""
+MIN_VISIT_SCANS = 2
+"""Mean scans of a visit from which the order of a survey's instants can be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,11 @@ def choose_transmitters(scans: Sequence[Scan]) -> tuple[TransmitterId, ...]:
     return tuple(sorted(t for t, count in detections.items() if count >= needed))
 
 
+def choose_scans(survey: Sequence[LabelledScan], index: Mapping[TransmitterId, int]) -> list[LabelledScan]:
+    """The scans that hear a chosen transmitter: a radio map's, in its order."""
+    return [labelled for labelled in survey if any(r.transmitter in index for r in labelled.scan.readings)]
+
+
 def compile_radio_map(survey: Sequence[LabelledScan], venue: Venue | None) -> RadioMap:
     """Compile a survey; scans that hear no chosen transmitter are left out.
 
@@ -112,7 +121,7 @@ def compile_radio_map(survey: Sequence[LabelledScan], venue: Venue | None) -> Ra
     heard = [labelled for labelled in survey if labelled.scan.readings]
     transmitters = choose_transmitters([labelled.scan for labelled in heard])
     index = {transmitter: i for i, transmitter in enumerate(transmitters)}
-    kept = [labelled for labelled in heard if any(r.transmitter in index for r in labelled.scan.readings)]
+    kept = choose_scans(heard, index)
     if not kept or not transmitters:
         raise SurveyTooSmallError(len(kept), len(transmitters))
     lon_lat_deg = np.array([(item.truth.lon_deg, item.truth.lat_deg) for item in kept], dtype=np.float64)
@@ -151,11 +160,43 @@ def number_walks(survey: Sequence[LabelledScan]) -> I32:
     numbers: dict[object, int] = {}
     out = np.empty(len(survey), dtype=np.int32)
     for i, item in enumerate(survey):
-        truth = item.truth
-        spot = (truth.building, truth.level, round(truth.lat_deg, 6), round(truth.lon_deg, 6))  # 0.1 m
-        key: object = item.walk if use_walks and item.walk is not None else spot
+        key: object = item.walk if use_walks and item.walk is not None else _spot(item)
         out[i] = numbers.setdefault(key, len(numbers))
     return out
+
+
+def number_visits(survey: Sequence[LabelledScan]) -> I32 | None:
+    """Number the visits to the spots of a survey that names no walk and went round its spots several times.
+
+    A visit is what one phone scans at a spot, in the order of time, until it is elsewhere. Answers without their
+    own visit are what a phone gets at another time; answers without the whole spot are those of a phone at a hole in
+    the survey, and much worse.
+
+    Returns:
+        None where a walk is named; where the median spot has fewer than ``MIN_VISITS``, since a visit held out would
+        take the spot, or most of what is known of it, along; and where a visit has hardly more than one scan: then
+        the order means nothing (shuffled rows, nameless phones side by side) and near copies would stay behind.
+    """
+    if any(item.walk is not None for item in survey):
+        return None
+    visits: dict[object, int] = {}
+    here: dict[DeviceId | None, tuple[object, int]] = {}
+    out = np.empty(len(survey), dtype=np.int32)
+    n = 0
+    for i in sorted(range(len(survey)), key=lambda at: survey[at].scan.at):
+        phone, spot = survey[i].scan.device_id, _spot(survey[i])
+        if phone not in here or here[phone][0] != spot:
+            here[phone] = (spot, n)
+            visits[spot] = visits.get(spot, 0) + 1
+            n += 1
+        out[i] = here[phone][1]
+    is_in_rounds = n > 0 and float(np.median(list(visits.values()))) >= MIN_VISITS
+    return out if is_in_rounds and len(survey) >= MIN_VISIT_SCANS * n else None
+
+
+def _spot(item: LabelledScan) -> object:
+    truth = item.truth
+    return truth.building, truth.level, round(truth.lat_deg, 6), round(truth.lon_deg, 6)  # 0.1 m
 
 
 def _levels(survey: Sequence[LabelledScan], venue: Venue | None) -> tuple[LevelKey, ...]:

@@ -14,7 +14,7 @@ from positioning.fronts import FrontTable, build_front_table
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
-from positioning.radio_map import F64, I32, I64, RadioMap, compile_radio_map
+from positioning.radio_map import F64, I32, I64, RadioMap, choose_scans, compile_radio_map, number_visits
 from positioning.score import UNDEFINED, Figures, Scored, inside_rank, rank_of, summarise
 from venues.model import Venue
 
@@ -54,7 +54,8 @@ def train_venue(
     settings = choose_settings(radio_map).settings
     tell("answering held-out walks", 0.6)
     asked = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_HELD_OUT).astype(np.int64))
-    trial = _Trial.of(radio_map, settings, fronts, asked)
+    visit = number_visits(choose_scans(survey, radio_map.index))
+    trial = _Trial.of(radio_map, settings, fronts, asked, radio_map.walk if visit is None else visit)
     tell("fitting confidence", 0.8)
     calibration = trial.fit(np.arange(len(trial.asked)))
     quality = summarise(trial.cross_fitted())
@@ -80,12 +81,14 @@ class _Trial:
     settled: Settled
 
     @staticmethod
-    def of(radio_map: RadioMap, settings: Settings, fronts: FrontTable | None, asked: I64) -> "_Trial":
+    def of(radio_map: RadioMap, settings: Settings, fronts: FrontTable | None, asked: I64, walk: I32) -> "_Trial":
+        """Answers to the asked scans, each without the survey scans of its own ``walk`` (n_map,)."""
         front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
-        settled = HeldOutScans.of(radio_map, asked).answer(settings)
+        settled = HeldOutScans.of(replace(radio_map, walk=walk), asked).answer(settings)
         answered = np.flatnonzero(settled.level >= 0)
         if len(answered) == 0:  # a survey of one spot: nothing can be held out, so nothing is known of its errors
-            settled = _without_walks(radio_map, settings, asked)
+            unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
+            settled = HeldOutScans.of(unnamed, asked).answer(settings)
             answered = np.arange(len(asked))
         return _Trial(radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered))
 
@@ -143,11 +146,6 @@ class _Trial:
         return _join(parts)
 
 
-def _without_walks(radio_map: RadioMap, settings: Settings, asked: I64) -> Settled:
-    unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
-    return HeldOutScans.of(unnamed, asked).answer(settings)
-
-
 def _take(settled: Settled, at: I64) -> Settled:
     return Settled(
         level=settled.level[at],
@@ -163,7 +161,8 @@ def _take(settled: Settled, at: I64) -> Settled:
 
 def _score(answers: Answers, held_out: HeldOut, calibration: Calibration, radio_map: RadioMap, asked: I64) -> Scored:
     n = len(asked)
-    building = np.array([hash(level.building) for level in radio_map.levels])
+    names = [level.building for level in radio_map.levels]
+    building = np.array([names.index(name) for name in names])
     has_buildings = any(level.building is not None for level in radio_map.levels)
     is_right = building[held_out.settled.level] == building[radio_map.level[asked]]
     has_fronts = answers.store.shape[1] > 0

@@ -19,6 +19,7 @@ from positioning.evaluate import evaluate
 from positioning.light import LightLocator
 from positioning.match import match
 from positioning.model import VenueModel
+from positioning.position import NoPositionReason
 from positioning.radio_map import encode
 from positioning.representation import weigh
 from positioning.train import train_venue
@@ -51,23 +52,18 @@ def later(small_world: World) -> list[LabelledScan]:
     return list(scans)
 
 
-def test_each_answer_depends_on_its_scan_alone_and_keeps_its_place(
-    model: VenueModel, later: list[LabelledScan]
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_each_answer_depends_on_its_scan_alone_to_the_last_digit(
+    model: VenueModel, later: list[LabelledScan], size: int
 ) -> None:
-    scans = [held.scan for held in later[:60]]
+    scans = [held.scan for held in later[:320]]
     locator = LightLocator((model,))
     whole = locator.locate(scans)
-    assert locator.locate(scans) == whole
-    for others in ([locator.locate([scan])[0] for scan in scans], locator.locate(scans[::-1])[::-1]):
-        for one, other in zip(others, whole, strict=True):
-            assert one.reason == other.reason
-            if one.position is None or other.position is None:
-                continue
-            assert [c.store_id for c in one.position.candidates] == [c.store_id for c in other.position.candidates]
-            assert (one.position.store_id, one.position.level) == (other.position.store_id, other.position.level)
-            for name in ("lat_deg", "lon_deg", "confidence", "in_store"):  # a batch's matrix product may differ by ulps
-                assert getattr(one.position, name) == pytest.approx(getattr(other.position, name), rel=1e-9)
-    assert scans == [held.scan for held in later[:60]]
+    assert sum(answer.position is not None for answer in whole) > 300
+    in_parts = [answer for at in range(0, len(scans), size) for answer in locator.locate(scans[at : at + size])]
+    assert in_parts == whole
+    assert locator.locate(scans[::-1])[::-1] == whole
+    assert scans == [held.scan for held in later[:320]]
 
 
 def test_there_is_a_reason_where_there_is_no_answer(model: VenueModel, later: list[LabelledScan]) -> None:
@@ -83,6 +79,46 @@ def test_there_is_a_reason_where_there_is_no_answer(model: VenueModel, later: li
     assert [answer.reason for answer in found] == ["no_readings", "unknown_radio", "unknown_radio", None]
     assert found[3].position is not None
     assert [a.position for a in LightLocator(()).locate(asked)] == [None] * 4
+
+
+def test_a_phone_that_hears_only_the_faintest_radios_is_outside(model: VenueModel, later: list[LabelledScan]) -> None:
+    """Like a phone across the street: the venue's radios are known to it, but no survey scan is like that."""
+    scans = [held.scan for held in later[:50]]
+    across_the_street = [replace(scan, readings=faintest(scan, model, 5)) for scan in scans]
+    locator = LightLocator((model,))
+    for answer in locator.locate(across_the_street):
+        assert (answer.position, answer.reason) == (None, NoPositionReason.OUTSIDE)
+    assert [answer.reason for answer in locator.locate(scans)] == [None] * 50
+
+    endless = replace(model, calibration=replace(model.calibration, outside_distance=1.0))
+    assert [answer.reason for answer in LightLocator((endless,)).locate(across_the_street)] == [None] * 50
+
+
+def test_each_reason_is_told_apart_in_one_batch_whatever_the_neighbours(
+    model: VenueModel, later: list[LabelledScan]
+) -> None:
+    scan = later[0].scan
+    stranger = Reading(TransmitterId("x-stranger"), -50.0)
+    asked = [
+        replace(scan, readings=faintest(scan, model, 5)),
+        replace(scan, readings=(stranger,)),
+        scan,
+        replace(scan, readings=()),
+        replace(scan, readings=(stranger, *faintest(scan, model, 5))),
+        replace(scan, readings=(), venue_id=VenueId("elsewhere")),
+    ]
+    reasons = ["outside", "unknown_radio", None, "no_readings", "outside", "no_readings"]
+    other = replace(model, venue_id=VenueId("other"))
+    for locator in (LightLocator((model,)), LightLocator((model, other))):
+        assert [answer.reason for answer in locator.locate(asked)] == reasons
+        assert [answer.reason for answer in locator.locate(asked[::-1])] == reasons[::-1]
+        assert all((answer.position is None) == (answer.reason is not None) for answer in locator.locate(asked))
+
+
+def faintest(scan: Scan, model: VenueModel, n: int) -> tuple[Reading, ...]:
+    """The scan's n faintest readings of the venue's radios."""
+    known = [reading for reading in scan.readings if reading.transmitter in model.radio_map.index]
+    return tuple(sorted(known, key=lambda reading: reading.rssi_dbm)[:n])
 
 
 def test_unheard_transmitters_change_nothing(model: VenueModel, later: list[LabelledScan]) -> None:
@@ -195,7 +231,9 @@ def test_ujib1_as_published(shared_data: Path) -> None:
     folder = shared_data / "ujib1"
     survey, test = (read_ujib1((folder / name).read_bytes()).scans for name in ("Train.csv", "Test.csv"))
     model = train_venue(survey, None, venue_id=VenueId("ujib1")).model
-    assert evaluate(LightLocator((model,)), model, test).to_json()["error_m"]["mean"] <= 1.75
+    figures = evaluate(LightLocator((model,)), model, test).to_json()
+    assert figures["error_m"]["mean"] <= 1.75
+    assert 68 <= figures["accuracy_coverage"] <= 92  # 94.7 when whole spots were held out
 
 
 @pytest.mark.shared_data

@@ -1,0 +1,118 @@
+"""A model on disk is numbers and text: reading it can run nothing."""
+
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernel.ids import VenueId
+from positioning.bundle import from_bytes, to_bytes
+from positioning.errors import BundleError
+from sim.world import World
+from venues.build import build_venue
+from venues.model import Venue
+
+
+@pytest.fixture(scope="module")
+def bundle(prepared_home: Path) -> bytes:
+    """The one model that training left in the data folder."""
+    (path,) = prepared_home.rglob("*.npz")
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def venue(small_world: World) -> Venue:
+    """Its venue, read from the map that was imported."""
+    return build_venue(small_world.mall.archive, VenueId("demo"))
+
+
+class Bomb:
+    """Unpickled, it raises ``Exploded``."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return explode, ()
+
+
+class Exploded(Exception):
+    """A pickle was run."""
+
+
+def explode() -> None:
+    raise Exploded
+
+
+def rewritten(bundle: bytes, change: Callable[[dict[str, bytes]], None]) -> bytes:
+    """The bundle with its members changed, packed anew."""
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def npy(array: np.ndarray[Any, Any]) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=True)
+    return out.getvalue()
+
+
+def test_a_bundle_on_disk_is_plain_arrays_to_the_last_byte(bundle: bytes) -> None:
+    """Each member is an npy header and exactly its array's bytes, so that nothing can hide behind or among them."""
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    assert len(members) == 10
+    for name, content in members.items():
+        assert name.endswith(".npy")
+        stream = io.BytesIO(content)
+        array = np.load(stream, allow_pickle=False)
+        assert stream.read() == b""
+        assert not array.dtype.hasobject
+        assert array.dtype.names is None
+        assert len(content) - array.nbytes == int.from_bytes(content[8:10], "little") + 10
+        with pytest.raises(pickle.UnpicklingError):
+            pickle.loads(content)
+    header = np.load(io.BytesIO(members["header.npy"]), allow_pickle=False)
+    assert json.loads(header.tobytes()).keys() == {"content", "sha256"}
+
+
+def test_a_bundle_packed_anew_is_the_same_bundle(bundle: bytes, venue: Venue) -> None:
+    """So that the refusals below are for what was changed and not for the packing."""
+    again = from_bytes(rewritten(bundle, lambda _members: None), venue)
+    assert to_bytes(again) == to_bytes(from_bytes(bundle, venue))
+
+
+@pytest.mark.parametrize("name", ["header", "rssi_dbm", "store"])
+def test_a_pickled_array_is_refused_unread(bundle: bytes, venue: Venue, name: str) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        members[f"{name}.npy"] = npy(np.array([Bomb()], dtype=object))
+
+    with pytest.raises(Exploded):
+        np.load(io.BytesIO(npy(np.array([Bomb()], dtype=object))), allow_pickle=True)
+    with pytest.raises(BundleError, match=r"model bundle: not readable: Object arrays cannot be loaded"):
+        from_bytes(rewritten(bundle, change), venue)
+
+
+@pytest.mark.parametrize("member", ["notes.npy", "notes.pkl"])
+def test_a_member_that_no_bundle_has_is_refused_unread(bundle: bytes, venue: Venue, member: str) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        members[member] = npy(np.array([Bomb()], dtype=object))
+
+    with pytest.raises(BundleError, match="unexpected notes"):
+        from_bytes(rewritten(bundle, change), venue)
+
+
+@pytest.mark.parametrize(
+    "content", [pickle.dumps(Bomb()), npy(np.array([Bomb()], dtype=object)), npy(np.zeros(3)), b""]
+)
+def test_a_file_that_is_no_bundle_at_all_is_refused(venue: Venue, content: bytes) -> None:
+    with pytest.raises(BundleError, match="not readable"):
+        from_bytes(content, venue)
