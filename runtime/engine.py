@@ -219,6 +219,7 @@ class ScanEngine:
                 for device_id, device in members.items()
                 if allowance_of(device).keeps_visits
             }
+            self._judge_instants(asked, keeps)
             self._find_repeats(connection, tenant, asked, keeps)
         new = [a for a in asked if a.outcome is None and a.same_as is None]
         for attempt in (1, 2):
@@ -239,9 +240,6 @@ class ScanEngine:
     ) -> None:
         if not new:
             return
-        for a in new:
-            if a.ref in keeps:  # a scan that leaves no state moves no clock either
-                self._clock.saw(a.scan.at)
         now = self._clock.now()
         with self._database.read() as connection:
             live = state.campaigns(connection)
@@ -298,13 +296,23 @@ class ScanEngine:
         zone = self._locators.time_zone(tenant, venue_id)
         self._presence.saw(tenant, venue_id, scan.device_id, scan.at, zone)
 
+    def _judge_instants(self, asked: list[_Asked], keeps: set[DeviceRef]) -> None:
+        """Refuse what is dated too far ahead, each scan by itself, and let the others move the clock."""
+        for a in sorted(asked, key=lambda one: one.scan.at):
+            is_kept = a.ref in keeps  # a scan that leaves no state moves no clock, so any date of it is harmless
+            if is_kept or self._clock.refuses_future:
+                a.outcome = self._clock.refusal(a.scan.at)
+            if is_kept and a.outcome is None:
+                self._clock.saw(a.scan.at)
+
     def _find_repeats(
         self, connection: sa.Connection, tenant: TenantId, asked: list[_Asked], keeps: set[DeviceRef]
     ) -> None:
+        """Find what was answered before, in the records or earlier in this batch; a refused scan is no answer."""
         first: dict[tuple[DeviceId, ScanId], int] = {}
         durable: dict[tuple[DeviceRef, str], int] = {}
         for index, a in enumerate(asked):
-            if a.scan.device_id is None or a.scan.scan_id is None or a.ref is None:
+            if a.outcome is not None or a.scan.device_id is None or a.scan.scan_id is None or a.ref is None:
                 continue
             key = a.scan.device_id, a.scan.scan_id
             if key in first:
