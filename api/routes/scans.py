@@ -14,7 +14,7 @@ from api.problems import problem_of
 from api.routes.documents import SCAN_ANSWER, SCAN_BODY, problems
 from fingerprints.errors import ScanFormatError
 from fingerprints.scan import LabelledScan, Scan
-from fingerprints.wire import ScanWire, decode_json, decode_msgpack, to_labelled_scan, to_scan
+from fingerprints.wire import ScanWire, decode_json, decode_msgpack, is_utf8, to_labelled_scan, to_scan
 from kernel.errors import AtriumError
 
 MAX_SCANS = 1_000
@@ -54,6 +54,8 @@ async def _json(request: Request, caller: Caller, body: bytes) -> Response:
     envelope = _open(_json_envelope.decode, body)
     if envelope.scans is msgspec.UNSET:
         return Response(await _answer_one(request, caller, body, decode_json), media_type="application/json")
+    if not is_utf8(body) and all(map(is_utf8, envelope.scans)):
+        raise MalformedBodyError("not readable: not UTF-8")  # beside the scans, which answer for themselves
     answers = await _answer_each(request, caller, envelope.scans, decode_json)
     return Response(b'{"results":[' + b",".join(answers) + b"]}", media_type="application/json")
 
