@@ -179,7 +179,7 @@ class Demo(Protocol):
     def plan(self) -> dict[str, Any]: ...
 
     def watch(self) -> AsyncIterator[bytes]:
-        """JSON messages as things happen, without end."""
+        """JSON messages as things happen, until the server stops."""
         ...
 
 
