@@ -7,7 +7,8 @@ import pytest
 
 from api.access import MAY
 from api.ports import Role
-from tests.living_server import Living, all_rows, campaign, consents, stay
+from runtime.records.schema import api_keys
+from tests.living_server import Living, all_rows, campaign, consents, stay, wait_until
 
 CALLS: list[tuple[str, str, str]] = [
     ("POST", "/v1/scans", "locate"),
@@ -127,3 +128,11 @@ def test_a_cursor_of_one_list_is_refused_by_every_other(living: Living) -> None:
             for of, cursor in cursors.items()
         }
     assert statuses == {(path, of): 200 if path == of else 422 for path in paths for of in paths}
+
+
+def test_a_revoked_key_is_soon_refused(living: Living) -> None:
+    with living.client(Role.VIEWER) as http:
+        assert http.get("/v1/visits").status_code == 200
+        with living.home.database.write() as connection:
+            connection.execute(api_keys.update().where(api_keys.c.role == "viewer").values(revoked_us=1))
+        wait_until(lambda: http.get("/v1/visits").status_code == 401, 5)
