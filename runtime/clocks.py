@@ -30,9 +30,8 @@ class SystemClock:
 class EventClock:
     """The greatest instant any scan has carried: a played day runs as fast as it is played.
 
-    The first scan after a start sets it wherever it says, from ``start`` on; any later one moves it by
-    ``MAX_JUMP`` at most, so that one phone with a wrong date cannot move it for all. Never goes back; safe to
-    read while another thread moves it.
+    The first scan after ``start`` sets it wherever it says; any later one moves it by ``MAX_JUMP`` at most, so that
+    one phone with a wrong date cannot move it for all. Never goes back; safe to read while another thread moves it.
     """
 
     refuses_future = False
@@ -51,8 +50,8 @@ class EventClock:
 
     def saw(self, at: datetime) -> None:
         with self._moving:
-            self._now = max(self._now, at)
-            self._is_running = True
+            if at > self._now:
+                self._now, self._is_running = at, True
 
 
 LiveClock = SystemClock | EventClock

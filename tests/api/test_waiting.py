@@ -91,6 +91,7 @@ def test_a_slow_read_of_the_database_holds_up_no_other_call(path: str) -> None:
                 await asyncio.sleep(0.001)
             health = await http.get("/v1/health")
             assert health.status_code == 200
+            assert (await http.get("/v2/nowhere")).status_code == 404
             assert not slow.done()
             keys.may_go.set()
             assert (await slow).status_code in {200, 404}

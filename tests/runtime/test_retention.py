@@ -99,7 +99,7 @@ def test_scans_of_other_times_count_no_days(living: Living) -> None:
     store = living.venue.stores[0].id
     with living.client(Role.DEVICE) as phone:
         phone.put("/v1/devices/d-1", json=consents("visits"))
-        phone.post("/v1/scans", json=stay(living.world, store, "d-1", n=1)[0]).raise_for_status()
+        phone.post("/v1/scans", json={"scans": stay(living.world, store, "d-1", n=2)}).raise_for_status()
         for n, days in enumerate((400, 30, 2, -2, -30, -400)):
             odd = stay(living.world, store, f"odd-{n}", n=1, start=NOON + timedelta(days=days))[0]
             assert phone.post("/v1/scans", json=odd).json()["position"] is not None
