@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import Depends, Request
 
 from api.errors import NoKeyError, NotAllowedError
@@ -30,17 +31,26 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def caller_of(request: Request, deed: str, key: str | None = None) -> Caller:
-    """The caller behind the key of a request, if its role may do the deed.
+async def caller_of(request: Request, deed: str, key: str | None = None) -> Caller:
+    """The caller behind the key of a request, if its role may do the deed; for routes on the event loop.
 
     Raises:
         NoKeyError: no key came, or one that is unknown, expired or revoked.
         NotAllowedError: the role does not allow it.
     """
-    if key is None:
-        header = request.headers.get("authorization", "")
-        key = header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
-    caller = services_of(request).keys.find_caller(key) if key else None
+    key, keys = key or _key_of(request), services_of(request).keys
+    caller = keys.recall_caller(key) if key else None
+    if caller is None and key:
+        caller = await to_thread.run_sync(keys.find_caller, key)
+    return _checked(caller, key, deed)
+
+
+def _key_of(request: Request) -> str:
+    header = request.headers.get("authorization", "")
+    return header[len(_SCHEME) :].strip() if header.lower().startswith(_SCHEME) else ""
+
+
+def _checked(caller: Caller | None, key: str, deed: str) -> Caller:
     if caller is None:
         raise NoKeyError("a key is needed: Authorization: Bearer KEY" if not key else "the key is not known")
     if caller.role not in MAY[deed]:
@@ -49,10 +59,11 @@ def caller_of(request: Request, deed: str, key: str | None = None) -> Caller:
 
 
 def needs(deed: str) -> Callable[[Request], Caller]:
-    """A FastAPI dependency that lets through callers whose role may do the deed."""
+    """A FastAPI dependency that lets through callers whose role may do the deed; it runs on a thread of its own."""
 
     def dependency(request: Request) -> Caller:
-        return caller_of(request, deed)
+        key, keys = _key_of(request), services_of(request).keys
+        return _checked((keys.recall_caller(key) or keys.find_caller(key)) if key else None, key, deed)
 
     return dependency
 

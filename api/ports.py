@@ -100,7 +100,13 @@ class Rendered:
 
 
 class Keys(Protocol):
-    def find_caller(self, key: str) -> Caller | None: ...
+    def recall_caller(self, key: str) -> Caller | None:
+        """The caller if the key was looked up a moment ago; never waits. None says nothing: look it up."""
+        ...
+
+    def find_caller(self, key: str) -> Caller | None:
+        """The caller behind a key; waits for the database, so never on the event loop."""
+        ...
 
 
 class Scans(Protocol):
@@ -179,7 +185,7 @@ class Demo(Protocol):
     def plan(self) -> dict[str, Any]: ...
 
     def watch(self) -> AsyncIterator[bytes]:
-        """JSON messages as things happen, without end."""
+        """JSON messages as things happen, until the server stops."""
         ...
 
 

@@ -92,13 +92,13 @@ def error_response(error: AtriumError) -> JSONResponse:
     return problem_response(status, problem_of(error), headers)
 
 
-def on_atrium_error(_request: Request, error: Exception) -> JSONResponse:
+async def on_atrium_error(_request: Request, error: Exception) -> JSONResponse:
     """Turn an error of ours into its problem."""
     assert isinstance(error, AtriumError)
     return error_response(error)
 
 
-def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
+async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     """Turn FastAPI's list of faults into one problem: the first field, and all of them under ``errors``."""
     assert isinstance(error, RequestValidationError)
     faults = [{"field": _path(fault["loc"]), "detail": str(fault["msg"])} for fault in error.errors()]
@@ -109,7 +109,7 @@ def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(422, body | {"errors": faults})
 
 
-def on_http_error(_request: Request, error: Exception) -> JSONResponse:
+async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
     """Turn the framework's own errors (unknown path, wrong method) into problems."""
     assert isinstance(error, HTTPException)
     code = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
@@ -117,7 +117,7 @@ def on_http_error(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(error.status_code, body, dict(error.headers or {}))
 
 
-def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+async def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
     """An error nobody foresaw: logged by the server, told without its inside."""
     return problem_response(500, problem(500, "internal", "the server met an error it did not expect"))
 

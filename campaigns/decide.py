@@ -5,7 +5,7 @@ margin, budget; the first that fails is the reason. A refusal is recorded once a
 still open on a later fix of the same visit. Whoever has not allowed marketing never comes here.
 
 Budget and caps live in the ``Ledger``, a plain value: the driver stores its changes in one transaction with the
-deliveries, under guards of its own, before any reply leaves.
+deliveries, under guards of its own, before any reply leaves. A batch writes them on its ``RunningLedger``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,6 +60,10 @@ class Delivery:
         return self.reason is Reason.DELIVERED
 
 
+_GivenTo = dict[tuple[CampaignId, PersonRef], int]
+_Settled = dict[tuple[CampaignId, VisitId], frozenset[Reason]]
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """How much of each campaign is given: in all, to each person, and what is settled for each visit."""
@@ -69,16 +73,41 @@ class Ledger:
     settled: Mapping[tuple[CampaignId, VisitId], frozenset[Reason]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """The deliveries of one moment and the ledger after them."""
+class RunningLedger:
+    """A ledger that one batch writes on, moment after moment.
 
-    deliveries: tuple[Delivery, ...]
-    ledger: Ledger
+    What it begins from never changes: it is copied at the first delivery, once, so that a batch costs its own
+    deliveries and one copy. ``now`` holds until the next ``take``.
+    """
+
+    def __init__(self, start: Ledger) -> None:
+        self._start = start
+        self._own: tuple[dict[CampaignId, int], _GivenTo, _Settled] | None = None
+        self.now = start
+
+    def take(self, deliveries: Iterable[Delivery]) -> None:
+        """Write down what was decided."""
+        for delivery in deliveries:
+            if self._own is None:
+                self._own = dict(self._start.given), dict(self._start.given_to), dict(self._start.settled)
+                self.now = Ledger(*self._own)
+            given, given_to, settled = self._own
+            campaign_id, visit = delivery.campaign_id, (delivery.campaign_id, delivery.visit_id)
+            settled[visit] = settled.get(visit, frozenset()) | {delivery.reason}
+            if delivery.is_delivered:
+                person = campaign_id, delivery.person
+                given[campaign_id] = given.get(campaign_id, 0) + 1
+                given_to[person] = given_to.get(person, 0) + 1
 
 
-def decide(moment: Moment, campaigns: Iterable[Campaign], zones: Zones, ledger: Ledger, code_key: bytes) -> Decided:
-    """Decide all campaigns for one moment, in the order given. Pure: the same arguments, the same answer."""
+def decide(
+    moment: Moment, campaigns: Iterable[Campaign], zones: Zones, ledger: Ledger, code_key: bytes
+) -> tuple[Delivery, ...]:
+    """Decide all campaigns for one moment, in the order given. Pure: the same arguments, the same answer.
+
+    Args:
+        campaigns: each once; what one gives is no matter to another.
+    """
     deliveries: list[Delivery] = []
     for campaign in campaigns:
         visit = _triggering_visit(campaign, moment, zones)
@@ -92,12 +121,10 @@ def decide(moment: Moment, campaigns: Iterable[Campaign], zones: Zones, ledger: 
             continue
         if reason is Reason.DELIVERED:
             stores = _stores_of(campaign.target, zones)
-            delivery = _deliver(campaign, moment, visit, explanation, ledger, code_key, stores)
+            deliveries.append(_deliver(campaign, moment, visit, explanation, ledger, code_key, stores))
         else:
-            delivery = _delivery(campaign, moment, visit, reason, explanation)
-        deliveries.append(delivery)
-        ledger = _settle(ledger, delivery, seen)
-    return Decided(tuple(deliveries), ledger)
+            deliveries.append(_delivery(campaign, moment, visit, reason, explanation))
+    return tuple(deliveries)
 
 
 def _triggering_visit(campaign: Campaign, moment: Moment, zones: Zones) -> Visit | None:
@@ -214,16 +241,4 @@ def _delivery(
         explanation=explanation,
         card_id=card_id,
         coupon=coupon,
-    )
-
-
-def _settle(ledger: Ledger, delivery: Delivery, seen: frozenset[Reason]) -> Ledger:
-    settled = {**ledger.settled, (delivery.campaign_id, delivery.visit_id): seen | {delivery.reason}}
-    if not delivery.is_delivered:
-        return Ledger(ledger.given, ledger.given_to, settled)
-    campaign_id, key = delivery.campaign_id, (delivery.campaign_id, delivery.person)
-    return Ledger(
-        given={**ledger.given, campaign_id: ledger.given.get(campaign_id, 0) + 1},
-        given_to={**ledger.given_to, key: ledger.given_to.get(key, 0) + 1},
-        settled=settled,
     )

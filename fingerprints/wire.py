@@ -90,11 +90,23 @@ class ScanWire(msgspec.Struct):
 _json = msgspec.json.Decoder(ScanWire)
 _msgpack = msgspec.msgpack.Decoder(ScanWire)
 _PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def decode_json(body: bytes | msgspec.Raw) -> ScanWire:
     """Decode one scan from JSON; raises ``ScanFormatError`` naming the field at fault."""
+    if not is_utf8(body):  # msgspec skips unknown fields without reading their text
+        raise ScanFormatError("not readable: not UTF-8", code="malformed_body")
     return _decode(_json.decode, body)
+
+
+def is_utf8(body: bytes | msgspec.Raw) -> bool:
+    """Whether a body is UTF-8 throughout, as JSON must be."""
+    try:
+        str(body, "utf-8")  # any buffer will do
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def decode_msgpack(body: bytes | msgspec.Raw) -> ScanWire:
@@ -108,6 +120,8 @@ def _decode(decode: Callable[[bytes | msgspec.Raw], ScanWire], body: bytes | msg
     except msgspec.ValidationError as error:
         text = str(error)
         found = _PATH.search(text)
+        if found is None and text.startswith("Expected `object`"):
+            raise ScanFormatError(f"expected a scan: {text}", code="malformed_body") from None
         raise ScanFormatError(_PATH.sub("", text), found.group(1) if found else None) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ScanFormatError(f"not readable: {error}", code="malformed_body") from None
@@ -119,8 +133,10 @@ def to_scan(wire: ScanWire) -> Scan:
     """Turn a decoded scan into the domain's: canonical ids, each transmitter once, impossible readings dropped.
 
     Raises:
-        ScanFormatError: an instant without zone or out of range.
+        ScanFormatError: an instant without zone or out of range; a device id with control characters.
     """
+    if wire.device_id is not None and _CONTROL.search(wire.device_id):
+        raise ScanFormatError("control characters are not taken", "device_id")
     steps = tuple(
         Step(instant(step.at, f"steps[{i}].at"), math.radians(step.heading_deg))
         for i, step in enumerate(wire.steps or ())

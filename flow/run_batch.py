@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from campaigns.campaign import Campaign, Zones
-from campaigns.decide import Delivery, Ledger, Moment, decide
+from campaigns.decide import Delivery, Ledger, Moment, RunningLedger, decide
 from fingerprints.scan import Scan
 from flow.errors import ClockAheadError
 from kernel.errors import AtriumError
@@ -109,16 +109,17 @@ def run_batch(scans: Sequence[Scan], state: BatchState, deps: Deps) -> BatchResu
     """Answer a batch. No argument changes; the same arguments give the same result.
 
     Scans are taken into scenes in the order of their instants, ties in the order given; each is located on its
-    own. Cost: linear in readings, plus the live campaigns of each scan's venue.
+    own. Cost: linear in readings, plus the live campaigns of each scan's venue, plus one copy of the
+    state that came in.
     """
     located = deps.locator.locate(scans)
-    run = _Run(deps, dict(state.scenes), state.ledger)
+    run = _Run(deps, dict(state.scenes), RunningLedger(state.ledger))
     replies: list[Reply | None] = [None] * len(scans)
     for index in sorted(range(len(scans)), key=lambda i: scans[i].at):
         replies[index] = run.take(scans[index], located[index])
     effects = Effects(tuple(run.events), tuple(run.visits.values()), tuple(run.deliveries), run.changed)
     return BatchResult(
-        tuple(reply for reply in replies if reply is not None), BatchState(run.scenes, run.ledger), effects
+        tuple(reply for reply in replies if reply is not None), BatchState(run.scenes, run.ledger.now), effects
     )
 
 
@@ -128,7 +129,7 @@ class _Run:
 
     deps: Deps
     scenes: dict[DeviceRef, PhoneScene]
-    ledger: Ledger
+    ledger: RunningLedger
     events: list[PersonEvent] = field(default_factory=list)
     visits: dict[VisitId, tuple[Device, Visit]] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -159,10 +160,10 @@ class _Run:
         given: tuple[Delivery, ...] = ()
         if allowed.gets_cards and moved.scene.open_visits:
             moment = Moment(device.person, scan.at, fix, moved.scene.open_visits)
-            decided = decide(moment, self.deps.campaigns, self.deps.zones, self.ledger, self.deps.code_key)
-            self.ledger = decided.ledger
-            self.deliveries += decided.deliveries
-            given = tuple(delivery for delivery in decided.deliveries if delivery.is_delivered)
+            decided = decide(moment, self.deps.campaigns, self.deps.zones, self.ledger.now, self.deps.code_key)
+            self.ledger.take(decided)
+            self.deliveries += decided
+            given = tuple(delivery for delivery in decided if delivery.is_delivered)
         return Reply(scan, located, view_of(moved.scene), given)
 
     def _forget(self, device: Device, at: datetime) -> None:

@@ -20,6 +20,9 @@ from runtime.errors import StorageError
 
 _BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's commit; a commit takes milliseconds."""
+_MOST_CONNECTIONS = 60
+"""Beyond the five that stay open: more than the HTTP layer has threads (40), so that slow readers never leave the
+engine without one."""
 
 
 class Database:
@@ -72,7 +75,11 @@ def _short(error: SQLAlchemyError) -> str:
 
 
 def _open_engine(url: str) -> Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False})
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+        max_overflow=_MOST_CONNECTIONS,
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: Any) -> None:

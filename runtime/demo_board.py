@@ -43,6 +43,7 @@ class DemoBoard:
         self._database, self._venue, self._clock, self._tenant = database, venue, clock, tenant
         self._leads_to, self._time_zone = leads_to, time_zone
         self._lock = threading.Lock()
+        self._is_closing = threading.Event()
         self._numbers: dict[DeviceId, int] = {}
         self._latest: dict[int, dict[str, Any]] = {}
         self._changed_at: dict[int, int] = {}
@@ -77,6 +78,10 @@ class DemoBoard:
                 "phase": None if reply.scene is None else reply.scene.phase.value,
                 "at": rfc3339(reply.scan.at),
             }
+
+    def close(self) -> None:
+        """Let all watchers go, within a moment: a server ends when its answers have."""
+        self._is_closing.set()
 
     def summary(self) -> dict[str, Any]:
         """The day in numbers. ``right_store_share``: of the scans made inside a store, those answered with it."""
@@ -129,10 +134,10 @@ class DemoBoard:
         }
 
     async def watch(self) -> AsyncIterator[bytes]:
-        """Messages for one page, until it goes away: moved phones, what happened, the numbers."""
+        """Messages for one page, until it goes away or ``close``: moved phones, what happened, the numbers."""
         seen, told_summary = 0, 0.0
         last_event = await asyncio.to_thread(self._last_event)
-        while True:
+        while not self._is_closing.is_set():
             moved, seen = self._moved_since(seen)
             yield _message("phones", {"sim_time": rfc3339(self._clock.now()), "phones": moved})
             happened, last_event = await asyncio.to_thread(self._happened_since, last_event)

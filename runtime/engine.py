@@ -28,14 +28,15 @@ from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Rep
 from kernel.errors import AtriumError, PartFailedError
 from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
 from members.device import Device, allowance_of
-from runtime.clocks import LiveClock
+from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
 from runtime.errors import BusyError, StorageError
 from runtime.live_state import LiveState, load_live_states
 from runtime.locators import Locators
-from runtime.presence import PresenceCounter
+from runtime.presence import PresenceCounter, oldest_day
 from runtime.records.effects import Answer, campaigns_by_id, store_effects
 from runtime.records.history import drop_old_answers, load_answers
+from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
 from runtime.secrets import ServerKeys
 from scenes.advance import close_all, close_stale
@@ -49,6 +50,8 @@ MAX_WAITING_SCANS: Final = 20_000
 MAX_BATCH_SCANS: Final = 2_000
 SWEEP_EVERY_S: Final = 1.0
 CLEAN_EVERY_S: Final = 600.0
+CLEAN_AT_ONCE_ROWS: Final = 2_000
+"""Rows of a table dropped in one step, about 60 ms; while there are more, a step follows with each sweep."""
 RECENT_ANSWERS: Final = 50_000
 """Answers of phones that allowed nothing, held in memory only, so that a repeat gets the same."""
 
@@ -97,13 +100,14 @@ class ScanEngine:
         self._recent: OrderedDict[tuple[TenantId, DeviceId, ScanId], bytes] = OrderedDict()
         self._presence = PresenceCounter({})
         self._is_stopping = False
+        self._next_clean = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
 
     def start(self) -> None:
         """Load the live state of the last commit and begin to answer."""
         with self._database.read() as connection:
             self._states = load_live_states(connection, self._keys.people)
-            self._presence = PresenceCounter(load_counts(connection))
+            self._presence = PresenceCounter(load_counts(connection, oldest_day(self._clock.now())))
         self._thread.start()
 
     def stop(self) -> None:
@@ -150,7 +154,6 @@ class ScanEngine:
 
     def _run(self) -> None:
         next_sweep = time.monotonic() + SWEEP_EVERY_S
-        next_clean = time.monotonic() + CLEAN_EVERY_S
         stopping = False
         while not stopping:
             jobs, stopping = self._take_jobs(max(0.0, next_sweep - time.monotonic()))
@@ -159,9 +162,8 @@ class ScanEngine:
             if time.monotonic() >= next_sweep:
                 self._guarded(self._sweep)
                 next_sweep = time.monotonic() + SWEEP_EVERY_S
-            if time.monotonic() >= next_clean:
+            if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
-                next_clean = time.monotonic() + CLEAN_EVERY_S
 
     def _take_jobs(self, wait_s: float) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
@@ -219,6 +221,7 @@ class ScanEngine:
                 for device_id, device in members.items()
                 if allowance_of(device).keeps_visits
             }
+            self._judge_instants(asked, keeps)
             self._find_repeats(connection, tenant, asked, keeps)
         new = [a for a in asked if a.outcome is None and a.same_as is None]
         for attempt in (1, 2):
@@ -239,9 +242,6 @@ class ScanEngine:
     ) -> None:
         if not new:
             return
-        for a in new:
-            if a.ref in keeps:  # a scan that leaves no state moves no clock either
-                self._clock.saw(a.scan.at)
         now = self._clock.now()
         with self._database.read() as connection:
             live = state.campaigns(connection)
@@ -294,17 +294,29 @@ class ScanEngine:
     def _count(self, tenant: TenantId, scan: Scan, reply: Reply) -> None:
         if scan.device_id is None or reply.located is None or reply.located.position is None:
             return
+        if self._clock.refusal(scan.at) is not None or self._clock.now() - scan.at > MAX_AGE:
+            return  # it counts no other day than the present one
         venue_id = reply.located.position.venue_id
         zone = self._locators.time_zone(tenant, venue_id)
         self._presence.saw(tenant, venue_id, scan.device_id, scan.at, zone)
 
+    def _judge_instants(self, asked: list[_Asked], keeps: set[DeviceRef]) -> None:
+        """Refuse what is dated too far ahead, each scan by itself, and let the others move the clock."""
+        for a in sorted(asked, key=lambda one: one.scan.at):
+            is_kept = a.ref in keeps  # a scan that leaves no state moves no clock, so any date of it is harmless
+            if is_kept or self._clock.refuses_future:
+                a.outcome = self._clock.refusal(a.scan.at)
+            if is_kept and a.outcome is None:
+                self._clock.saw(a.scan.at)
+
     def _find_repeats(
         self, connection: sa.Connection, tenant: TenantId, asked: list[_Asked], keeps: set[DeviceRef]
     ) -> None:
+        """Find what was answered before, in the records or earlier in this batch; a refused scan is no answer."""
         first: dict[tuple[DeviceId, ScanId], int] = {}
         durable: dict[tuple[DeviceRef, str], int] = {}
         for index, a in enumerate(asked):
-            if a.scan.device_id is None or a.scan.scan_id is None or a.ref is None:
+            if a.outcome is not None or a.scan.device_id is None or a.scan.scan_id is None or a.ref is None:
                 continue
             key = a.scan.device_id, a.scan.scan_id
             if key in first:
@@ -374,8 +386,14 @@ class ScanEngine:
         return Effects(tuple(events), tuple(visits), (), changed)
 
     def _clean(self) -> None:
+        """Drop what no repeat can ask for any more, a step at a time, and what memory holds of phones that left."""
+        self._next_clean = time.monotonic() + CLEAN_EVERY_S
+        answers_over = self._clock.now() - MAX_AGE - timedelta(minutes=10)
         with self._database.write() as connection:
-            drop_old_answers(connection, self._clock.now() - MAX_AGE - timedelta(minutes=10))
+            n_answers = drop_old_answers(connection, answers_over, CLEAN_AT_ONCE_ROWS)
+            n_calls = drop_old_idempotency(connection, SystemClock().now() - KEPT, CLEAN_AT_ONCE_ROWS)
+        if CLEAN_AT_ONCE_ROWS in {n_answers, n_calls}:
+            self._next_clean = time.monotonic() + SWEEP_EVERY_S
         for state in self._states.values():
             state.forget_strangers()
 

@@ -48,7 +48,8 @@ class PresenceCounter:
         """Drop the keys and hashes of days that are over, whether or not a new phone has come."""
         for key, held in list(self._days.items()):
             if _venue_day(now, held.zone) > held.day:
-                self._stored = {**self._stored, (*key, held.day): held.already + len(held.seen)}
+                stored = {**self._stored, (*key, held.day): held.already + len(held.seen)}
+                self._stored = {where: n for where, n in stored.items() if where[2] >= oldest_day(now)}
                 del self._days[key]
 
     def take_changes(self) -> dict[tuple[TenantId, VenueId, str], int]:
@@ -59,6 +60,11 @@ class PresenceCounter:
                 held.written = len(held.seen)
                 changed[tenant, venue, held.day] = held.already + held.written
         return changed
+
+
+def oldest_day(now: datetime) -> str:
+    """The oldest venue day that a scan of the last 24 h can fall in, wherever the venue is, and one to spare."""
+    return (now - timedelta(days=3)).date().isoformat()
 
 
 def _venue_day(at: datetime, zone: str) -> str:

@@ -1,17 +1,14 @@
 """What the HTTP layer asks for, answered from the records, the venue folders and the engine."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
-import msgspec
-import sqlalchemy as sa
-
-from api.errors import IdempotencyMismatchError
 from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, VisitRow
 from campaigns.campaign import Campaign, Zone, next_status
 from campaigns.coupon import Coupon
 from campaigns.decide import Delivery
-from kernel.clock import Clock, to_epoch_us
+from kernel.clock import Clock
 from kernel.errors import AtriumError, PartFailedError
 from kernel.ids import CampaignId, DeviceId, StoreId, TenantId, VenueId
 from members.device import AgeBand, Consent, Device, device_ref, person_ref
@@ -22,7 +19,7 @@ from runtime.records import campaigns as campaign_records
 from runtime.records import history
 from runtime.records.coupons import list_coupons, redeem_coupon
 from runtime.records.devices import put_device
-from runtime.records.schema import idempotency
+from runtime.records.idempotency import find_answer, keep_answer
 from runtime.records.tenants import find_caller
 from runtime.venue_store import VenueStore
 from venues.model import Venue
@@ -31,15 +28,33 @@ _WALL = SystemClock()
 """When a thing was recorded, and whether a key still holds, go by the machine, whatever clock scans run on."""
 
 
+KEY_MEMORY_S: Final = 1.0
+"""How long a key that was found is taken as good: the look-up (0.4 ms) is spared to who calls often, and a key that is
+revoked or expires is refused within this time."""
+_MOST_KEYS_REMEMBERED: Final = 10_000
+
+
 class KeyDesk:
-    """Finds callers by their keys."""
+    """Finds callers by their keys, remembering each good one for a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recent: dict[str, tuple[float, Caller]] = {}
+
+    def recall_caller(self, key: str) -> Caller | None:
+        held = self._recent.get(key)
+        return held[1] if held is not None and time.monotonic() - held[0] < KEY_MEMORY_S else None
 
     def find_caller(self, key: str) -> Caller | None:
+        began = time.monotonic()
         with self._database.read() as connection:
-            return find_caller(connection, key, _WALL.now())
+            caller = find_caller(connection, key, _WALL.now())
+        if caller is None:
+            return None
+        if len(self._recent) >= _MOST_KEYS_REMEMBERED:
+            self._recent = {}
+        self._recent[key] = began, caller
+        return caller
 
 
 class DeviceDesk:
@@ -138,7 +153,7 @@ class CouponDesk:
             return venue is None or any(store.id == asked for store in venue.stores)  # no map: nothing to compare
 
         with self._database.write() as connection:
-            if once is not None and (held := _done_before(connection, caller, once)) is not None:
+            if once is not None and (held := find_answer(connection, caller, once, _WALL.now())) is not None:
                 return held
             result: Redemption | AtriumError
             try:
@@ -151,7 +166,7 @@ class CouponDesk:
                 result = refusal  # a refusal changed nothing; it is the answer, for a repeat too
             rendered = render(result)
             if once is not None:
-                _keep_answer(connection, caller, once, rendered)
+                keep_answer(connection, caller, once, rendered, _WALL.now())
         return rendered
 
 
@@ -193,33 +208,3 @@ class VenueDesk:
         if held is None or held[0] != stamp:
             held = self._held[tenant, venue_id] = (stamp, self._store.load_venue(tenant, venue_id))
         return held[1]
-
-
-def _done_before(connection: sa.Connection, caller: Caller, once: Once) -> Rendered | None:
-    row = connection.execute(
-        sa.select(idempotency).where(
-            idempotency.c.key_id == caller.key_id,
-            idempotency.c.route == once.route,
-            idempotency.c.idempotency_key == once.key,
-        )
-    ).first()
-    if row is None:
-        return None
-    if row.request_hash != once.request_hash:
-        raise IdempotencyMismatchError("this Idempotency-Key was used with another body")
-    return Rendered(row.status, dict(row.body), is_replay=True)
-
-
-def _keep_answer(connection: sa.Connection, caller: Caller, once: Once, rendered: Rendered) -> None:
-    connection.execute(
-        idempotency.insert().values(
-            tenant_id=caller.tenant,
-            key_id=caller.key_id,
-            route=once.route,
-            idempotency_key=once.key,
-            request_hash=once.request_hash,
-            status=rendered.status,
-            body=msgspec.to_builtins(rendered.body),
-            at_us=to_epoch_us(_WALL.now()),
-        )
-    )

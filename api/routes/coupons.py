@@ -20,7 +20,8 @@ from kernel.ids import StoreId
 router = APIRouter(tags=["coupons"])
 
 IdempotencyKey = Annotated[
-    str | None, Header(min_length=1, max_length=255, description="A repeat gets the first answer and no new effect")
+    str | None,
+    Header(min_length=1, max_length=255, description="A repeat within 24 h gets the first answer and no new effect"),
 ]
 
 

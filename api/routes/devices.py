@@ -14,9 +14,10 @@ from members.errors import DeviceRefusedError
 
 router = APIRouter(tags=["members"])
 
-DeviceIdPath = Annotated[str, Path(min_length=1, max_length=128)]
+DeviceIdPath = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
+@router.put("/v1/devices/{device_id:path}", include_in_schema=False)  # makers' ids hold slashes (Base64 does)
 @router.put(
     "/v1/devices/{device_id}",
     summary="Register a phone and the consents of its owner",

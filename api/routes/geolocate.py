@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.access import caller_of, services_of
-from api.body import MAX_BODY, read_body
+from api.body import MAX_BODY, read_body, work
 from api.errors import MalformedBodyError, NotAllowedError
 from api.problems import problem_of, status_of
 from api.routes.documents import GEOLOCATE_BODY
@@ -61,8 +61,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 async def geolocate(request: Request) -> Response:
     """Where is a phone that hears these access points?"""
     try:
-        caller = caller_of(request, "locate", request.query_params.get("key"))
-        scan = _scan(await read_body(request, MAX_BODY), request)
+        caller = await caller_of(request, "locate", request.query_params.get("key"))
+        body = await read_body(request, MAX_BODY)
+        scan = await work(len(body), lambda: _scan(body, request))
         if len(scan.readings) < MIN_NETWORKS:
             return _error(404)
         (answer,) = await services_of(request).scans.answer(caller.tenant, [scan])
@@ -73,8 +74,8 @@ async def geolocate(request: Request) -> Response:
     position = msgspec.json.decode(answer)["position"]
     if position is None:
         return _error(404)
-    body = {"location": position["location"], "accuracy": position["accuracy_m"], "indoor": position}
-    return JSONResponse(body, headers=_CORS)
+    told = {"location": position["location"], "accuracy": position["accuracy_m"], "indoor": position}
+    return JSONResponse(told, headers=_CORS)
 
 
 @router.options("/geolocation/v1/geolocate", include_in_schema=False)

@@ -51,8 +51,8 @@ def list_stores(venue_id: VenueIdPath, caller: SeeingStores, services: ServicesD
 
 
 @router.get("/v1/health", tags=["health"], responses=problems(503))
-def health(services: ServicesDep) -> HealthOut:
-    """Whether scans are being answered. Needs no key."""
+async def health(services: ServicesDep) -> HealthOut:
+    """Whether scans are being answered. Needs no key, and no thread: it answers however busy the others are."""
     if not services.scans.is_running:
         raise PartFailedError("scans are not being answered")
     return HealthOut(status="ok", version=services.version)

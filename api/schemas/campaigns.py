@@ -13,6 +13,8 @@ Id = Annotated[str, Field(min_length=1, max_length=128)]
 Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 MAX_AMOUNT = 10**9
+_ACTION_URL = r"^(https://|http://|atrium:)[^\s\x00-\x1f\x7f]*$"
+"""What a phone may be told to open: no script, and nothing that breaks a line where it is copied."""
 
 
 class _Strict(BaseModel):
@@ -36,7 +38,7 @@ class TriggerIn(_Strict):
 class CardIn(_Strict):
     title: Text
     body: Annotated[str, Field(max_length=1_000)] = ""
-    action_url: Annotated[str, Field(max_length=500, pattern=r"^(https://|http://|atrium:)")] | None = None
+    action_url: Annotated[str, Field(max_length=500, pattern=_ACTION_URL)] | None = None
 
 
 class OfferIn(_Strict):
@@ -94,6 +96,14 @@ class CampaignStatusOut(BaseModel):
     status: str
 
 
+class CardOut(BaseModel):
+    """A card as it is stored, whatever was taken when it was written."""
+
+    title: str
+    body: str
+    action_url: str | None
+
+
 class CampaignOut(BaseModel):
     """A campaign as it is stored, with the cards given so far."""
 
@@ -108,7 +118,7 @@ class CampaignOut(BaseModel):
     ends_at: str
     budget: int | None
     per_person: int
-    card: CardIn
+    card: CardOut
     offer: OfferIn | None
 
     @classmethod
@@ -132,7 +142,7 @@ class CampaignOut(BaseModel):
             ends_at=rfc3339(campaign.ends_at),
             budget=campaign.budget,
             per_person=campaign.per_person,
-            card=CardIn(title=campaign.card.title, body=campaign.card.body, action_url=campaign.card.action_url),
+            card=CardOut(title=campaign.card.title, body=campaign.card.body, action_url=campaign.card.action_url),
             offer=None
             if offer is None
             else OfferIn(kind=offer.kind, value=offer.value, currency=offer.currency, valid_s=offer.valid_s),

@@ -13,6 +13,7 @@ from fingerprints.wire import decode_json, to_scan
 from flow.answers import located_json
 from positioning.ports import Locator
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
+from runtime.errors import VenueFileError
 from runtime.home import open_home
 from runtime.survey_files import SurveyFormat, open_lines, read_survey
 from runtime.venue_store import check_venue_id
@@ -42,20 +43,26 @@ def locate(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Answer scans: a line in, a line out, in order. A bad line is answered in its place and makes the exit code 1."""
+    """Answer scans: a line in, a line out, in order. A bad line is answered in its place and makes the exit code 1.
+
+    So does no line at all.
+    """
     from positioning.light import LightLocator
     from runtime.models import load_model
 
     home = open_home(data_dir)
     locator = LightLocator((load_model(home, check_venue_id(venue_id)),))
-    n_bad, batch = 0, list[bytes]()
+    n_bad, n_lines, batch = 0, 0, list[bytes]()
     for line in open_lines(path, iter(sys.stdin.buffer)):
         if line.strip():
             batch.append(line)
+            n_lines += 1
         if len(batch) >= _BATCH:
             n_bad += _answer_lines(locator, batch)
             batch.clear()
     n_bad += _answer_lines(locator, batch)
+    if not n_lines:
+        raise VenueFileError("no line is a scan")
     if n_bad:
         say(f"[yellow]{n_bad} lines were not scans[/]")
         raise typer.Exit(1)

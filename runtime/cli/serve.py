@@ -15,6 +15,8 @@ from runtime.settings import ClockKind
 Host = Annotated[str, typer.Option("--host", help="The address to listen on")]
 _MALL_TIME_ZONE = "Asia/Shanghai"
 """Where the simulated mall stands; IMDF has no field for it."""
+_LEAVING_S = 0.5
+"""The simulated phones may finish a call; what they lose with it nobody was promised."""
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port to listen on")]
 
 
@@ -115,11 +117,16 @@ def demo(
     say(f"The mall opens at [bold]{url}[/]  (Ctrl-C ends it)")
     out.print(f"device key:   {keys.device}")
     out.print(f"marketer key: {keys.marketer}")
+
+    def stopping() -> None:
+        stop.set()  # before the server is gone, which the phones would wait for
+        board.close()
+
     try:
-        run(running, listener, people.start)
+        run(running, listener, people.start, stopping)
     finally:
         stop.set()
-        people.join(timeout=10)
+        people.join(timeout=_LEAVING_S)
         if people.is_alive():
             people.terminate()
 

@@ -92,9 +92,11 @@ def load_answers(
     return {(DeviceRef(row.device_ref), row.scan_id): row.body for row in rows}
 
 
-def drop_old_answers(connection: Connection, before: datetime) -> int:
-    """Delete answers that no repeat can ask for any more; how many."""
-    return connection.execute(answers.delete().where(answers.c.at_us < to_epoch_us(before))).rowcount
+def drop_old_answers(connection: Connection, before: datetime, at_most: int) -> int:
+    """Delete answers that no repeat can ask for any more; how many, up to ``at_most``, oldest first."""
+    key = answers.c.device_ref, answers.c.scan_id
+    over = sa.select(*key).where(answers.c.at_us < to_epoch_us(before)).order_by(answers.c.at_us).limit(at_most)
+    return connection.execute(answers.delete().where(sa.tuple_(*key).in_(over))).rowcount
 
 
 def latest_instant(connection: Connection) -> datetime | None:

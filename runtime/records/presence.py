@@ -13,9 +13,9 @@ Counts = Mapping[tuple[TenantId, VenueId, str], int]
 """Phones by (tenant, venue, venue day)."""
 
 
-def load_counts(connection: Connection) -> Counts:
-    """All numbers stored so far."""
-    rows = connection.execute(sa.select(presence))
+def load_counts(connection: Connection, since: str) -> Counts:
+    """The numbers stored so far, from the day ``since`` (ISO) on."""
+    rows = connection.execute(sa.select(presence).where(presence.c.day >= since))
     return {(TenantId(row.tenant_id), VenueId(row.venue_id), row.day): row.phones for row in rows}
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from api.access import MAY
 from api.ports import Role
-from tests.living_server import Living, all_rows, campaign, consents, stay
+from runtime.records.schema import api_keys
+from tests.living_server import Living, all_rows, campaign, consents, stay, wait_until
 
 CALLS: list[tuple[str, str, str]] = [
     ("POST", "/v1/scans", "locate"),
@@ -108,3 +109,30 @@ def test_a_cursor_that_is_not_ours_is_refused(living_module: Living, cursor: str
         for path in ("/v1/visits", "/v1/deliveries", "/v1/coupons", "/v1/campaigns"):
             answer = http.get(path, params={"cursor": cursor})
             assert (answer.status_code, answer.json().get("field")) == (422, "cursor"), answer.text
+
+
+def test_a_cursor_of_one_list_is_refused_by_every_other(living: Living) -> None:
+    store = living.venue.stores[0].id
+    with living.client(Role.ADMIN) as http:
+        for _ in range(2):
+            made = http.post("/v1/campaigns", json=campaign(store)).json()
+            http.post(f"/v1/campaigns/{made['id']}:publish")
+        http.put("/v1/devices/d-1", json=consents("visits", "marketing"))
+        http.post("/v1/scans", json={"scans": stay(living.world, store, "d-1")}).raise_for_status()
+        paths = ("/v1/visits", "/v1/events", "/v1/deliveries", "/v1/coupons", "/v1/campaigns")
+        cursors = {path: http.get(path, params={"limit": 1}).json()["next_cursor"] for path in paths}
+        assert None not in cursors.values()
+        statuses = {
+            (path, of): http.get(path, params={"cursor": cursor}).status_code
+            for path in paths
+            for of, cursor in cursors.items()
+        }
+    assert statuses == {(path, of): 200 if path == of else 422 for path in paths for of in paths}
+
+
+def test_a_revoked_key_is_soon_refused(living: Living) -> None:
+    with living.client(Role.VIEWER) as http:
+        assert http.get("/v1/visits").status_code == 200
+        with living.home.database.write() as connection:
+            connection.execute(api_keys.update().where(api_keys.c.role == "viewer").values(revoked_us=1))
+        wait_until(lambda: http.get("/v1/visits").status_code == 401, 5)

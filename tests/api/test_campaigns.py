@@ -31,6 +31,9 @@ from tests.living_server import Living, all_rows, campaign, consents, stay
         ({"offer": {"kind": "amount", "value": 500, "valid_s": 60}}, "offer.currency"),
         ({"offer": {"kind": "percentage", "value": 10.5, "valid_s": 60}}, "offer.value"),
         ({"card": {"title": "x", "action_url": "javascript:alert(1)"}}, "card.action_url"),
+        ({"card": {"title": "x", "action_url": "https://a.example/\nSet-Cookie: a=b"}}, "card.action_url"),
+        ({"card": {"title": "x", "action_url": "https://a.example/x\n"}}, "card.action_url"),
+        ({"card": {"title": "x", "action_url": "https://a.example/a b"}}, "card.action_url"),
         ({"bugdet": 5}, "bugdet"),
     ],
 )

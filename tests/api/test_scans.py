@@ -4,11 +4,13 @@ import gzip
 import json
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
 
 from api.ports import Role
+from atrium_client import Client
 from tests.living_server import NOON, Living, all_rows, consents, stay
 
 
@@ -193,3 +195,63 @@ def test_a_late_scan_changes_nothing_and_an_old_one_gets_a_position_only(living:
     assert answers[0]["scene"] == now["scene"]
     assert answers[1]["scene"] is None
     assert answers[1]["position"] is not None
+
+
+UNKNOWN_FIELD_NOT_UTF8 = b'{"at": 1776484800000, "scan_id": "x", "note": "\xff"}'
+
+
+def test_text_that_is_not_utf8_is_refused_even_where_it_is_not_read(living_module: Living) -> None:
+    good = b'{"at": 1776484800000, "scan_id": "g", "note": "\xe5\xba\x97"}'
+    with living_module.client(Role.DEVICE) as http:
+        alone = http.post("/v1/scans", content=UNKNOWN_FIELD_NOT_UTF8)
+        batch = http.post("/v1/scans", content=b'{"scans": [' + UNKNOWN_FIELD_NOT_UTF8 + b"," + good + b"]}")
+        beside = http.post("/v1/scans", content=b'{"note": "\xff", "scans": [' + good + b"]}")
+        lines = http.post(
+            "/v1/scans",
+            content=UNKNOWN_FIELD_NOT_UTF8 + b"\n" + good,
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+    assert (alone.status_code, alone.json()["code"]) == (400, "malformed_body")
+    assert (beside.status_code, beside.json()["code"]) == (400, "malformed_body")
+    for bad, well in (batch.json()["results"], [json.loads(line) for line in lines.text.splitlines()]):
+        assert (bad["error"]["status"], bad["error"]["code"]) == (400, "malformed_body")
+        assert (well["scan_id"], well["reason"]) == ("g", "no_readings")
+
+
+@pytest.mark.parametrize("line", [b"{", b"not a scan", b'{"at": NaN}', b'"\xff"', b"[" * 5_000])
+def test_an_unreadable_line_has_one_code_and_status_alone_and_among_others(living_module: Living, line: bytes) -> None:
+    with living_module.client(Role.DEVICE) as http:
+        alone = http.post("/v1/scans", content=line)
+        lines = http.post(
+            "/v1/scans", content=line + b"\n" + line, headers={"Content-Type": "application/x-ndjson"}
+        ).text.splitlines()
+        single = http.post("/v1/scans", content=line, headers={"Content-Type": "application/x-ndjson"})
+    expected = (400, "malformed_body")
+    assert (alone.status_code, alone.json()["code"]) == expected
+    for told in (*lines, single.text):
+        error = json.loads(told)["error"]
+        assert (error["status"], error["code"]) == expected
+
+
+ODD_IDS = ["a/b", "/a", "a/", "a//b", "Zm9v/YmFy+A==", "../x", "a%2Fb", "a b", "店/1", "a?b#c", "a:publish"]
+
+
+@pytest.mark.parametrize("device_id", ODD_IDS)
+def test_any_printable_device_id_can_be_registered_and_scans(living_module: Living, device_id: str) -> None:
+    store = first_store(living_module)
+    with living_module.client(Role.DEVICE) as http, Client(living_module.url, living_module.keys[Role.DEVICE]) as sdk:
+        put = http.put(f"/v1/devices/{quote(device_id, safe='')}", json=consents("visits"))
+        told = sdk.put_device(device_id, {"age_band": "adult", "consents": consents("visits")["consents"]})
+        answers = http.post("/v1/scans", json={"scans": stay(living_module.world, store, device_id)}).json()["results"]
+    assert (put.status_code, put.json()["device_id"]) == (200, device_id), put.text
+    assert told["device_id"] == device_id
+    assert answers[-1]["scene"]["phase"] == "in_store"
+
+
+@pytest.mark.parametrize("device_id", ["a\nb", "a\n", "\x00", "a/\r", "\x7f", "", "x" * 129])
+def test_a_device_id_that_cannot_be_registered_cannot_scan_either(living_module: Living, device_id: str) -> None:
+    with living_module.client(Role.DEVICE) as http:
+        put = http.put(f"/v1/devices/{quote(device_id, safe='')}", json=consents("visits"))
+        scan = http.post("/v1/scans", json={"at": "2026-04-18T04:00:00Z", "device_id": device_id})
+    assert (put.status_code, put.json().get("field")) == (422, "device_id"), put.text
+    assert (scan.status_code, scan.json()["field"]) == (422, "device_id"), scan.text

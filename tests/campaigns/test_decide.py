@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.campaign import Campaign, CampaignStatus, Card, Offer, Target, Trigger, Zone
-from campaigns.decide import Ledger, Moment, Reason, decide
+from campaigns.decide import Ledger, Moment, Reason, RunningLedger, decide
 from kernel.ids import CampaignId, LevelId, PersonRef, StoreId, VenueId, VisitId, ZoneId
 from scenes.rules import PlaceKind
 from scenes.state import Fix, Place, Visit
@@ -67,12 +67,11 @@ def test_golden(case: dict[str, Any]) -> None:
     )
     moment = moment_of(case["evidence"], dwell_s=case.get("dwell_s", 0))
     decided = decide(moment, [campaign], {"z": zone}, ledger, KEY)
-    found = [delivery.reason.value for delivery in decided.deliveries]
+    found = [delivery.reason.value for delivery in decided]
     assert found == ([] if case["expect"] is None else [case["expect"]])
     if case["expect"] is None:
-        assert decided.ledger == ledger
         return
-    (delivery,) = decided.deliveries
+    (delivery,) = decided
     assert delivery.explanation
     assert case.get("explains", "") in delivery.explanation
     assert (delivery.card_id is not None) is (delivery.coupon is not None) is (case["expect"] == "delivered")
@@ -86,15 +85,33 @@ def test_no_sequence_of_moments_gives_more_than_the_budget_or_the_cap(
     draws: list[tuple[int, int, float]], budget: int, per_person: int
 ) -> None:
     campaign = campaign_of({"budget": budget, "per_person": per_person})
-    ledger, given = Ledger(), []
+    ledger, given = RunningLedger(Ledger()), []
     for person, visit, evidence in draws:
         moment = moment_of({"a": evidence}, f"per_{person}", visit_id=f"vis_{person}_{visit}")
-        decided = decide(moment, [campaign], {}, ledger, KEY)
-        ledger = decided.ledger
-        given += [delivery for delivery in decided.deliveries if delivery.is_delivered]
+        decided = decide(moment, [campaign], {}, ledger.now, KEY)
+        ledger.take(decided)
+        given += [delivery for delivery in decided if delivery.is_delivered]
     assert len(given) <= budget
     assert max(Counter(delivery.person for delivery in given).values(), default=0) <= per_person
-    assert ledger.given.get(campaign.id, 0) == len(given)
+    assert ledger.now.given.get(campaign.id, 0) == len(given)
     codes = [delivery.coupon.code for delivery in given if delivery.coupon is not None]
     assert len(set(codes)) == len(given)
     assert [d.coupon.sequence for d in given if d.coupon is not None] == list(range(1, len(given) + 1))
+
+
+def test_a_batch_copies_its_ledger_once_and_leaves_the_one_it_began_from() -> None:
+    campaign = campaign_of({})
+    start = Ledger(settled={(campaign.id, VisitId(f"old_{i}")): frozenset({Reason.DELIVERED}) for i in range(3)})
+    running = RunningLedger(start)
+    running.take(())
+    assert running.now is start  # nothing given, nothing copied
+    held = []
+    for person in range(4):
+        moment = moment_of({"a": 0.9}, f"per_{person}", visit_id=f"vis_{person}")
+        running.take(decide(moment, [campaign], {}, running.now, KEY))
+        held.append(running.now.settled)
+    assert all(mapping is held[0] for mapping in held)
+    assert len(running.now.settled) == 7
+    assert running.now.given == {campaign.id: 4}
+    assert len(start.settled) == 3
+    assert start.given == {}

@@ -193,10 +193,12 @@ def test_ids_cannot_leave_their_place_in_the_path(server: Any, reply: Any) -> No
     server.replies(reply(json={}))
     with client_of(server) as client:
         client.put_device("a/../b?c", {"age_band": "adult", "consents": []})
+        client.put_device("..", {"age_band": "adult", "consents": []})
         client.publish_campaign("cmp_1")
         client.pause_campaign("cmp_1")
     assert [request.path for request in server.requests] == [
         "/v1/devices/a%2F..%2Fb%3Fc",
+        "/v1/devices/%2E%2E",
         "/v1/campaigns/cmp_1:publish",
         "/v1/campaigns/cmp_1:pause",
     ]

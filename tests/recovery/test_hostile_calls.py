@@ -1,7 +1,8 @@
 """One odd phone, scan or caller must not cost another anything: cases that once did."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -9,12 +10,23 @@ import sqlalchemy as sa
 from api.ports import Role
 from fingerprints.wire import decode_json, to_scan
 from kernel.ids import TenantId
-from runtime.clocks import EventClock
+from runtime.clocks import EventClock, SystemClock
 from runtime.engine import ScanEngine
 from runtime.locators import Locators
 from runtime.records.schema import answers, coupons, scenes
 from scenes.rules import SceneRules
-from tests.living_server import NOON, Living, all_rows, campaign, consents, stay, wait_until
+from sim.world import World
+from tests.living_server import (
+    NOON,
+    Living,
+    all_rows,
+    campaign,
+    consents,
+    copy_home,
+    serve,
+    stay,
+    wait_until,
+)
 
 EDGES = ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", -62_135_596_800_000]
 
@@ -139,3 +151,58 @@ def test_a_caller_that_goes_away_takes_nobody_along(living: Living) -> None:
     assert engine.is_running
     engine.stop()
     assert not engine.is_running
+
+
+@pytest.mark.parametrize("device_id", ["keeps", "allows-nothing"])
+def test_a_refused_line_lends_its_refusal_to_no_other(
+    prepared_home: Path, small_world: World, tmp_path: Path, device_id: str
+) -> None:
+    """Lines of one id in one batch: each is judged by itself, and only what was accepted is repeated."""
+    with (
+        serve(copy_home(prepared_home, tmp_path / "home"), small_world, SystemClock()) as living,
+        living.client(Role.DEVICE) as phone,
+    ):
+        phone.put("/v1/devices/keeps", json=consents("visits"))
+        now = datetime.now(UTC)
+        good, other = stay(small_world, living.venue.stores[0].id, device_id, n=2, start=now - timedelta(seconds=20))
+        ahead = good | {"at": (now + timedelta(hours=1)).isoformat()}
+        lines = [ahead, good, ahead, good, other]
+        got = phone.post("/v1/scans", json={"scans": lines}).json()["results"]
+        again = phone.post("/v1/scans", json={"scans": [ahead, good]}).json()["results"]
+    codes = [answer.get("error", {}).get("code") for answer in got]
+    assert codes == ["clock_ahead", None, "clock_ahead", None, None]
+    assert got[1] == got[3]
+    assert got[1]["position"] is not None
+    assert again[0]["error"]["code"] == "clock_ahead"
+    assert again[1] == got[1]
+
+
+def test_one_phone_with_a_wrong_date_does_not_move_the_clock_of_events(living: Living) -> None:
+    store = living.venue.stores[0].id
+    good = stay(living.world, store, "right", n=8)
+    wrong = stay(living.world, store, "wrong", n=1, start=NOON + timedelta(hours=25), prefix="w")[0]
+    near = stay(living.world, store, "wrong", n=1, start=NOON + timedelta(hours=23), prefix="n")[0]
+    with living.client(Role.DEVICE) as phone:
+        for name in ("right", "wrong"):
+            phone.put(f"/v1/devices/{name}", json=consents("visits")).raise_for_status()
+        phone.post("/v1/scans", json={"scans": good[:2]}).raise_for_status()
+        refused = phone.post("/v1/scans", json=wrong)
+        batch = phone.post("/v1/scans", json={"scans": [wrong | {"scan_id": "w2"}, *good[2:]]}).json()["results"]
+        taken = phone.post("/v1/scans", json=near)
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "clock_ahead", "at")
+    assert batch[0]["error"]["code"] == "clock_ahead"
+    assert batch[-1]["scene"]["phase"] == "in_store"
+    assert taken.status_code == 200
+
+
+def test_the_clock_of_events_starts_wherever_the_first_scan_says_and_goes_on_by_a_day_at_most() -> None:
+    clock = EventClock(NOON)
+    assert clock.refusal(NOON + timedelta(days=400)) is None
+    assert clock.now() == NOON
+    clock.saw(NOON)  # a repeat of the last scan before a restart
+    assert clock.refusal(NOON + timedelta(days=400)) is None
+    clock.saw(NOON + timedelta(days=400))
+    assert clock.now() == NOON + timedelta(days=400)
+    assert clock.refusal(NOON) is None
+    assert clock.refusal(clock.now() + timedelta(hours=24)) is None
+    assert clock.refusal(clock.now() + timedelta(hours=24, seconds=1)) is not None

@@ -119,6 +119,20 @@ def test_mistakes_get_a_line_and_an_exit_code(tmp_path: Path, words: tuple[str, 
     assert said in done.stderr.decode()
 
 
+@pytest.mark.parametrize("words", [("locate",), ("replay",), ("evaluate", "empty.ndjson")])
+@pytest.mark.parametrize("stdin", [b"", b"\n \n"])
+def test_no_scan_at_all_is_an_error_and_not_an_empty_answer(
+    prepared_home: Path, tmp_path: Path, words: tuple[str, ...], stdin: bytes
+) -> None:
+    home = copy_home(prepared_home, tmp_path / "home")
+    (tmp_path / "empty.ndjson").write_bytes(stdin)
+    command, *rest = words
+    paths = [str(tmp_path / name) for name in rest]
+    done = atrium(command, "--venue", "demo", *paths, home=home, stdin=stdin, code=1)
+    assert b"scan" in done.stderr
+    assert done.stdout == b""
+
+
 def test_a_damaged_map_leaves_the_old_one(prepared_home: Path, files: Path, tmp_path: Path) -> None:
     home = copy_home(prepared_home, tmp_path / "home")
     broken = tmp_path / "broken.zip"

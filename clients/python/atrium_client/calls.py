@@ -60,7 +60,7 @@ def is_replayable(scan: Scan) -> bool:
 
 
 def put_device(device_id: str, device: Device) -> Call[Json]:
-    return Call("PUT", f"/v1/devices/{quote(device_id, safe='')}", _as_object, json=device)
+    return Call("PUT", f"/v1/devices/{_segment(device_id)}", _as_object, json=device)
 
 
 def create_campaign(draft: CampaignDraft, idempotency_key: str | None) -> Call[Campaign]:
@@ -98,6 +98,11 @@ def page(kind: str, filters: Mapping[str, str | int | None], cursor: str | None)
     if cursor is not None:
         params["cursor"] = cursor
     return Call("GET", f"/v1/{kind}", lambda body: Page(body["data"], body.get("next_cursor")), params=params)
+
+
+def _segment(text: str) -> str:
+    """Any text as one segment of a path: a slash, or a lone dot that a URL would swallow, is part of the id."""
+    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
 
 
 def _key(idempotency_key: str | None) -> dict[str, str]:
