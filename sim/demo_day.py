@@ -16,7 +16,8 @@ from fingerprints.wire import scan_to_json
 from kernel.ids import StoreId, VenueId
 from sim.layout import MallSpec
 from sim.pace import Pacer, Stopped
-from sim.phones import SCAN_PERIOD_S, ScanMemory, label
+from sim.phones import SCAN_PERIOD_S, label
+from sim.radio import Crowd
 from sim.radio_spec import RadioSpec
 from sim.shoppers import Place, Shopper
 from sim.world import World, make_world
@@ -106,7 +107,6 @@ class _Person:
     """A shopper of today as the run knows them: the plan, the phone's list, coupons not yet redeemed."""
 
     shopper: Shopper
-    memory: ScanMemory
     rng: np.random.Generator
     is_registered: bool = False
     n_scans: int = 0
@@ -150,19 +150,17 @@ class DemoRun:
         """Play one day from opening until the last shopper has left; raises ``Stopped``."""
         world_day = self._first_world_day + day
         shoppers = self._world.shoppers(world_day, n_shoppers, SCAN_PERIOD_S)
-        people = [
-            _Person(shopper, ScanMemory(self._world.radio.spec), self._world.person_rng(world_day, shopper.index))
-            for shopper in shoppers
-        ]
+        people = [_Person(shopper, self._world.person_rng(world_day, shopper.index)) for shopper in shoppers]
+        crowd = Crowd([shopper.radio for shopper in shoppers])
         for tick in count():
             t_s = tick * SCAN_PERIOD_S
             if all(person.shopper.leaves_s < t_s for person in people):
                 break
             self._pacer.wait_until(self._elapsed_s)
             self._elapsed_s += SCAN_PERIOD_S
-            self._play_tick(day, tick, people)
+            self._play_tick(day, tick, people, crowd)
 
-    def _play_tick(self, day: int, tick: int, people: list[_Person]) -> None:
+    def _play_tick(self, day: int, tick: int, people: list[_Person], crowd: Crowd) -> None:
         opens_at, start_s = self._opens_at(day), tick * SCAN_PERIOD_S
         present: list[tuple[_Person, Place, float]] = []
         for person in people:
@@ -175,7 +173,7 @@ class DemoRun:
             if not person.is_registered:
                 self._register(person.shopper, opens_at + timedelta(seconds=t_s))
                 person.is_registered = True
-        scans = self._scan(day, tick, opens_at, present)
+        scans = self._scan(day, tick, opens_at, present, crowd)
         answers = self._patiently(lambda: self._phones.locate_many(scans)) if scans else []
         self._count(answers, day, opens_at + timedelta(seconds=start_s), len(present))
         for (person, place, t_s), answer in zip(present, answers, strict=True):
@@ -199,26 +197,30 @@ class DemoRun:
         self._patiently(lambda: self._phones.put_device(shopper.device_id, device))
 
     def _scan(
-        self, day: int, tick: int, opens_at: datetime, present: list[tuple[_Person, Place, float]]
+        self, day: int, tick: int, opens_at: datetime, present: list[tuple[_Person, Place, float]], crowd: Crowd
     ) -> list[ScanJson]:
         """What all phones present hear in this tick, as labelled scans on the wire."""
         rng = self._world.tick_rng(self._first_world_day + day, tick)
-        fresh = self._world.radio.hear(
+        radio = self._world.radio
+        at_ms = [round(t_s * 1000.0) for _, _, t_s in present]
+        heard = radio.hear(
             [place.level_index for _, place, _ in present],
             np.array([place.xy_m for _, place, _ in present]).reshape(-1, 2),
-            [person.shopper.radio for person, _, _ in present],
+            crowd,
             rng,
+            who=[person.shopper.index for person, _, _ in present],
+            at_ms=at_ms,
+            number=[person.shopper.index for person, _, _ in present],
         )
         out: list[ScanJson] = []
-        for (person, place, t_s), readings in zip(present, fresh, strict=True):
-            at = opens_at + timedelta(milliseconds=round(t_s * 1000.0))
+        for (person, place, _), ms, readings in zip(present, at_ms, radio.readings(heard, rng), strict=True):
             labelled = label(
                 self._world.mall.venue,
                 person.shopper.device_id,
                 person.n_scans,
-                at,
+                opens_at + timedelta(milliseconds=ms),
                 (place.level_index, place.xy_m, place.store_index),
-                person.memory.merge(at, readings, rng),
+                readings,
             )
             person.n_scans += 1
             out.append(to_wire(labelled, self._venue_id))

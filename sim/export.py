@@ -8,7 +8,8 @@ import numpy as np
 
 from fingerprints.scan import LabelledScan
 from fingerprints.wire import scan_to_json
-from sim.phones import SCAN_PERIOD_S, ScanMemory, label
+from sim.phones import SCAN_PERIOD_S, label
+from sim.radio import Crowd
 from sim.world import World
 
 
@@ -32,14 +33,14 @@ def shopper_scans(world: World, *, day: int = 0, n_shoppers: int = 100, on: date
         last = int(np.floor((shopper.leaves_s - shopper.scan_phase_s) / SCAN_PERIOD_S))
         times = np.arange(first, last + 1, dtype=np.float64) * SCAN_PERIOD_S + shopper.scan_phase_s
         rng = world.person_rng(day, shopper.index)
-        memory = ScanMemory(world.radio.spec)
         level_index, xy_m = shopper.trajectory.at(times)
         store_index = world.graph.grid.store_at(level_index, xy_m)
-        fresh = world.radio.hear(level_index, xy_m, [shopper.radio] * len(times), rng)
-        for number, (t_s, readings) in enumerate(zip(times.tolist(), fresh, strict=True)):
-            at = opens_at + timedelta(milliseconds=round(t_s * 1000.0))
+        at_ms = np.rint(times * 1000.0).astype(np.int64)
+        heard = world.radio.hear(level_index, xy_m, Crowd([shopper.radio]), rng, who=np.zeros(len(times)), at_ms=at_ms)
+        for number, (ms, readings) in enumerate(zip(at_ms.tolist(), world.radio.readings(heard, rng), strict=True)):
+            at = opens_at + timedelta(milliseconds=ms)
             place = (int(level_index[number]), tuple(xy_m[number].tolist()), int(store_index[number]))
-            yield label(world.mall.venue, shopper.device_id, number, at, place, memory.merge(at, readings, rng))
+            yield label(world.mall.venue, shopper.device_id, number, at, place, readings)
 
 
 def scan_lines(world: World, *, day: int = 0, n_shoppers: int = 100, on: date) -> Iterator[bytes]:

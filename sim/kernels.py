@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 @numba.njit(cache=True)
 def count_crossings(
     x0: float, y0: float, z0: float, x1: float, y1: float, z1: float,
-    walls: NDArray[np.float64], low_m: float, high_m: float,
+    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float,
 ) -> int:  # fmt: skip
     """Walls of one storey (``low_m`` <= height < ``high_m``) that the straight way from 0 to 1 goes through.
 
     Args:
         walls: (n_walls, 4) segments x0, y0, x1, y1 in metres.
+        tried: which of them are looked at.
     """
     dx, dy, dz = x1 - x0, y1 - y0, z1 - z0
     n = 0
-    for i in range(walls.shape[0]):
+    for i in tried:
         ax, ay = walls[i, 0], walls[i, 1]
         ex, ey = walls[i, 2] - ax, walls[i, 3] - ay
         cross = dx * ey - dy * ex
@@ -34,6 +35,47 @@ def count_crossings(
             if low_m <= z < high_m:
                 n += 1
     return n
+
+
+_SECTORS = 256
+"""Directions round a radio in which the walls are listed that stand there, so that few are tried for a cell."""
+
+
+@numba.njit(cache=True)
+def sector_of(angle_rad: float) -> int:
+    return min(int((angle_rad + math.pi) * (_SECTORS / (2.0 * math.pi))), _SECTORS - 1)
+
+
+@numba.njit(cache=True)
+def list_sectors(x0: float, y0: float, walls: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The walls that can stand on a straight way from (x0, y0) in each direction, as CSR over ``_SECTORS``."""
+    n_walls = walls.shape[0]
+    first = np.empty(n_walls, dtype=np.int64)
+    width = np.empty(n_walls, dtype=np.int64)
+    indptr = np.zeros(_SECTORS + 1, dtype=np.int64)
+    for w in range(n_walls):
+        a = math.atan2(walls[w, 1] - y0, walls[w, 0] - x0)
+        b = math.atan2(walls[w, 3] - y0, walls[w, 2] - x0)
+        turn = (b - a + math.pi) % (2.0 * math.pi) - math.pi
+        if turn < 0.0:
+            a, turn = b, -turn
+        if turn > math.pi - 0.05:  # the radio hangs on the wall's line: any way may cross it
+            first[w], width[w] = 0, _SECTORS
+        else:  # one sector more on each side, for rounding
+            first[w] = sector_of(a) - 1
+            width[w] = min(int(turn * (_SECTORS / (2.0 * math.pi))) + 4, _SECTORS)
+        for k in range(width[w]):
+            indptr[(first[w] + k) % _SECTORS + 1] += 1
+    for k in range(_SECTORS):
+        indptr[k + 1] += indptr[k]
+    at = indptr[:-1].copy()
+    listed = np.empty(indptr[-1], dtype=np.int32)
+    for w in range(n_walls):
+        for k in range(width[w]):
+            sector = (first[w] + k) % _SECTORS
+            listed[at[sector]] = w
+            at[sector] += 1
+    return indptr, listed
 
 
 @numba.njit(cache=True)
@@ -61,8 +103,12 @@ def mean_power_dbm(
     """
     n_levels, n_cells, n_radios = len(ordinals), cells_xy_m.shape[0], radios_xyz_m.shape[0]
     out = np.full((n_levels, n_cells, n_radios), np.nan, dtype=np.float32)
+    sector = np.empty(n_cells, dtype=np.int64)
     for r in range(n_radios):
         x0, y0, z0 = radios_xyz_m[r]
+        for cell in range(n_cells):
+            sector[cell] = sector_of(math.atan2(cells_xy_m[cell, 1] - y0, cells_xy_m[cell, 0] - x0))
+        sides = [list_sectors(x0, y0, walls[wall_starts[s] : wall_starts[s + 1]]) for s in range(n_levels)]
         for level in range(n_levels):
             z1 = ordinals[level] * storey_m + phone_height_m
             for cell in range(n_cells):
@@ -85,7 +131,9 @@ def mean_power_dbm(
                     if max(z0, z1) < low or min(z0, z1) >= low + storey_m:
                         continue
                     part = walls[wall_starts[storey] : wall_starts[storey + 1]]
-                    power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, low, low + storey_m)
+                    indptr, listed = sides[storey]
+                    ahead = listed[indptr[sector[cell]] : indptr[sector[cell] + 1]]
+                    power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m)
                 if power >= lowest_dbm:
                     out[level, cell, r] = power
     return out

@@ -22,6 +22,7 @@ class MallSpec:
         width_m, depth_m: outer size, whole metres.
         row_m: depth of the stores along the outer sides.
         corridor_m: width of the ring corridor.
+        island_m: width of each of the two blocks of stores in the middle.
         frontage_m: smallest and largest front of a store in a row.
         lat_deg, lon_deg: WGS 84 place of the south-west corner (open ground by the Qiantang, Hangzhou).
         hours: OSM opening_hours of the mall.
@@ -192,9 +193,9 @@ def _side_columns(spec: MallSpec, ring: Box, is_ground: bool, rng: np.random.Gen
         west = [Box(0, ring.y0, ring.x0, cut), Box(0, cut, ring.x0, ring.y1)]
     cut = middle + int(rng.integers(-2, 3))
     east = [Box(ring.x1, ring.y0, spec.width_m, cut), Box(ring.x1, cut, spec.width_m, ring.y1)]
-    for box in west:
+    for box in (part for stretch in west for part in _split_side(spec, stretch)):
         _add_store(units, openings, box, "east", (ring.y0, ring.y1), rng)
-    for box in east:
+    for box in (part for stretch in east for part in _split_side(spec, stretch)):
         _add_store(units, openings, box, "west", (ring.y0, ring.y1), rng)
     return units, openings
 
@@ -205,8 +206,9 @@ def _centre(spec: MallSpec, core: Box, is_ground: bool, rng: np.random.Generator
     middle = (core.y0 + core.y1) // 2
     for x0, x1 in ((core.x0, core.x0 + spec.island_m), (core.x1 - spec.island_m, core.x1)):
         cut = middle + int(rng.integers(-1, 2))
-        _add_store(units, openings, Box(x0, core.y0, x1, cut), "south", (x0, x1), rng)
-        _add_store(units, openings, Box(x0, cut, x1, core.y1), "north", (x0, x1), rng)
+        for a, b in pairwise(_even_cuts(spec, x0, x1)):
+            _add_store(units, openings, Box(a, core.y0, b, cut), "south", (a, b), rng)
+            _add_store(units, openings, Box(a, cut, b, core.y1), "north", (a, b), rng)
     left = core.x0 + spec.island_m
     right = core.x1 - spec.island_m
     for x0, x1 in ((left, left + _ESCALATOR_M), (right - _ESCALATOR_M, right)):
@@ -222,6 +224,17 @@ def _centre(spec: MallSpec, core: Box, is_ground: bool, rng: np.random.Generator
     else:
         units.append(PlannedUnit("opentobelow", atrium))
     return units, openings
+
+
+def _split_side(spec: MallSpec, box: Box) -> list[Box]:
+    """A stretch of a side column as stores one above the other."""
+    return [Box(box.x0, a, box.x1, b) for a, b in pairwise(_even_cuts(spec, box.y0, box.y1))]
+
+
+def _even_cuts(spec: MallSpec, start: int, stop: int) -> list[int]:
+    """Both ends, and the cuts between them that make fronts of about the mean size."""
+    n = max(1, round((stop - start) / (sum(spec.frontage_m) / 2)))
+    return [round(float(x)) for x in np.linspace(start, stop, n + 1)]
 
 
 def _row(

@@ -1,46 +1,14 @@
-"""Phones as the API sees them: a list of readings that holds some old ones, scan by scan."""
+"""Phones as the API sees them: scans with their truth."""
 
-from dataclasses import replace
 from datetime import datetime
 
-import numpy as np
-
 from fingerprints.scan import LabelledScan, Reading, Scan, Truth
-from kernel.ids import DeviceId, ScanId, StoreId, TransmitterId
+from kernel.ids import DeviceId, ScanId, StoreId
 from sim.grid import NO_STORE
-from sim.radio_spec import RadioSpec
 from venues.model import Venue
 
 SCAN_PERIOD_S = 10.0
 """How often a phone of the maker's own scans."""
-
-
-class ScanMemory:
-    """What one phone still lists from its earlier scans.
-
-    A system's scan list keeps what was heard a while ago; a share of the transmitters that the present scan missed
-    is reported at its old power and with its age. Call ``merge`` once a scan, in the order of time.
-    """
-
-    def __init__(self, spec: RadioSpec) -> None:
-        self._spec = spec
-        self._last: tuple[Reading, ...] = ()
-        self._last_at: datetime | None = None
-
-    def merge(self, at: datetime, fresh: tuple[Reading, ...], rng: np.random.Generator) -> tuple[Reading, ...]:
-        """The fresh readings and those old ones that the phone still lists, by id."""
-        merged = list(fresh)
-        if self._last_at is not None and self._last:
-            since_ms = (at - self._last_at).total_seconds() * 1000.0
-            present: set[TransmitterId] = {reading.transmitter for reading in fresh}
-            is_kept = rng.random(len(self._last)) < self._spec.stale_ratio
-            for reading, keep in zip(self._last, is_kept.tolist(), strict=True):
-                age_ms = (reading.age_ms or 0.0) + since_ms
-                if keep and reading.transmitter not in present and age_ms <= self._spec.stale_limit_ms:
-                    merged.append(replace(reading, age_ms=age_ms))
-            merged.sort(key=lambda reading: reading.transmitter)
-        self._last, self._last_at = tuple(merged), at
-        return self._last
 
 
 def truth_of(venue: Venue, level_index: int, xy_m: tuple[float, float], store_index: int) -> Truth:

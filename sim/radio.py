@@ -1,10 +1,12 @@
 """The radio field of a mall, and what a phone hears in it.
 
-Means are computed once, cell by cell; hearing is then a look-up, one draw for each radio and one for each id.
+Means are computed once, cell by cell; hearing is then a compiled loop over the radios of the phone's cell
+(``hearing.py``).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -12,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fingerprints.scan import Reading
 from kernel.ids import TransmitterId
+from sim.ageing import age_transmitters
 from sim.grid import CELL_M, CellGrid, make_grid
+from sim.hearing import EXPONENTIALS, MEMORY_SIZE, NORMALS, hear_scans, index_cells
 from sim.kernels import mean_power_dbm
-from sim.radio_spec import RadioSpec
+from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.transmitters import Transmitters, make_transmitters
 from sim.walls import radio_walls
@@ -26,16 +30,21 @@ together, above it."""
 _GAIN_PIVOT_DBM = -65.0
 _BODY_RADIUS_M = 1.0
 """Nearer than this in plan a radio hangs overhead, and a body shades less."""
-_CHUNK = 2_048
+_LONGEST_FRESH_MS = 4_000.0
+_CHUNK = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneRadio:
-    """How one phone's receiver reads power: ``pivot + gain (x - pivot) + offset``, nothing under its sensitivity."""
+    """How one phone's receiver reads power: ``pivot + gain (x - pivot) + offset``, nothing under its sensitivity.
+
+    ``only_beacons``: the system shows applications no Wi-Fi (iPhones).
+    """
 
     offset_db: float
     gain: float
     sensitivity_dbm: float
+    only_beacons: bool = False
 
 
 def draw_phones(n: int, spec: RadioSpec, rng: np.random.Generator) -> list[PhoneRadio]:
@@ -46,20 +55,53 @@ def draw_phones(n: int, spec: RadioSpec, rng: np.random.Generator) -> list[Phone
     return [PhoneRadio(float(o), float(g), float(s)) for o, g, s in zip(offset_db, gain, sensitivity_dbm, strict=True)]
 
 
-@dataclass(frozen=True)
-class Heard:
-    """Readings of many scans as flat arrays, by scan, then by transmitter id; hotspots are not among them.
+class Crowd:
+    """Phones that listen, and what each still lists of its earlier scans.
 
-    Attributes:
-        scan: (n_readings,) which scan.
-        transmitter: (n_readings,) index into ``RadioField.transmitters.ids``.
-        rssi_dbm: (n_readings,) whole dBm.
+    A system's scan list keeps what was heard a while ago: a share of the ids that a scan misses is listed again at its
+    old power and with its age (``RadioSpec.stale_ratio``). A phone's scans must be asked in the order of time.
     """
 
-    n_scans: int
-    scan: NDArray[np.int64]
-    transmitter: NDArray[np.int64]
-    rssi_dbm: NDArray[np.int64]
+    def __init__(self, phones: Sequence[PhoneRadio]) -> None:
+        n = len(phones)
+        self.receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
+        self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
+        self.listed = np.zeros(n, dtype=np.int64)
+        self.listed_at_ms = np.zeros(n, dtype=np.int64)
+        self.listed_id = np.empty((n, MEMORY_SIZE), dtype=np.int32)
+        self.listed_rssi = np.empty((n, MEMORY_SIZE), dtype=np.int16)
+        self.listed_age_ms = np.empty((n, MEMORY_SIZE), dtype=np.float32)
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Readings of many scans as CSR arrays, by scan, then by transmitter id; hotspots are counted, not listed.
+
+    Attributes:
+        indptr: (n_scans + 1,) scan i owns readings ``indptr[i]`` to ``indptr[i + 1]``.
+        transmitter: (n_readings,) index into ``RadioField.transmitters.ids``.
+        rssi_dbm: (n_readings,) whole dBm.
+        age_ms: (n_readings,) how long before the scan.
+        n_hotspots: (n_scans,) readings beside them that nobody has surveyed or will hear again.
+    """
+
+    indptr: NDArray[np.int64]
+    transmitter: NDArray[np.int32]
+    rssi_dbm: NDArray[np.int16]
+    age_ms: NDArray[np.float32]
+    n_hotspots: NDArray[np.int64]
+
+    @property
+    def n_scans(self) -> int:
+        return len(self.n_hotspots)
+
+    @property
+    def scan(self) -> NDArray[np.int64]:
+        """(n_readings,) which scan each reading is of."""
+        return np.repeat(np.arange(self.n_scans), np.diff(self.indptr))
 
 
 @dataclass(frozen=True)
@@ -73,89 +115,204 @@ class RadioField:
     """(n_levels, n_cells, n_radios)"""
 
     def hear(
-        self, level_index: ArrayLike, xy_m: ArrayLike, phones: Sequence[PhoneRadio], rng: np.random.Generator
-    ) -> list[tuple[Reading, ...]]:
-        """The readings of one scan at each place: ids sorted, hotspots among them.
+        self,
+        level_index: ArrayLike,
+        xy_m: ArrayLike,
+        crowd: Crowd,
+        rng: np.random.Generator,
+        *,
+        who: ArrayLike | None = None,
+        at_ms: ArrayLike | None = None,
+        number: ArrayLike | None = None,
+    ) -> Heard:
+        """Hear one scan at each place.
 
         Args:
             level_index: (n_scans,) index into the venue's levels.
             xy_m: (n_scans, 2) venue frame.
-            phones: (n_scans,) who listens.
+            crowd: the phones; what they list is changed.
+            rng: gives the seed of this call, one draw, and the hotspots.
+            who: (n_scans,) which phone of the crowd listens; by default each phone once.
+            at_ms: (n_scans,) when; by default all at once.
+            number: (n_scans,) the scan's number in the stream of draws; by default its place in the call. Where it
+                names phone and time, a scan hears the same whatever is asked with it.
         """
-        heard = self.hear_arrays(level_index, xy_m, phones, rng)
-        age_ms = np.minimum(rng.exponential(self.spec.mean_age_ms, len(heard.scan)), 4_000.0).astype(np.int64)
-        ids, frequency_mhz = self.transmitters.ids, self.transmitters.frequency_mhz.tolist()
-        rows: list[list[Reading]] = [_hotspots(self.spec, rng) for _ in range(heard.n_scans)]
-        for scan, item, rssi, age in zip(
-            heard.scan.tolist(), heard.transmitter.tolist(), heard.rssi_dbm.tolist(), age_ms.tolist(), strict=True
-        ):
-            rows[scan].append(Reading(ids[item], float(rssi), float(age), frequency_mhz[item] or None))
-        return [tuple(sorted(row, key=lambda reading: reading.transmitter)) for row in rows]
-
-    def hear_arrays(
-        self, level_index: ArrayLike, xy_m: ArrayLike, phones: Sequence[PhoneRadio], rng: np.random.Generator
-    ) -> Heard:
-        """Like ``hear``, as arrays and without hotspots: for experiments and speed."""
         levels = np.asarray(level_index, dtype=np.int64)
         places = np.asarray(xy_m, dtype=np.float64)
-        if places.shape != (len(levels), 2) or len(phones) != len(levels):
-            raise ValueError(f"expected {len(levels)} places and phones, found {places.shape} and {len(phones)}")
-        receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
+        n = len(levels)
+        phone = np.arange(n, dtype=np.int64) if who is None else np.asarray(who, dtype=np.int64)
+        if places.shape != (n, 2) or phone.shape != (n,):
+            raise ValueError(f"expected {n} places and phones, found {places.shape} and {phone.shape}")
+        if n and not (phone.min() >= 0 and phone.max() < len(crowd)):
+            raise ValueError(f"expected phones among {len(crowd)}, found {phone.min()} to {phone.max()}")
+        when_ms = np.zeros(n, dtype=np.int64) if at_ms is None else np.asarray(at_ms, dtype=np.int64)
+        numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
+        seed = np.uint64(rng.integers(0, 2**63))
         cells = self.grid.cell_of(places)
+        size = min(n, _CHUNK) * MEMORY_SIZE
+        room = np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.float32)
         parts = [
-            self._hear_chunk(levels[i : i + _CHUNK], cells[i : i + _CHUNK], receiver[i : i + _CHUNK], rng)
-            for i in range(0, len(levels), _CHUNK)
+            self._hear_chunk(seed, numbers[at], levels[at], cells[at], crowd, phone[at], when_ms[at], room)
+            for at in (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
         ]
+        counts = np.concatenate([np.diff(indptr) for indptr, _, _, _ in parts])
         return Heard(
-            len(levels),
-            np.concatenate([scan + i * _CHUNK for i, (scan, _, _) in enumerate(parts)] or [np.empty(0, np.int64)]),
-            np.concatenate([item for _, item, _ in parts] or [np.empty(0, np.int64)]),
-            np.concatenate([rssi for _, _, rssi in parts] or [np.empty(0, np.int64)]),
+            np.concatenate([[0], np.cumsum(counts)]),
+            np.concatenate([item for _, item, _, _ in parts]),
+            np.concatenate([rssi for _, _, rssi, _ in parts]),
+            np.concatenate([age_ms for _, _, _, age_ms in parts]),
+            rng.poisson(self.spec.hotspots_per_scan, n).astype(np.int64),
         )
 
     def _hear_chunk(
         self,
-        levels: NDArray[np.int64],
-        cells: NDArray[np.int64],
-        receiver: NDArray[np.float64],
-        rng: np.random.Generator,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        spec = self.spec
-        offset_db, gain, sensitivity_dbm = (receiver[:, [i]] for i in range(3))
-        power = self.mean_dbm[levels, cells].astype(np.float64)
-        power += rng.normal(0.0, spec.fading_sd_db, power.shape)
-        power += rng.normal(0.0, spec.hand_sd_db, (len(levels), 1))
-        power -= self._body_loss_db(cells, rng)
-        power[rng.random(power.shape) < spec.radio_miss_ratio] = np.nan
-        power = _GAIN_PIVOT_DBM + gain * (power - _GAIN_PIVOT_DBM) + offset_db
-        power[~(power >= sensitivity_dbm)] = np.nan
-        by_id = power[:, self.transmitters.radio_of]
-        is_heard = ~np.isnan(by_id) & (rng.random(by_id.shape) >= spec.miss_ratio)
-        scan, item = np.nonzero(is_heard)
-        rssi = np.clip(np.rint(by_id[scan, item]), -110, -10).astype(np.int64)
-        return scan.astype(np.int64), item.astype(np.int64), rssi
+        seed: np.uint64,
+        number: NDArray[np.int64],
+        level: NDArray[np.int64],
+        cell: NDArray[np.int64],
+        crowd: Crowd,
+        phone: NDArray[np.int64],
+        at_ms: NDArray[np.int64],
+        room: tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
+        spec, tables = self.spec, self._tables
+        indptr = np.zeros(len(cell) + 1, dtype=np.int64)
+        item, rssi, age_ms = room
+        hear_scans(
+            seed,
+            number,
+            level * self.grid.n_cells + cell,
+            tables.centres_xy_m[cell],
+            phone,
+            at_ms,
+            crowd.receiver,
+            crowd.only_beacons,
+            tables.cell_indptr,
+            tables.cell_radio,
+            tables.cell_mean,
+            tables.radio_xy_m,
+            tables.is_beacon,
+            tables.id_indptr,
+            tables.ids,
+            NORMALS,
+            EXPONENTIALS,
+            spec.fading_sd_db,
+            spec.hand_sd_db,
+            spec.body_db,
+            _BODY_RADIUS_M,
+            _GAIN_PIVOT_DBM,
+            spec.radio_miss_ratio,
+            spec.miss_ratio,
+            spec.mean_age_ms,
+            _LONGEST_FRESH_MS,
+            spec.stale_ratio,
+            spec.stale_limit_ms,
+            crowd.listed,
+            crowd.listed_at_ms,
+            crowd.listed_id,
+            crowd.listed_rssi,
+            crowd.listed_age_ms,
+            np.full(len(self.transmitters.ids), -1, dtype=np.int64),
+            indptr,
+            item,
+            rssi,
+            age_ms,
+        )
+        n = int(indptr[-1])
+        return indptr, item[:n].copy(), rssi[:n].copy(), age_ms[:n].copy()
 
-    def _body_loss_db(self, cells: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-        """(n_scans, n_radios) what the holder's body takes from radios behind it; they face any way."""
-        to_radio = self.transmitters.radio_xyz_m[None, :, :2] - self.grid.centres_xy_m()[cells][:, None, :]
-        facing_rad = rng.uniform(-np.pi, np.pi, (len(cells), 1))
-        ahead = to_radio[..., 0] * np.cos(facing_rad) + to_radio[..., 1] * np.sin(facing_rad)
-        distance_m = np.hypot(np.hypot(to_radio[..., 0], to_radio[..., 1]), _BODY_RADIUS_M)
-        return np.asarray(self.spec.body_db * np.maximum(0.0, -ahead / distance_m))
+    def readings(self, heard: Heard, rng: np.random.Generator) -> list[tuple[Reading, ...]]:
+        """What was heard as domain values, hotspots among them, by id."""
+        ids, frequency_mhz = self.transmitters.ids, self.transmitters.frequency_mhz.tolist()
+        item, rssi, age_ms = heard.transmitter.tolist(), heard.rssi_dbm.tolist(), heard.age_ms.tolist()
+        out: list[tuple[Reading, ...]] = []
+        for i, n in enumerate(heard.n_hotspots.tolist()):
+            row = [
+                Reading(ids[item[at]], float(rssi[at]), float(int(age_ms[at])), frequency_mhz[item[at]] or None)
+                for at in range(heard.indptr[i], heard.indptr[i + 1])
+            ]
+            row += [_hotspot(rng) for _ in range(n)]
+            out.append(tuple(sorted(row, key=lambda reading: reading.transmitter)))
+        return out
+
+    @cached_property
+    def _tables(self) -> "_Tables":
+        indptr, radio, mean = index_cells(self.mean_dbm, _LOWEST_DBM)
+        order = np.argsort(self.transmitters.radio_of, kind="stable").astype(np.int32)
+        counts = np.bincount(self.transmitters.radio_of, minlength=self.transmitters.n_radios)
+        is_beacon = np.zeros(self.transmitters.n_radios, dtype=np.bool_)
+        is_beacon[self.transmitters.radio_of[self.transmitters.frequency_mhz == 0]] = True
+        return _Tables(
+            centres_xy_m=self.grid.centres_xy_m(),
+            cell_indptr=indptr,
+            cell_radio=radio,
+            cell_mean=mean,
+            radio_xy_m=np.ascontiguousarray(self.transmitters.radio_xyz_m[:, :2]),
+            is_beacon=is_beacon,
+            id_indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            ids=order,
+        )
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """A field laid out for the compiled loop (``hearing.hear_scans``)."""
+
+    centres_xy_m: NDArray[np.float64]
+    cell_indptr: NDArray[np.int64]
+    cell_radio: NDArray[np.int32]
+    cell_mean: NDArray[np.float32]
+    radio_xy_m: NDArray[np.float64]
+    is_beacon: NDArray[np.bool_]
+    id_indptr: NDArray[np.int64]
+    ids: NDArray[np.int32]
 
 
 def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
     """Hang the radios and compute their means; about 3 s of one core for the default mall."""
     grid = make_grid(venue)
     transmitters = make_transmitters(venue, spec, rng)
+    mean_dbm = _mean_dbm(venue, grid, spec, transmitters.radio_xyz_m, transmitters.power_1m_dbm)
+    _add_shadowing(mean_dbm, grid, transmitters.radio_mast, spec.shadowing_sd_db, spec.shadowing_length_m, rng)
+    return RadioField(spec, grid, transmitters, mean_dbm)
+
+
+def aged(field: RadioField, venue: Venue, ageing: Ageing, rng: np.random.Generator) -> RadioField:
+    """The field some weeks later: radios removed, renamed, moved, set to another power, new; the rest has drifted.
+
+    Each radio has at most one of the fates, drawn radio by radio at the shares of ``ageing``; a renamed radio sends
+    new addresses, a moved one hangs elsewhere on its level.
+    """
+    spec, grid = field.spec, field.grid
+    later, changed = age_transmitters(field.transmitters, venue, spec, ageing, rng)
+    mean_dbm = np.full((grid.n_levels, grid.n_cells, later.n_radios), np.nan, dtype=np.float32)
+    stays = np.flatnonzero(changed.came_from >= 0)
+    mean_dbm[:, :, stays] = field.mean_dbm[:, :, changed.came_from[stays]] + changed.power_db[stays].astype(np.float32)
+    _add_shadowing(mean_dbm, grid, later.radio_mast, ageing.drift_sd_db, spec.shadowing_length_m, rng)
+    fresh = np.flatnonzero(changed.came_from < 0)
+    if len(fresh):
+        new = _mean_dbm(venue, grid, spec, later.radio_xyz_m[fresh], later.power_1m_dbm[fresh])
+        _add_shadowing(new, grid, later.radio_mast[fresh], spec.shadowing_sd_db, spec.shadowing_length_m, rng)
+        mean_dbm[:, :, fresh] = new
+    return RadioField(spec, grid, later, mean_dbm)
+
+
+def _mean_dbm(
+    venue: Venue,
+    grid: CellGrid,
+    spec: RadioSpec,
+    radio_xyz_m: NDArray[np.float64],
+    power_1m_dbm: NDArray[np.float64],
+) -> NDArray[np.float32]:
+    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
     order = np.argsort([level.ordinal for level in venue.levels])
     ordinals = np.array([venue.levels[i].ordinal for i in order], dtype=np.int64)
     if not np.array_equal(ordinals, np.arange(len(ordinals)) + ordinals[0]):
         raise ValueError(f"levels must follow each other without gaps, found ordinals {ordinals.tolist()}")
     walls = [radio_walls(venue, venue.levels[i].id) for i in order]
     mean = mean_power_dbm(
-        transmitters.radio_xyz_m,
-        transmitters.power_1m_dbm,
+        radio_xyz_m,
+        power_1m_dbm,
         grid.centres_xy_m(),
         ordinals,
         spec.phone_height_m,
@@ -175,31 +332,22 @@ def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) ->
     )
     mean_dbm = np.empty_like(mean)
     mean_dbm[order] = mean
+    return mean_dbm
+
+
+def _add_shadowing(
+    mean_dbm: NDArray[np.float32],
+    grid: CellGrid,
+    radio_mast: NDArray[np.int64],
+    sd_db: float,
+    length_m: float,
+    rng: np.random.Generator,
+) -> None:
+    """Add one field a mast and level, the same for all radios of a mast."""
+    masts, at = np.unique(radio_mast, return_inverse=True)
     for level in range(grid.n_levels):
-        shadow = shadowing_fields(
-            transmitters.n_masts,
-            grid.nx,
-            grid.ny,
-            CELL_M,
-            spec.shadowing_sd_db,
-            spec.shadowing_length_m,
-            rng,
-        )
-        mean_dbm[level] += shadow.reshape(transmitters.n_masts, -1)[transmitters.radio_mast].T
-    return RadioField(spec, grid, transmitters, mean_dbm)
-
-
-def drifted(field: RadioField, rng: np.random.Generator) -> RadioField:
-    """The field some weeks later: furniture and goods have moved, each mast's shadowing by ``drift_sd_db``.
-
-    Radios removed, renamed, moved or new are another matter, and not simulated yet.
-    """
-    n_masts, grid, spec = field.transmitters.n_masts, field.grid, field.spec
-    mean_dbm = field.mean_dbm.copy()
-    for level in range(grid.n_levels):
-        change = shadowing_fields(n_masts, grid.nx, grid.ny, CELL_M, spec.drift_sd_db, spec.shadowing_length_m, rng)
-        mean_dbm[level] += change.reshape(n_masts, -1)[field.transmitters.radio_mast].T
-    return replace(field, mean_dbm=mean_dbm)
+        fields = shadowing_fields(len(masts), grid.nx, grid.ny, CELL_M, sd_db, length_m, rng)
+        mean_dbm[level] += fields.reshape(len(masts), -1)[at].T
 
 
 def _floor_holes(venue: Venue, grid: CellGrid, level_index: int) -> NDArray[np.bool_]:
@@ -213,12 +361,9 @@ def _floor_holes(venue: Venue, grid: CellGrid, level_index: int) -> NDArray[np.b
     return holes
 
 
-def _hotspots(spec: RadioSpec, rng: np.random.Generator) -> list[Reading]:
-    """Phones of passers-by that share their network: addresses that nobody has surveyed or will see again."""
-    found: list[Reading] = []
-    for _ in range(int(rng.poisson(spec.hotspots_per_scan))):
-        octets = list(rng.bytes(6))
-        octets[0] = (octets[0] & 0xFC) | 2
-        address = TransmitterId(":".join(f"{octet:02x}" for octet in octets))
-        found.append(Reading(address, float(round(rng.uniform(-88.0, -50.0))), 0.0, 2437))
-    return found
+def _hotspot(rng: np.random.Generator) -> Reading:
+    """A passer-by's phone that shares its network, at a random local address."""
+    octets = list(rng.bytes(6))
+    octets[0] = (octets[0] & 0xFC) | 2
+    address = TransmitterId(":".join(f"{octet:02x}" for octet in octets))
+    return Reading(address, float(round(rng.uniform(-88.0, -50.0))), 0.0, 2437)

@@ -12,10 +12,11 @@ class RadioSpec:
     """How radio behaves in a mall.
 
     From the table: densities (400 access points and 120 beacons on 5 levels of 120 x 72 m), ids an access point,
-    exponent, wall, floor, shadowing, fading, hand, device offset and gain, sensitivity, random misses, hotspots,
-    drift. Ours, because the table does not state them: powers at 1 m (set so that a scan holds about as many ids
-    as there), heights, the loss through an atrium's opening, joint misses, ages. ``body_db`` comes on top: with
-    the table's constants alone our malls were easier than the table's (docs/simulation.md gives the figures).
+    exponent, wall, floor, shadowing, fading, hand, device offset and gain, sensitivity, random misses, hotspots. Ours,
+    because the table does not state them: powers at 1 m (set so that a scan holds about as many ids as there), the
+    share of access points with a band at 6 GHz, heights, the loss through an atrium's opening, joint misses, ages.
+    ``body_db`` comes on top: with the table's constants alone our malls were easier than the table's
+    (docs/simulation.md gives the figures).
     """
 
     area_per_access_point_m2: float = 108.0
@@ -30,7 +31,6 @@ class RadioSpec:
     fading_sd_db: float = 4.2
     hand_sd_db: float = 2.5
     body_db: float = 10.0
-    drift_sd_db: float = 3.0
     device_offset_sd_db: float = 4.5
     device_gain_sd: float = 0.05
     sensitivity_dbm: tuple[float, float] = (-95.0, -88.0)
@@ -39,6 +39,8 @@ class RadioSpec:
     hotspots_per_scan: float = 1.5
     wifi_2_power_1m_dbm: float = -35.0
     wifi_5_power_1m_dbm: float = -41.0
+    wifi_6_power_1m_dbm: float = -43.0
+    share_with_6_ghz: float = 0.2
     beacon_power_1m_dbm: float = -59.0
     power_sd_db: float = 2.0
     storey_m: float = 5.0
@@ -49,3 +51,21 @@ class RadioSpec:
     stale_ratio: float = 0.3
     stale_limit_ms: float = 30_000.0
     """A phone's list keeps what it heard up to half a minute ago (real scans: docs/simulation.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ageing:
+    """What happens to a venue's radios between two dates; shares of radios, from the table (*churn*).
+
+    Args:
+        power_change_db: a re-powered radio sends this much more or less.
+        drift_sd_db: of the change of each mast's shadowing: goods, furniture, partitions.
+    """
+
+    removed: float = 0.08
+    renamed: float = 0.08
+    moved: float = 0.03
+    repowered: float = 0.06
+    power_change_db: float = 6.0
+    new: float = 0.06
+    drift_sd_db: float = 3.0

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fingerprints.scan import LabelledScan
 from sim.grid import NO_STORE
 from sim.mall import SimulatedMall
-from sim.phones import ScanMemory, label
-from sim.radio import PhoneRadio, RadioField, draw_phones
+from sim.phones import label
+from sim.radio import Crowd, PhoneRadio, RadioField, draw_phones
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph, make_walking_graph
 
 SURVEY_AT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -130,12 +130,14 @@ def _scan_along(
     times, places = _places(radio, walk)
     if not places:
         return []
-    fresh = radio.hear([p[0] for p in places], [p[1] for p in places], [listener] * len(places), rng)
-    memory = ScanMemory(radio.spec)
+    at_ms = np.rint(times * 1000.0).astype(np.int64)
+    heard = radio.hear(
+        [p[0] for p in places], [p[1] for p in places], Crowd([listener]), rng, who=np.zeros(len(places)), at_ms=at_ms
+    )
     out: list[LabelledScan] = []
-    for number, (t_s, place, readings) in enumerate(zip(times.tolist(), places, fresh, strict=True)):
-        at = starts_at + timedelta(milliseconds=round(t_s * 1000.0))  # as exact as a scan on the wire
-        merged = memory.merge(at, readings, rng)
+    rows = zip(at_ms.tolist(), places, radio.readings(heard, rng), strict=True)
+    for number, (ms, place, readings) in enumerate(rows):
+        at = starts_at + timedelta(milliseconds=ms)
         device_id = f"survey-{walk.phone}"
-        out.append(label(mall.venue, device_id, number, at, place, merged, walk.name))
+        out.append(label(mall.venue, device_id, number, at, place, readings, walk.name))
     return out

@@ -7,13 +7,13 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from sim.layout import MallSpec
 from sim.mall import SimulatedMall, make_mall
-from sim.radio import RadioField, drifted, make_radio_field
-from sim.radio_spec import RadioSpec
+from sim.radio import RadioField, aged, make_radio_field
+from sim.radio_spec import Ageing, RadioSpec
 from sim.shoppers import Shopper, plan_day
 from sim.survey import walk_survey
 from sim.walking import WalkingGraph, make_walking_graph
 
-_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _DRIFT = range(7)
+_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING = range(7)
 """Each part draws from its own stream of the seed, so that a change in one leaves the others as they were."""
 
 
@@ -59,10 +59,15 @@ class World:
 
 
 def make_world(
-    seed: int, spec: MallSpec | None = None, radio_spec: RadioSpec | None = None, *, venue_id: str | None = None
+    seed: int,
+    spec: MallSpec | None = None,
+    radio_spec: RadioSpec | None = None,
+    *,
+    ageing: Ageing | None = None,
+    venue_id: str | None = None,
 ) -> World:
     """Build the world of a seed; a few seconds of one core for the default mall."""
     mall = make_mall(spec or MallSpec(), np.random.default_rng([seed, _MALL]), venue_id=venue_id)
     radio = make_radio_field(mall.venue, radio_spec or RadioSpec(), np.random.default_rng([seed, _RADIO]))
-    later = drifted(radio, np.random.default_rng([seed, _DRIFT]))
+    later = aged(radio, mall.venue, ageing or Ageing(), np.random.default_rng([seed, _AGEING]))
     return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m))

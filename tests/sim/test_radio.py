@@ -1,15 +1,17 @@
 """The radio model against the published table, hand counts and its own statistics."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import shapely
 from numpy.typing import NDArray
 
-from sim.kernels import count_crossings, mean_power_dbm
-from sim.radio import PhoneRadio, RadioField, draw_phones, make_radio_field
-from sim.radio_spec import RadioSpec
+from sim.ageing import age_transmitters
+from sim.kernels import count_crossings, list_sectors, mean_power_dbm, sector_of
+from sim.radio import Crowd, Heard, PhoneRadio, RadioField, aged, draw_phones, make_radio_field
+from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.walls import radio_walls
 from sim.world import World
@@ -19,6 +21,10 @@ PLAIN = PhoneRadio(offset_db=0.0, gain=1.0, sensitivity_dbm=-91.0)
 
 def test_constants_are_those_of_the_published_table() -> None:
     spec = RadioSpec()
+    assert asdict(Ageing()) == {
+        "removed": 0.08, "renamed": 0.08, "moved": 0.03, "repowered": 0.06, "power_change_db": 6.0, "new": 0.06,
+        "drift_sd_db": 3.0,
+    }  # fmt: skip
     published = {
         "area_per_access_point_m2": 5 * 120 * 72 / 400,
         "area_per_beacon_m2": 5 * 120 * 72 / 120,
@@ -30,7 +36,6 @@ def test_constants_are_those_of_the_published_table() -> None:
         "shadowing_length_m": 7.0,
         "fading_sd_db": 4.2,
         "hand_sd_db": 2.5,
-        "drift_sd_db": 3.0,
         "device_offset_sd_db": 4.5,
         "device_gain_sd": 0.05,
         "sensitivity_dbm": (-95.0, -88.0),
@@ -76,6 +81,14 @@ def test_a_floor_costs_its_loss_and_a_hole_in_it_less() -> None:
     assert power_at(10, NO_WALLS, up=1, hole=True) == pytest.approx(straight_db - 4.0, abs=1e-3)
 
 
+def crossings(x0: float, y0: float, x1: float, y1: float, walls: NDArray[np.float64]) -> int:
+    """Walls of the ground storey between a radio at 3.5 m and a phone, tried in the phone's direction only."""
+    indptr, listed = list_sectors(x0, y0, walls)
+    sector = sector_of(float(np.arctan2(y1 - y0, x1 - x0)))
+    ahead = listed[indptr[sector] : indptr[sector + 1]]
+    return int(count_crossings(x0, y0, 3.5, x1, y1, 1.2, walls, ahead, 0.0, 5.0))
+
+
 def test_walls_of_the_mall_are_counted_as_geometry_counts_them(world: World) -> None:
     venue = world.mall.venue
     walls = radio_walls(venue, venue.levels[0].id)
@@ -85,7 +98,7 @@ def test_walls_of_the_mall_are_counted_as_geometry_counts_them(world: World) -> 
     for x0, y0, x1, y1 in rng.uniform((0, 0, 0, 0), (90, 54, 90, 54), (300, 4)):
         ray = shapely.LineString([(x0, y0), (x1, y1)])
         expected = int(shapely.crosses(lines, ray).sum())
-        assert count_crossings(x0, y0, 3.5, x1, y1, 1.2, walls, 0.0, 5.0) == expected
+        assert crossings(x0, y0, x1, y1, walls) == expected
         counts.append(expected)
     assert max(counts) >= 8
 
@@ -101,14 +114,14 @@ def test_two_neighbouring_stores_are_one_wall_apart(world: World) -> None:
     first, second = south[1], south[2]
     x = first.area.bounds[2]
     assert x == second.area.bounds[0]
-    assert count_crossings(x - 2, 5.3, 3.5, x + 2, 5.4, 1.2, walls, 0.0, 5.0) == 1
+    assert crossings(x - 2, 5.3, x + 2, 5.4, walls) == 1
     (door,) = [
         d.line for d in venue.openings if d.level_id == level.id and first.area.boundary.buffer(0.01).covers(d.line)
     ]
     middle, y = door.centroid.x, door.centroid.y
-    assert count_crossings(middle, y - 3, 3.5, middle + 0.1, y + 3, 1.2, walls, 0.0, 5.0) == 0
+    assert crossings(middle, y - 3, middle + 0.1, y + 3, walls) == 0
     beside = door.bounds[0] - 0.5
-    assert count_crossings(beside, y - 3, 3.5, beside + 0.1, y + 3, 1.2, walls, 0.0, 5.0) == 1
+    assert crossings(beside, y - 3, beside + 0.1, y + 3, walls) == 1
 
 
 def test_shadowing_has_its_deviation_and_its_correlation_length() -> None:
@@ -131,7 +144,7 @@ def bare(world: World) -> RadioField:
 
 
 def test_without_chance_a_phone_hears_the_mean_of_its_cell(bare: RadioField) -> None:
-    heard = bare.hear_arrays([0], [[45.2, 16.7]], [PLAIN], np.random.default_rng(0))
+    heard = bare.hear([0], [[45.2, 16.7]], Crowd([PLAIN]), np.random.default_rng(0))
     mean = bare.mean_dbm[0, bare.grid.cell_of([45.2, 16.7])][bare.transmitters.radio_of]
     assert heard.rssi_dbm.tolist() == np.rint(mean[heard.transmitter]).astype(int).tolist()
     assert set(np.flatnonzero(mean >= -91.0)) == set(heard.transmitter)
@@ -139,7 +152,7 @@ def test_without_chance_a_phone_hears_the_mean_of_its_cell(bare: RadioField) -> 
 
 def test_offset_gain_and_sensitivity_act_as_stated(bare: RadioField) -> None:
     other = PhoneRadio(offset_db=6.0, gain=1.1, sensitivity_dbm=-80.0)
-    heard = bare.hear_arrays([0, 0], [[45.5, 16.5]] * 2, [PLAIN, other], np.random.default_rng(0))
+    heard = bare.hear([0, 0], [[45.5, 16.5]] * 2, Crowd([PLAIN, other]), np.random.default_rng(0))
     rows = [dict(zip(heard.transmitter[heard.scan == i], heard.rssi_dbm[heard.scan == i], strict=True)) for i in (0, 1)]
     both = set(rows[0]) & set(rows[1])
     assert len(both) > 10
@@ -155,7 +168,7 @@ def test_one_in_eight_readings_is_missed_and_radios_miss_all_their_ids_together(
 
     def share(**changes: float) -> tuple[float, NDArray[np.bool_]]:
         field = replace(bare, spec=replace(bare.spec, **changes))  # type: ignore[arg-type]
-        heard = field.hear_arrays([0] * n, [[45.5, 16.5]] * n, [PLAIN] * n, np.random.default_rng(4))
+        heard = field.hear([0] * n, [[45.5, 16.5]] * n, Crowd([PLAIN] * n), np.random.default_rng(4))
         table = np.zeros((n, len(mean)), dtype=np.bool_)
         table[heard.scan, heard.transmitter] = True
         return float(1.0 - table[:, audible].mean()), table
@@ -183,25 +196,118 @@ def test_phones_differ_as_much_as_the_table_says() -> None:
 def test_a_scan_holds_about_as_many_readings_as_in_the_table(world: World) -> None:
     rng = np.random.default_rng(6)
     n = 1_000
-    scans = world.survey_radio.hear(
-        rng.integers(0, 3, n), rng.uniform((0, 0), (90, 54), (n, 2)), draw_phones(n, RadioSpec(), rng), rng
-    )
+    field = world.survey_radio
+    places = rng.uniform((0, 0), (90, 54), (n, 2))
+    heard = field.hear(rng.integers(0, 3, n), places, Crowd(draw_phones(n, RadioSpec(), rng)), rng)
+    scans = field.readings(heard, rng)
     sizes = [len(scan) for scan in scans]
     assert 35 <= np.median(sizes) <= 60  # the table: 49
     for scan in scans[:50]:
         ids = [reading.transmitter for reading in scan]
         assert ids == sorted(set(ids))
-    known = set(world.radio.transmitters.ids)
+    known = set(field.transmitters.ids)
     strangers = [reading.transmitter for scan in scans for reading in scan if reading.transmitter not in known]
     assert len(strangers) / n == pytest.approx(1.5, abs=0.12)
     assert all(int(address[:2], 16) & 3 == 2 for address in strangers)
     assert len(set(strangers)) == len(strangers)
 
 
-def test_the_field_drifts_by_its_deviation_and_keeps_what_is_never_heard(world: World) -> None:
-    change = world.radio.mean_dbm - world.survey_radio.mean_dbm
+def test_a_phone_lists_old_readings_until_they_are_half_a_minute_old(bare: RadioField) -> None:
+    """Deaf after its first scan, a phone lists what it had, at the old power and with its age."""
+    field = replace(bare, spec=replace(bare.spec, stale_ratio=1.0))
+    crowd, rng = Crowd([PLAIN]), np.random.default_rng(8)
+
+    def hear(at_s: int) -> Heard:
+        return field.hear([0], [[45.5, 16.5]], crowd, rng, at_ms=[at_s * 1000])
+
+    first = hear(0)
+    assert len(first.transmitter) > 20
+    crowd.receiver[0, 2] = 0.0
+    second, third, fourth = hear(10), hear(26), hear(31)
+    for later, since_ms in ((second, 10_000), (third, 26_000)):
+        assert later.transmitter.tolist() == first.transmitter.tolist()
+        assert later.rssi_dbm.tolist() == first.rssi_dbm.tolist()
+        assert np.allclose(later.age_ms, first.age_ms + since_ms, atol=1.0)
+    assert len(fourth.transmitter) == 0  # fresh ones were up to 4 s old: all are past 30 s, and none is listed anew
+
+
+def test_what_a_scan_hears_does_not_hang_on_the_others(world: World) -> None:
+    rng = np.random.default_rng(3)
+    n = 1_500  # more than one chunk of the compiled loop
+    level, xy_m = rng.integers(0, 3, n), rng.uniform((0, 0), (90, 54), (n, 2))
+    phones = draw_phones(n, RadioSpec(), rng)
+    number = rng.permutation(n) + 10_000
+
+    def hear(at: NDArray[np.int64]) -> list[tuple[list[int], list[int], list[float]]]:
+        heard = world.radio.hear(
+            level[at], xy_m[at], Crowd(phones), np.random.default_rng(5), who=at, number=number[at]
+        )
+        return [
+            (heard.transmitter[a:b].tolist(), heard.rssi_dbm[a:b].tolist(), heard.age_ms[a:b].tolist())
+            for a, b in pairwise(heard.indptr.tolist())
+        ]
+
+    together, order = hear(np.arange(n)), rng.permutation(n)[:400]
+    assert hear(order) == [together[i] for i in order]
+    assert together[0] != together[1]
+
+
+def test_a_phone_that_is_shown_beacons_alone_lists_nothing_else(world: World) -> None:
+    phones = [replace(PLAIN, only_beacons=True)] * 50
+    xy_m = np.random.default_rng(2).uniform((0, 0), (90, 54), (50, 2))
+    heard = world.radio.hear([0] * 50, xy_m, Crowd(phones), np.random.default_rng(1))
+    assert len(heard.transmitter) > 20
+    assert (world.radio.transmitters.frequency_mhz[heard.transmitter] == 0).all()
+
+
+def test_without_other_changes_the_field_drifts_by_its_deviation(world: World) -> None:
+    still = Ageing(removed=0.0, renamed=0.0, moved=0.0, repowered=0.0, new=0.0)
+    later = aged(world.survey_radio, world.mall.venue, still, np.random.default_rng(4))
+    change = later.mean_dbm - world.survey_radio.mean_dbm
     assert np.nanstd(change) == pytest.approx(3.0, rel=0.1)
-    assert (np.isnan(world.radio.mean_dbm) == np.isnan(world.survey_radio.mean_dbm)).all()
+    assert (np.isnan(later.mean_dbm) == np.isnan(world.survey_radio.mean_dbm)).all()
+    assert later.transmitters.ids == world.survey_radio.transmitters.ids
+
+
+def test_radios_meet_the_fates_that_are_asked_for(world: World) -> None:
+    """Shares within three standard errors of 20 drawings; who stays keeps its place, ids and power."""
+    before, venue, spec = world.survey_radio.transmitters, world.mall.venue, world.survey_radio.spec
+    was = before.radios()
+    counts = np.zeros(6)
+    for seed in range(20):
+        later, changes = age_transmitters(before, venue, spec, Ageing(), np.random.default_rng(seed))
+        now = later.radios()
+        assert len(set(later.ids)) == len(later.ids)
+        kept = [
+            (was[origin], radio) for origin, radio in zip(changes.came_from.tolist(), now, strict=True) if origin >= 0
+        ]
+        names = {radio.ids for radio in was}
+        renamed = [radio for old, radio in kept if radio.ids != old.ids]
+        assert not names & {radio.ids for radio in renamed}
+        assert not set(before.ids) & {name for radio in renamed for name in radio.ids}
+        assert all(old.xyz_m == radio.xyz_m and old.mast == radio.mast for old, radio in kept)
+        repowered = [
+            radio.power_1m_dbm - old.power_1m_dbm for old, radio in kept if radio.power_1m_dbm != old.power_1m_dbm
+        ]
+        assert np.allclose(np.abs(repowered), 6.0)
+        elsewhere = [radio for origin, radio in zip(changes.came_from.tolist(), now, strict=True) if origin < 0]
+        moved = [radio for radio in elsewhere if radio.ids in names]
+        removed = len(was) - len(kept) - len(moved)
+        counts += removed, len(renamed), len(moved), len(repowered), len(elsewhere) - len(moved), len(was)
+    shares = counts[:5] / counts[5]
+    for share, asked in zip(shares, (0.08, 0.08, 0.03, 0.06, 0.06), strict=True):
+        assert share == pytest.approx(asked, abs=3 * np.sqrt(asked / counts[5]) + 0.01 * (asked == 0.06))
+
+
+def test_a_later_field_knows_its_new_and_moved_radios(world: World) -> None:
+    """Each radio of the later date is heard somewhere at about the power that it has at 1 m."""
+    power = world.radio.transmitters.power_1m_dbm
+    strongest = np.nanmax(world.radio.mean_dbm.reshape(-1, len(power)), axis=0)
+    assert len(power) == world.radio.mean_dbm.shape[2]
+    assert np.all(np.abs(strongest - power) < 35)
+    again = aged(world.survey_radio, world.mall.venue, Ageing(), np.random.default_rng([7, 6]))
+    assert np.array_equal(again.mean_dbm, world.radio.mean_dbm, equal_nan=True)
+    assert again.transmitters.ids == world.radio.transmitters.ids
 
 
 def test_the_same_seed_gives_the_same_field(small_world: World) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from itertools import pairwise
 
 import numpy as np
@@ -11,11 +11,9 @@ import shapely
 
 from fingerprints.scan import LabelledScan, Reading
 from fingerprints.wire import decode_json, to_labelled_scan
-from kernel.ids import TransmitterId
 from sim.export import scan_lines, survey_lines
 from sim.layout import MallSpec
-from sim.phones import ScanMemory
-from sim.radio_spec import RadioSpec
+from sim.radio import Crowd
 from sim.world import World, make_world
 
 
@@ -72,20 +70,6 @@ def test_the_same_seed_exports_the_same_bytes() -> None:
     assert digest(11) != digest(12)
 
 
-def test_an_old_reading_keeps_its_power_grows_older_and_goes_after_half_a_minute() -> None:
-    memory = ScanMemory(RadioSpec(stale_ratio=1.0))
-    rng = np.random.default_rng(0)
-    at = datetime(2026, 4, 18, tzinfo=UTC)
-    old, new = TransmitterId("02:00:00:00:00:01"), TransmitterId("02:00:00:00:00:02")
-    memory.merge(at, (Reading(old, -60.0, age_ms=500.0),), rng)
-    listed = memory.merge(at + timedelta(seconds=10), (Reading(new, -70.0, age_ms=100.0),), rng)
-    assert listed == (Reading(old, -60.0, age_ms=10_500.0), Reading(new, -70.0, age_ms=100.0))
-    listed = memory.merge(at + timedelta(seconds=20), (Reading(new, -71.0, age_ms=0.0),), rng)
-    assert listed == (Reading(old, -60.0, age_ms=20_500.0), Reading(new, -71.0, age_ms=0.0))
-    listed = memory.merge(at + timedelta(seconds=30), (), rng)
-    assert listed == (Reading(new, -71.0, age_ms=10_000.0),)
-
-
 def test_plain_nearest_neighbours_find_the_store_about_as_often_as_measured_and_no_more(
     world: World, survey: list[LabelledScan]
 ) -> None:
@@ -102,9 +86,10 @@ def test_plain_nearest_neighbours_find_the_store_about_as_often_as_measured_and_
     heard = world.radio.hear(
         [place.level_index for place in places],
         [place.xy_m for place in places],
-        [shopper.radio for shopper, _ in stays],
+        Crowd([shopper.radio for shopper, _ in stays]),
         np.random.default_rng(1),
     )
+    scans = world.radio.readings(heard, np.random.default_rng(2))
     column = {name: i for i, name in enumerate(world.radio.transmitters.ids)}
 
     def powed(scans: list[tuple[Reading, ...]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -115,7 +100,7 @@ def test_plain_nearest_neighbours_find_the_store_about_as_often_as_measured_and_
                     table[row, column[reading.transmitter]] = (max(reading.rssi_dbm + 100.0, 1.0) / 60.0) ** 1.6
         return table
 
-    known, asked = powed([item.scan.readings for item in survey]), powed(heard)
+    known, asked = powed([item.scan.readings for item in survey]), powed(scans)
     by_transmitter = np.ascontiguousarray(known.T)
     right = 0
     for row, (_, stop) in zip(asked, stays, strict=True):

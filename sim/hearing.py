@@ -1,0 +1,207 @@
+"""The compiled loop that hears: which ids a phone lists at a place, how strong, how old.
+
+Each scan draws from a stream of its own, counted from a seed and the scan's number, so what it hears does not hang on
+which other scans are asked with it, in which order, or by how many workers.
+"""
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+_N_QUANTILES = 4_096
+_QUANTILES = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
+NORMALS = ndtri(_QUANTILES).astype(np.float32)
+EXPONENTIALS = (-np.log(_QUANTILES)).astype(np.float32)
+"""A draw is one of these quantiles, chosen by 12 random bits: both tables stay in the first cache."""
+_GREATEST_NORMAL = 3.7
+MEMORY_SIZE = 384
+"""Readings that a phone's list can hold, under 2^9; what comes after the first so many is not listed."""
+_PLACE_BITS = 9
+
+
+@numba.njit(cache=True, nogil=True)
+def index_cells(
+    mean_dbm: NDArray[np.float32], lowest_dbm: float
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """The radios of each cell by falling mean, as CSR over level * n_cells + cell.
+
+    Args:
+        mean_dbm: (n_levels, n_cells, n_radios), NaN where never heard.
+
+    Returns:
+        ``indptr`` (n_levels * n_cells + 1,), ``radio`` and ``mean`` (n_entries,).
+    """
+    n_levels, n_cells, n_radios = mean_dbm.shape
+    indptr = np.zeros(n_levels * n_cells + 1, dtype=np.int64)
+    for level in range(n_levels):
+        for cell in range(n_cells):
+            n = 0
+            for r in range(n_radios):
+                if mean_dbm[level, cell, r] >= lowest_dbm:
+                    n += 1
+            at = level * n_cells + cell
+            indptr[at + 1] = indptr[at] + n
+    radio = np.empty(indptr[-1], dtype=np.int32)
+    mean = np.empty(indptr[-1], dtype=np.float32)
+    key = np.empty(n_radios, dtype=np.float32)
+    who = np.empty(n_radios, dtype=np.int32)
+    for level in range(n_levels):
+        for cell in range(n_cells):
+            n = 0
+            for r in range(n_radios):
+                if mean_dbm[level, cell, r] >= lowest_dbm:
+                    key[n] = -mean_dbm[level, cell, r]
+                    who[n] = r
+                    n += 1
+            order = np.argsort(key[:n], kind="mergesort")
+            start = indptr[level * n_cells + cell]
+            for place in range(n):
+                radio[start + place] = who[order[place]]
+                mean[start + place] = -key[order[place]]
+    return indptr, radio, mean
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _next(state: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the next state and 64 random bits."""
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    z = state
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state, z ^ (z >> np.uint64(31))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
+    seed: np.uint64,
+    number: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    cell_xy_m: NDArray[np.float64],
+    who: NDArray[np.int64],
+    at_ms: NDArray[np.int64],
+    receiver: NDArray[np.float64],
+    only_beacons: NDArray[np.bool_],
+    c_indptr: NDArray[np.int64],
+    c_radio: NDArray[np.int32],
+    c_mean: NDArray[np.float32],
+    radio_xy_m: NDArray[np.float64],
+    is_beacon: NDArray[np.bool_],
+    r_indptr: NDArray[np.int64],
+    r_ids: NDArray[np.int32],
+    normals: NDArray[np.float32],
+    exponentials: NDArray[np.float32],
+    fading_sd_db: float,
+    hand_sd_db: float,
+    body_db: float,
+    body_radius_m: float,
+    gain_pivot_dbm: float,
+    radio_miss_ratio: float,
+    miss_ratio: float,
+    mean_age_ms: float,
+    longest_age_ms: float,
+    stale_ratio: float,
+    stale_limit_ms: float,
+    m_size: NDArray[np.int64],
+    m_at_ms: NDArray[np.int64],
+    m_id: NDArray[np.int32],
+    m_rssi: NDArray[np.int16],
+    m_age_ms: NDArray[np.float32],
+    seen: NDArray[np.int64],
+    out_indptr: NDArray[np.int64],
+    out_id: NDArray[np.int32],
+    out_rssi: NDArray[np.int16],
+    out_age_ms: NDArray[np.float32],
+) -> None:
+    """Hear one scan after the other; a phone's scans must come in the order of time.
+
+    A radio's power in the scan is its mean, fading of its own, the hand and body of the holder, read through the
+    receiver; its ids are missed one by one. Then those that the phone's last list had and this scan missed are listed
+    again, each with ``stale_ratio``, at their old power and with their age.
+
+    Args:
+        number: (n,) counts the scan in its stream; the same number gives the same draws.
+        cell: (n,) level * n_cells + cell; ``cell_xy_m`` (n, 2) its middle.
+        who: (n,) the phone: a row of ``receiver`` (n_phones, 3: offset, gain, sensitivity), ``only_beacons`` and m_*.
+        c_*: of ``index_cells``.
+        r_indptr, r_ids: the ids of each radio, as CSR.
+        m_*: what each phone listed last, (n_phones, MEMORY_SIZE); changed here.
+        seen: (n_ids,) scratch of -1.
+        out_*: room for MEMORY_SIZE readings a scan; filled by id.
+    """
+    radio_miss = np.uint64(radio_miss_ratio * 65_536.0)
+    miss = np.uint64(miss_ratio * 65_536.0)
+    stale = np.uint64(stale_ratio * 65_536.0)
+    low16, low12 = np.uint64(0xFFFF), np.uint64(0xFFF)
+    key = np.empty(MEMORY_SIZE, dtype=np.int64)
+    heard_rssi = np.empty(MEMORY_SIZE, dtype=np.int16)
+    heard_age_ms = np.empty(MEMORY_SIZE, dtype=np.float32)
+    out_indptr[0] = 0
+    for i in range(len(cell)):
+        n = 0
+        state = seed ^ (np.uint64(number[i]) * np.uint64(0xD1B54A32D192ED03))
+        state, bits = _next(state)
+        hand_db = hand_sd_db * normals[bits & low12]
+        facing = float((bits >> np.uint64(16)) & np.uint64(0xFFFFFFFF)) * (2.0 * math.pi / 4_294_967_296.0)
+        ahead_x, ahead_y = body_db * math.cos(facing), body_db * math.sin(facing)
+        phone = who[i]
+        offset_db, gain, sensitivity_dbm = receiver[phone, 0], receiver[phone, 1], receiver[phone, 2]
+        needed_dbm = (sensitivity_dbm - offset_db - gain_pivot_dbm) / gain + gain_pivot_dbm - hand_db
+        least_mean_dbm = needed_dbm - _GREATEST_NORMAL * fading_sd_db
+        x, y = cell_xy_m[i, 0], cell_xy_m[i, 1]
+        for at in range(c_indptr[cell[i]], c_indptr[cell[i] + 1]):
+            mean = c_mean[at]
+            if mean < least_mean_dbm:
+                break
+            radio = np.uint64(c_radio[at])
+            if only_beacons[phone] and not is_beacon[radio]:
+                continue
+            state, bits = _next(state)
+            if (bits >> np.uint64(12)) & low16 < radio_miss:
+                continue
+            power = mean + fading_sd_db * normals[bits & low12]
+            if power < needed_dbm:
+                continue
+            dx, dy = radio_xy_m[radio, 0] - x, radio_xy_m[radio, 1] - y
+            behind_db = -(dx * ahead_x + dy * ahead_y)
+            if behind_db > 0.0:
+                power -= behind_db / math.sqrt(dx * dx + dy * dy + body_radius_m * body_radius_m)
+                if power < needed_dbm:
+                    continue
+            read_dbm = gain_pivot_dbm + gain * (power + hand_db - gain_pivot_dbm) + offset_db
+            rssi = np.int16(min(max(round(read_dbm), -110.0), -10.0))
+            age_ms = np.float32(min(mean_age_ms * exponentials[(bits >> np.uint64(28)) & low12], longest_age_ms))
+            for k in range(r_indptr[radio], r_indptr[radio + 1]):
+                state, bits = _next(state)
+                if bits & low16 < miss or n == MEMORY_SIZE:
+                    continue
+                seen[np.uint64(r_ids[k])] = i
+                key[n], heard_rssi[n], heard_age_ms[n] = (r_ids[k] << _PLACE_BITS) | n, rssi, age_ms
+                n += 1
+        since_ms = np.float32(at_ms[i] - m_at_ms[phone])
+        for k in range(m_size[phone]):
+            state, bits = _next(state)
+            age_ms = m_age_ms[phone, k] + since_ms
+            if bits & low16 >= stale or age_ms > stale_limit_ms or n == MEMORY_SIZE:
+                continue
+            if seen[np.uint64(m_id[phone, k])] != i:
+                key[n], heard_rssi[n], heard_age_ms[n] = (m_id[phone, k] << _PLACE_BITS) | n, m_rssi[phone, k], age_ms
+                n += 1
+        for at in range(1, n):  # by id; a few dozen, so insertion is the fastest
+            one = key[at]
+            to = at
+            while to > 0 and key[to - 1] > one:
+                key[to] = key[to - 1]
+                to -= 1
+            key[to] = one
+        start = out_indptr[i]
+        for k in range(n):
+            place = key[k] & ((1 << _PLACE_BITS) - 1)
+            out_id[start + k] = m_id[phone, k] = key[k] >> _PLACE_BITS
+            out_rssi[start + k] = m_rssi[phone, k] = heard_rssi[place]
+            out_age_ms[start + k] = m_age_ms[phone, k] = heard_age_ms[place]
+        m_size[phone] = n
+        m_at_ms[phone] = at_ms[i]
+        out_indptr[i + 1] = start + n
