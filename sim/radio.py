@@ -62,8 +62,10 @@ class Crowd:
     old power and with its age (``RadioSpec.stale_ratio``). A phone's scans must be asked in the order of time.
     """
 
-    def __init__(self, phones: Sequence[PhoneRadio]) -> None:
+    def __init__(self, phones: Sequence[PhoneRadio], seed: int = 0) -> None:
+        """``seed`` draws what each phone's walk has of its own: slow fading, radios it does not hear."""
         n = len(phones)
+        self.walk_seed = np.random.default_rng(seed).integers(0, 2**64, n, dtype=np.uint64)
         self.receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
         self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
         self.listed = np.zeros(n, dtype=np.int64)
@@ -123,6 +125,7 @@ class RadioField:
         *,
         who: ArrayLike | None = None,
         at_ms: ArrayLike | None = None,
+        facing_rad: ArrayLike | None = None,
         number: ArrayLike | None = None,
     ) -> Heard:
         """Hear one scan at each place.
@@ -134,6 +137,7 @@ class RadioField:
             rng: gives the seed of this call, one draw, and the hotspots.
             who: (n_scans,) which phone of the crowd listens; by default each phone once.
             at_ms: (n_scans,) when; by default all at once.
+            facing_rad: (n_scans,) where each holder faces, counter-clockwise from east; by default any way.
             number: (n_scans,) the scan's number in the stream of draws; by default its place in the call. Where it
                 names phone and time, a scan hears the same whatever is asked with it.
         """
@@ -147,12 +151,13 @@ class RadioField:
             raise ValueError(f"expected phones among {len(crowd)}, found {phone.min()} to {phone.max()}")
         when_ms = np.zeros(n, dtype=np.int64) if at_ms is None else np.asarray(at_ms, dtype=np.int64)
         numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
+        facing = np.full(n, np.nan) if facing_rad is None else np.asarray(facing_rad, dtype=np.float64)
         seed = np.uint64(rng.integers(0, 2**63))
         cells = self.grid.cell_of(places)
         size = min(n, _CHUNK) * MEMORY_SIZE
         room = np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.float32)
         parts = [
-            self._hear_chunk(seed, numbers[at], levels[at], cells[at], crowd, phone[at], when_ms[at], room)
+            self._hear_chunk(seed, numbers[at], levels[at], cells[at], crowd, phone[at], when_ms[at], facing[at], room)
             for at in (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
         ]
         counts = np.concatenate([np.diff(indptr) for indptr, _, _, _ in parts])
@@ -173,6 +178,7 @@ class RadioField:
         crowd: Crowd,
         phone: NDArray[np.int64],
         at_ms: NDArray[np.int64],
+        facing_rad: NDArray[np.float64],
         room: tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]],
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
         spec, tables = self.spec, self._tables
@@ -185,6 +191,8 @@ class RadioField:
             tables.centres_xy_m[cell],
             phone,
             at_ms,
+            facing_rad,
+            crowd.walk_seed,
             crowd.receiver,
             crowd.only_beacons,
             tables.cell_indptr,
@@ -197,6 +205,9 @@ class RadioField:
             NORMALS,
             EXPONENTIALS,
             spec.fading_sd_db,
+            spec.slow_sd_db,
+            spec.slow_s * 1000.0,
+            spec.walk_miss_ratio,
             spec.hand_sd_db,
             spec.body_db,
             _BODY_RADIUS_M,
@@ -298,22 +309,36 @@ def aged(field: RadioField, venue: Venue, ageing: Ageing, rng: np.random.Generat
 
 
 def _mean_dbm(
+    venue: Venue, grid: CellGrid, spec: RadioSpec, radio_xyz_m: NDArray[np.float64], power_1m_dbm: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
+    level_index = np.repeat(np.arange(grid.n_levels), grid.n_cells)
+    places_xy_m = np.tile(grid.centres_xy_m(), (grid.n_levels, 1))
+    mean_dbm = mean_at(venue, grid, spec, radio_xyz_m, power_1m_dbm, level_index, places_xy_m, _LOWEST_DBM)
+    return mean_dbm.reshape(grid.n_levels, grid.n_cells, -1)
+
+
+def mean_at(
     venue: Venue,
     grid: CellGrid,
     spec: RadioSpec,
     radio_xyz_m: NDArray[np.float64],
     power_1m_dbm: NDArray[np.float64],
+    level_index: NDArray[np.int64],
+    places_xy_m: NDArray[np.float64],
+    lowest_dbm: float,
 ) -> NDArray[np.float32]:
-    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
+    """(n_places, n_radios) path loss, walls and floors at any places, without shadowing; NaN under ``lowest_dbm``."""
     order = np.argsort([level.ordinal for level in venue.levels])
     ordinals = np.array([venue.levels[i].ordinal for i in order], dtype=np.int64)
     if not np.array_equal(ordinals, np.arange(len(ordinals)) + ordinals[0]):
         raise ValueError(f"levels must follow each other without gaps, found ordinals {ordinals.tolist()}")
     walls = [radio_walls(venue, venue.levels[i].id) for i in order]
-    mean = mean_power_dbm(
+    found: NDArray[np.float32] = mean_power_dbm(
         radio_xyz_m,
         power_1m_dbm,
-        grid.centres_xy_m(),
+        places_xy_m,
+        np.argsort(order)[level_index],
         ordinals,
         spec.phone_height_m,
         spec.storey_m,
@@ -328,11 +353,9 @@ def _mean_dbm(
         spec.wall_db,
         spec.floor_db,
         spec.atrium_db,
-        _LOWEST_DBM,
+        lowest_dbm,
     )
-    mean_dbm = np.empty_like(mean)
-    mean_dbm[order] = mean
-    return mean_dbm
+    return found
 
 
 def _add_shadowing(
