@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from atrium_client import Answer, AsyncClient, AuthError, Client, Flushed, QueueBusy, RetryPolicy, Scan, ScanQueue
+from atrium_client import (
+    Answer,
+    AsyncClient,
+    AuthError,
+    Client,
+    Flushed,
+    QueueBusy,
+    QueueError,
+    RetryPolicy,
+    Scan,
+    ScanQueue,
+)
 from atrium_client.errors import InvalidInput, RateLimited, ServerError, Unreachable
 
 AT_ONCE = RetryPolicy(retries=3, first_s=0.0)
@@ -96,6 +107,15 @@ def test_a_batch_that_fails_stays_and_is_sent_again_as_it_was(
     assert sent(server) == [["s-0", "s-1"], *[["s-2", "s-3"]] * 4]
 
 
+def test_retries_are_counted_from_the_last_batch_that_moved(
+    server: Any, reply: Any, queue: ScanQueue, flush: Flush
+) -> None:
+    fill(queue, 4)
+    server.script = lambda request: reply(503) if len(server.requests) % 3 else reply(json=answers_to(request))
+    assert flush(server.url, queue, batch=1) == Flushed(4, (), 0, None)  # eight failures, three retries a batch
+    assert len(server.requests) == 12
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "n_requests"),
     [(0, Unreachable, 4), (503, ServerError, 4), (429, RateLimited, 4), (500, ServerError, 1), (401, AuthError, 1)],
@@ -128,6 +148,14 @@ def test_a_scan_refused_in_place_goes_with_its_reason_and_a_failed_one_stays(
     assert sent(server) == [["s-0", "s-1", "s-2", "s-3"], *[["s-2"]] * 3]  # three retries after it moved
     server.script = lambda request: reply(json=answers_to(request))
     assert flush(server.url, queue) == Flushed(1, (), 0, None)
+
+
+def test_a_scan_refused_without_its_name_goes_too(server: Any, reply: Any, queue: ScanQueue, flush: Flush) -> None:
+    fill(queue, 2)
+    refused = {"scan_id": None, **problem(422, "invalid_scan")}
+    server.script = lambda request: reply(json=answers_to(request, s_0=refused))
+    done = flush(server.url, queue)
+    assert (done.sent, done.left, [one.scan_id for one in done.refused]) == (1, 0, ["s-0"])
 
 
 def test_the_scan_that_spoils_a_whole_batch_is_found_and_dropped(
@@ -304,6 +332,18 @@ def test_the_queue_obeys_consent(server: Any, reply: Any, queue: ScanQueue, kind
         put_device(kind, server.url, queue, withdrawn)
     assert [held.scan_id for held in queue.peek(9, 1 << 20)] == ["s-0"]  # gone, though nobody could be told
     assert not queue.put(scan)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_withdrawal_reaches_the_server_though_the_queue_fails(
+    server: Any, reply: Any, tmp_path: Path, kind: type
+) -> None:
+    server.replies(reply(json={}))
+    closed = ScanQueue(tmp_path)
+    closed.close()
+    with pytest.raises(QueueError):
+        put_device(kind, server.url, closed, ALLOWS | {"consents": []})
+    assert [request.json["consents"] for request in server.requests] == [[]]
 
 
 def test_a_client_without_a_queue_says_so() -> None:

@@ -86,7 +86,13 @@ def test_a_scan_gets_a_name_and_needs_a_phone(tmp_path: Path) -> None:
         one, two = ids(queue)
         assert one != two
         assert len(one) == 32
-        for wrong in ({"at": 1}, {"at": 1, "device_id": None}, {"at": 1, "device_id": "d-1", "gps": {"lat": 1e999}}):
+        for wrong in (
+            {"at": 1},
+            {"at": 1, "device_id": None},
+            {"at": 1, "device_id": "d" * 129},
+            {"at": 1, "device_id": "d-1", "scan_id": "s" * 129},
+            {"at": 1, "device_id": "d-1", "gps": {"lat": 1e999}},
+        ):
             with pytest.raises(ValueError, match=r"device_id|JSON"):
                 queue.put(wrong)  # type: ignore[arg-type]
         assert len(ids(queue)) == 2

@@ -146,7 +146,8 @@ class AsyncClient:
             while not step.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait({step})
-            step.cancelled() or step.exception()  # seen, so that asyncio does not report it as lost
+            if not step.cancelled():
+                step.exception()  # seen, so that asyncio does not report it as lost
             raise
 
     async def _try(self, ask: Ask) -> Outcome:

@@ -22,6 +22,8 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 """About 4,000 scans of 45 readings: eleven hours of one each 10 s."""
 MAX_AGE_S: Final = 24 * 3_600.0
 """The server takes an older scan for its position only, and forgets which it has seen."""
+MAX_ID_CHARS: Final = 128
+"""The server takes no longer id."""
 
 _FILE: Final = "scans.sqlite3"
 _SENDING: Final = "sending.sqlite3"
@@ -153,7 +155,8 @@ class ScanQueue:
         to be mapped.
 
         Raises:
-            ValueError: a scan without ``device_id`` (its answer is of use only at once), or one that is no JSON.
+            ValueError: a scan without ``device_id`` (its answer is of use only at once), an id of more than 128
+                characters, or a scan that is no JSON.
         """
         ready = [_prepare(scan) for scan in scans]
         stored = 0
@@ -266,6 +269,8 @@ def _prepare(scan: Scan) -> tuple[bytes, bytes]:
     device_id = scan.get("device_id")
     if not isinstance(device_id, str) or not device_id:
         raise ValueError("a scan that waits needs its device_id")
+    if max(len(device_id), len(scan.get("scan_id") or "")) > MAX_ID_CHARS:
+        raise ValueError(f"scan_id and device_id have at most {MAX_ID_CHARS} characters")
     bare = cast("dict[str, Any]", {**scan, "scan_id": scan.get("scan_id") or uuid.uuid4().hex})
     if isinstance(bare.get("wifi"), list):
         bare["wifi"] = [

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from atrium_client import calls
 from atrium_client.calls import Call
+from atrium_client.errors import QueueError
 from atrium_client.queue import ScanQueue
 from atrium_client.retry import Outcome, Patience, RetryPolicy, is_worth_repeating, retry_after_s
 from atrium_client.transport import read_outcome
@@ -78,12 +79,22 @@ def put_device(
 ) -> Steps[Json]:
     """Tell the server what a phone's owner allows, and have the queue obey.
 
-    A withdrawal empties the queue before the server hears of it; a consent opens the queue only once the server has
-    it, since a scan that arrives earlier keeps no visit.
+    A withdrawal empties the queue before the server hears of it, and reaches the server even where the queue fails; a
+    consent opens the queue only once the server has it, since a scan that arrives earlier keeps no visit.
+
+    Raises:
+        AtriumError: the server did not take it; the queue is wiped all the same.
+        QueueError: the server took it, the queue did not.
     """
+    failure: QueueError | None = None
     if queue is not None and not may_be_kept(device):
-        queue.wipe(device_id)
+        try:
+            queue.wipe(device_id)
+        except QueueError as error:
+            failure = error
     answer = yield from attempts(calls.put_device(device_id, device), policy, time_out_s)
+    if failure is not None:
+        raise failure
     if queue is not None and may_be_kept(device):
         queue.allow(device_id)
     return answer
