@@ -1,7 +1,8 @@
 """Makes ``clients/test_vectors`` from the real server: ``python -m tests.client.make_vectors``.
 
 The cases stand here; what the server makes of them is asked of it. ``test_vectors.py`` asks again and compares, so a
-change of the wire format that the vectors do not show fails there.
+change of the wire format that the vectors do not show fails there. The places are those of ``vector_mall.py``, not of
+the simulator.
 """
 
 import base64
@@ -10,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,11 @@ from fingerprints.errors import ScanFormatError
 from fingerprints.wire import decode_json, to_scan
 from kernel.clock import to_epoch_us
 from kernel.errors import PartFailedError
-from runtime.demo import store_mall
 from runtime.errors import BusyError
-from runtime.home import open_home
 from sim.layout import MallSpec
 from sim.world import make_world
-from tests.living_server import SCANS_PER_STORE, Living, campaign, consents, serve, stay, wire_of
+from tests.client.vector_mall import IN_STORE_D, IN_WALKWAY, STORE_D, prepare_home, wire_scan
+from tests.living_server import NOON, Living, campaign, consents, serve
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "clients" / "test_vectors"
 AT = "2026-04-18T04:00:00Z"
@@ -182,13 +183,13 @@ def text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def cases(living: Living) -> Iterator[Case]:
-    """All exchanges in order; a campaign on the first store is live before the first."""
+def cases() -> Iterator[Case]:
+    """All exchanges in order; a campaign on store d is live before the first."""
     yield from _forms()
-    yield from _places(living)
-    yield from _phone(living)
+    yield from _places()
+    yield from _phone()
     yield from _refusals()
-    yield from _other_calls(living)
+    yield from _other_calls()
 
 
 def _forms() -> Iterator[Case]:
@@ -216,32 +217,23 @@ def _forms() -> Iterator[Case]:
     yield Case("an empty scan in gzip", zipped, headers={"Content-Type": JSON, "Content-Encoding": "gzip"})
 
 
-def _places(living: Living) -> Iterator[Case]:
-    store = living.venue.stores[0].id
-    known = stay(living.world, store, "unused", n=1)[0] | {"scan_id": "k-1", "device_id": None}
+def _places() -> Iterator[Case]:
+    known = wire_scan("k-1", None, NOON, IN_STORE_D)
+    walkway = wire_scan("w-1", None, NOON, IN_WALKWAY)
     yield Case("a scan in a store", text(known), "shape")
-    respelt = known | {"wifi": [one | {"bssid": one["bssid"].upper().replace(":", "-")} for one in known["wifi"]][::-1]}
+    wifi = [one | {"bssid": one["bssid"].upper().replace(":", "-")} for one in known["wifi"]]
+    beacons = [{name: v.upper() if isinstance(v, str) else v for name, v in one.items()} for one in known["beacons"]]
+    respelt = known | {"wifi": wifi[::-1], "beacons": beacons[::-1]}
     yield Case("the same in another spelling and order", text(respelt), "shape", same_as="a scan in a store")
-    yield Case("a scan in a walkway: a place, no store", text(_in_a_walkway(living)), "shape")
-    yield Case("both in msgpack", msgspec.msgpack.encode({"scans": [known, _in_a_walkway(living)]}), "shape",
-               headers={"Content-Type": MSGPACK})  # fmt: skip
+    yield Case("a scan in a walkway: a place, no store", text(walkway), "shape")
+    packed = msgspec.msgpack.encode({"scans": [known, walkway]})
+    yield Case("both in msgpack", packed, "shape", headers={"Content-Type": MSGPACK})
 
 
-def _in_a_walkway(living: Living) -> dict[str, Any]:
-    """The first surveyed scan in no store that the server answers so."""
-    with living.client(Role.DEVICE) as http:
-        for held in living.world.survey(scans_per_store=SCANS_PER_STORE):
-            scan = wire_of(held, "w-1", None, held.scan.at)
-            if held.truth.store_id is None:
-                position = http.post("/v1/scans", json=scan).json()["position"]
-                if position is not None and position["store_id"] is None:
-                    return scan
-    raise AssertionError("no scan of a walkway is answered as one")
-
-
-def _phone(living: Living) -> Iterator[Case]:
+def _phone() -> Iterator[Case]:
     device = "/v1/devices/Zm9v%2FYmE%3D"
-    scans = stay(living.world, living.venue.stores[0].id, "Zm9v/YmE=", n=4, prefix="v")
+    every = timedelta(seconds=10)
+    scans = [wire_scan(f"v-{i}", "Zm9v/YmE=", NOON + i * every, IN_STORE_D) for i in range(6)]
     for name, body in (
         ("a phone whose owner allows visits and cards", consents("visits", "marketing")),
         ("the same again", consents("visits", "marketing")),
@@ -289,12 +281,11 @@ def _refusals() -> Iterator[Case]:
     yield Case("no zone", text({"at": "2026-04-18T04:00:00"}), "problem")
 
 
-def _other_calls(living: Living) -> Iterator[Case]:
-    store = living.venue.stores[0].id
-    yield Case("a code that nobody issued", text({"code": "NOSUCHCODE", "store_id": store}), "problem",
+def _other_calls() -> Iterator[Case]:
+    yield Case("a code that nobody issued", text({"code": "NOSUCHCODE", "store_id": STORE_D}), "problem",
                path="/v1/redemptions", key="cashier",
                headers={"Content-Type": JSON, "Idempotency-Key": "till-7-0001"})  # fmt: skip
-    known = stay(living.world, store, "unused", n=1)[0]["wifi"]
+    known = wire_scan("g-1", None, NOON, IN_STORE_D)["wifi"]
     google = [{"macAddress": one["bssid"], "signalStrength": one["rssi_dbm"]} for one in known]
     yield Case("Google's format", text({"wifiAccessPoints": google}), "shape", path="/v1/geolocate")
     yield Case("Google's format, one access point", text({"wifiAccessPoints": google[:1]}), path="/v1/geolocate")
@@ -303,9 +294,9 @@ def _other_calls(living: Living) -> Iterator[Case]:
 
 
 def prepare(living: Living) -> None:
-    """What stands before the first exchange: a live campaign on the first store."""
+    """What stands before the first exchange: a live campaign on store d."""
     with living.client(Role.ADMIN) as admin:
-        made = admin.post("/v1/campaigns", json=campaign(living.venue.stores[0].id)).json()
+        made = admin.post("/v1/campaigns", json=campaign(STORE_D)).json()
         admin.post(f"/v1/campaigns/{made['id']}:publish").raise_for_status()
 
 
@@ -351,7 +342,7 @@ def unprovoked() -> list[dict[str, Any]]:
 def exchanges(living: Living) -> list[dict[str, Any]]:
     prepare(living)
     out: list[dict[str, Any]] = []
-    for case in cases(living):
+    for case in cases():
         request = case.request()
         response = told(send(living, request))
         extra = {} if case.same_as is None else {"same_as": case.same_as}
@@ -370,11 +361,9 @@ def main() -> None:
     write("transmitters", transmitters())
     write("instants", instants())
     write("scans", scans())
-    world = make_world(3, MallSpec(n_levels=1))
+    world = make_world(3, MallSpec(n_levels=1))  # nobody asks it; a living server carries one
     with tempfile.TemporaryDirectory() as folder:
-        home = open_home(Path(folder))
-        store_mall(home, world.mall.archive, world.survey(scans_per_store=SCANS_PER_STORE), None)
-        home.database.close()
+        prepare_home(Path(folder))
         with serve(Path(folder), world) as living:
             write("exchanges", exchanges(living))
 

@@ -5,15 +5,18 @@ import base64
 import gzip
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sim.world import World
 from tests.client import make_vectors, plain_decoder
 from tests.client.make_vectors import FOLDER, JSON, MSGPACK, NDJSON, prepare, send, told
 from tests.client.plain_decoder import RefusedError, answered, beacon_id, instant_us, objects, read_scan, wifi_id
-from tests.living_server import Living
+from tests.client.vector_mall import prepare_home
+from tests.living_server import Living, serve
 
 STABLE = frozenset({"scan_id", "reason", "venue_id", "level", "store_id", "store_name", "phase", "locator", "status"})
 """Values that hold on any machine even where figures may differ in their last digits."""
@@ -68,7 +71,16 @@ def values(response: dict[str, Any]) -> list[Any]:
 # -- the server says what the vectors say ----------------------------------------------------------------------
 
 
-def test_the_real_server_answers_every_exchange_as_the_vectors_say(living: Living) -> None:
+@pytest.fixture
+def vector_server(small_world: World, tmp_path: Path) -> Iterator[Living]:
+    """A real server of the vectors' own mall."""
+    prepare_home(tmp_path)
+    with serve(tmp_path, small_world) as running:
+        yield running
+
+
+def test_the_real_server_answers_every_exchange_as_the_vectors_say(vector_server: Living) -> None:
+    living = vector_server
     prepare(living)
     given: dict[str, dict[str, Any]] = {}
     for exchange in EXCHANGES:
@@ -202,6 +214,8 @@ def test_plain_python_finds_the_coupon_the_walkway_and_the_unknown() -> None:
         ("d38000000000000000", -(2**63)), ("c0", None), ("c2", False), ("c3", True), ("ca3fc00000", 1.5),
         ("cb3ff8000000000000", 1.5), ("a0", ""), ("a3e7bab0", "\u7eb0"), ("d901" "61", "a"), ("da0001" "61", "a"),
         ("db00000001" "61", "a"), ("90", []), ("9201c0", [1, None]), ("dc000101", [1]), ("dd0000000101", [1]),
+        ("8f" + "".join(f"a1{ord('a') + i:02x}{i:02x}" for i in range(15)), {chr(ord("a") + i): i for i in range(15)}),
+        ("9f" + "00" * 15, [0] * 15), ("bf" + "61" * 31, "a" * 31),
         ("80", {}), ("81a16101", {"a": 1}), ("de0001a16101", {"a": 1}), ("df00000001a16101", {"a": 1}),
     ],
 )  # fmt: skip
