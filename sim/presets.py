@@ -46,6 +46,6 @@ XIXI = FittedRadio(
         stale_ratio=0.9993,
     ),
     power_db=6.27,
-    phone=PhoneRadio(0.0, 1.0, -94.0),
+    phone=PhoneRadio(0.0, 1.0, -92.0),
 )
 """Xixi Intime: ``atrium sim fit --venue xixi --trials 420`` on its whole survey; docs/simulation.md compares."""
