@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.errors import SettingsError
 
-BENCHMARKS = ("locate",)
+BENCHMARKS = ("locate", "hardness", "fidelity")
 
 
 def run_benchmark(name: str) -> dict[str, Any]:

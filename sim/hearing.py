@@ -24,43 +24,38 @@ _PLACE_BITS = 10
 
 @numba.njit(cache=True, nogil=True)
 def index_cells(
-    mean_dbm: NDArray[np.float32], lowest_dbm: float
+    mean_dbm: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """The radios of each cell by falling mean, as CSR over level * n_cells + cell.
+    """The radios of each place by falling mean, as CSR.
 
     Args:
-        mean_dbm: (n_levels, n_cells, n_radios), NaN where never heard.
+        mean_dbm: (n_places, n_radios), NaN where never heard.
 
     Returns:
-        ``indptr`` (n_levels * n_cells + 1,), ``radio`` and ``mean`` (n_entries,).
+        ``indptr`` (n_places + 1,), ``radio`` and ``mean`` (n_entries,).
     """
-    n_levels, n_cells, n_radios = mean_dbm.shape
-    indptr = np.zeros(n_levels * n_cells + 1, dtype=np.int64)
-    for level in range(n_levels):
-        for cell in range(n_cells):
-            n = 0
-            for r in range(n_radios):
-                if mean_dbm[level, cell, r] >= lowest_dbm:
-                    n += 1
-            at = level * n_cells + cell
-            indptr[at + 1] = indptr[at] + n
+    n_places, n_radios = mean_dbm.shape
+    indptr = np.zeros(n_places + 1, dtype=np.int64)
+    for place in range(n_places):
+        n = 0
+        for r in range(n_radios):
+            n += not math.isnan(mean_dbm[place, r])
+        indptr[place + 1] = indptr[place] + n
     radio = np.empty(indptr[-1], dtype=np.int32)
     mean = np.empty(indptr[-1], dtype=np.float32)
     key = np.empty(n_radios, dtype=np.float32)
     who = np.empty(n_radios, dtype=np.int32)
-    for level in range(n_levels):
-        for cell in range(n_cells):
-            n = 0
-            for r in range(n_radios):
-                if mean_dbm[level, cell, r] >= lowest_dbm:
-                    key[n] = -mean_dbm[level, cell, r]
-                    who[n] = r
-                    n += 1
-            order = np.argsort(key[:n], kind="mergesort")
-            start = indptr[level * n_cells + cell]
-            for place in range(n):
-                radio[start + place] = who[order[place]]
-                mean[start + place] = -key[order[place]]
+    for place in range(n_places):
+        n = 0
+        for r in range(n_radios):
+            if not math.isnan(mean_dbm[place, r]):
+                key[n] = -mean_dbm[place, r]
+                who[n] = r
+                n += 1
+        order = np.argsort(key[:n], kind="mergesort")
+        for k in range(n):
+            radio[indptr[place] + k] = who[order[k]]
+            mean[indptr[place] + k] = -key[order[k]]
     return indptr, radio, mean
 
 
@@ -135,7 +130,7 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
 
     Args:
         number: (n,) counts the scan in its stream; the same number gives the same draws.
-        cell: (n,) level * n_cells + cell; ``cell_xy_m`` (n, 2) its middle.
+        cell: (n,) the place, a row of ``c_indptr``; ``cell_xy_m`` (n, 2) where it is.
         facing_rad: (n,) where the holder faces; NaN for any way.
         walk_seed: (n_phones,) of the slow fading and the silent radios of each phone.
         who: (n,) the phone: a row of ``receiver`` (n_phones, 3: offset, gain, sensitivity), ``only_beacons`` and m_*.
