@@ -65,12 +65,14 @@ class Measured:
     """A method over all its seeds; ``seeds`` is empty for one without chance.
 
     ``figures`` are means over seeds, ``seed_sd`` their standard deviations (None under two seeds). ``interval`` and
-    ``difference``, from the reference, hold what is a mean over scans.
+    ``difference``, from the reference, hold what is a mean over scans. ``n_with_store`` of the ``n`` test scans count
+    for stores: none where the method names none, fewer than all where a truth has none.
     """
 
     name: str
     seeds: tuple[int, ...]
     n: int
+    n_with_store: int
     n_answered: float
     figures: Mapping[str, float | None]
     seed_sd: Mapping[str, float | None]
@@ -153,6 +155,7 @@ def summarise_runs(
         name=name,
         seeds=tuple(seeds),
         n=runs[0].n,
+        n_with_store=int((runs[0].scored.front_rank != UNDEFINED).sum()),
         n_answered=statistics.fmean(int(run.scored.is_answered.sum()) for run in runs),
         figures={key: _known(statistics.fmean, [run[key] for run in of_runs]) for key in of_runs[0]},
         seed_sd={key: _known(_sd, [run[key] for run in of_runs]) for key in of_runs[0]},

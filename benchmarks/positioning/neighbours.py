@@ -17,6 +17,8 @@ from positioning.radio_map import F32, F64, I32
 
 K_WITH_MAP = 5
 K_WITHOUT_MAP = 11
+_CHUNK = 64
+"""Scans whose distances are taken together: a product of matrices, and no more than 10 MB of them."""
 
 
 class WknnEuclid:
@@ -38,10 +40,11 @@ class WknnEuclid:
         power = self._power(scans.dense())
         nearest = np.empty((len(power), self._k), dtype=np.intp)
         weight = np.empty((len(power), self._k))
-        for i, row in enumerate(power):
-            distance = self._distances(row)
-            nearest[i] = np.argpartition(distance, self._k - 1)[: self._k]
-            weight[i] = 1.0 / (distance[nearest[i]] + 1e-6)
+        for first in range(0, len(power), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            distance = self._distances(power[rows])
+            nearest[rows] = np.argpartition(distance, self._k - 1, axis=1)[:, : self._k]
+            weight[rows] = 1.0 / (np.take_along_axis(distance, nearest[rows], axis=1) + 1e-6)
         return _vote(self._survey, nearest, weight, scans.is_heard)
 
     def k_of(self, survey: SurveyArrays) -> int:
@@ -53,8 +56,9 @@ class WknnEuclid:
     def _learn(self, power: F32) -> None:
         self._power_of_survey, self._square = power, (power**2).sum(axis=1)
 
-    def _distances(self, row: F32) -> F32:
-        square = self._square - 2.0 * (self._power_of_survey @ row) + (row**2).sum()
+    def _distances(self, power: F32) -> F32:
+        """(n, n_map) from (n, n_transmitters)."""
+        square = self._square - 2.0 * (power @ self._power_of_survey.T) + (power**2).sum(axis=1, keepdims=True)
         distance: F32 = np.sqrt(square.clip(0.0))
         return distance
 
@@ -80,7 +84,10 @@ class WknnSorensen(WknnEuclid):
     def _learn(self, power: F32) -> None:
         self._of_transmitter, self._sum = np.ascontiguousarray(power.T), power.sum(axis=1)
 
-    def _distances(self, row: F32) -> F32:
+    def _distances(self, power: F32) -> F32:
+        return np.stack([self._distances_of(row) for row in power])
+
+    def _distances_of(self, row: F32) -> F32:
         heard = np.flatnonzero(row)
         shared = np.minimum(self._of_transmitter[heard], row[heard, None]).sum(axis=0)
         distance: F32 = 1.0 - 2.0 * shared / np.maximum(row.sum() + self._sum, np.float32(1e-12))

@@ -59,7 +59,8 @@ def run(
     split, bad_lines = _read_split(path, test)
     compared = compare(split, venue, chosen, seeds, tell)
     columns, rows = to_rows(compared)
-    n_groups = compared[0].n, len(set(number_groups(split.test).tolist()))
+    n_groups = len(set(number_groups(split.test).tolist()))
+    n_with_store = max(item.n_with_store for item in compared)
     facts = {
         "split": split.rule,
         "venue": None if venue is None else venue.id,
@@ -75,8 +76,10 @@ def run(
         f"{path.name}: {facts['n_survey_scans']:,} survey scans of {facts['n_survey_walks']} walks,"
         f" {facts['n_test_scans']:,} test scans of {facts['n_test_walks']} walks"
     )
-    if n_groups[1] < _FEW_WALKS:
-        notes += (f"{n_groups[1]} walks in the test: intervals from so few are rough",)
+    if n_with_store and n_with_store < len(split.test):
+        title += f", {n_with_store:,} with a store"
+    if n_groups < _FEW_WALKS:
+        notes += (f"{n_groups} walks in the test: intervals from so few are rough",)
     if bad_lines:
         notes += (f"{bad_lines} bad lines left out",)
     return Comparison(title, facts, compared, notes, columns, rows)

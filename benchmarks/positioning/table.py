@@ -47,6 +47,7 @@ def to_json(measured: Sequence[Measured]) -> list[dict[str, Any]]:
             "method": item.name,
             "seeds": list(item.seeds) or None,
             "n": item.n,
+            "n_with_store": item.n_with_store,
             "answered": item.n_answered,
             **item.figures,
             "fit_s": item.fit_s,

@@ -95,6 +95,8 @@ def test_stores_of_the_labels_alone_are_ranked_and_unseen_ones_missed(split: Spl
     unseen = compare(replace(named, test=moved), None, (WknnSorensen, OffsetBayes), (0,), lambda *_: None)
     assert all((item.figures["store_top1_percent"] or 0.0) > 40.0 for item in seen)
     assert [item.figures["store_top3_percent"] for item in unseen] == [0.0, 0.0]
+    nowhere = compare(split, None, (WknnSorensen,), (0,), lambda *_: None)[0]
+    assert (nowhere.n, nowhere.n_with_store) == (len(split.test), len(named.test))
 
 
 def test_gaussian_likelihood_is_that_of_the_formulas(split: Split, venue: Venue) -> None:
