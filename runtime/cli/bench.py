@@ -13,20 +13,20 @@ from runtime.home import open_home
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.venue_store import check_venue_id
 
-_ONLY = "[positioning]"
+_ONLY = "(positioning)"
 
 
 def bench(
     name: Annotated[str, typer.Argument(help="locate: speed; positioning: locators side by side on a labelled FILE")],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,
     test: Annotated[
-        Path | None, typer.Option("--test", help=f"{_ONLY} Test on this file [default: a fifth of the walks of FILE]")
+        Path | None, typer.Option("--test", help=f"{_ONLY} Test on this file (default: a fifth of the walks of FILE)")
     ] = None,
     venue_id: Annotated[
-        str | None, typer.Option("--venue", help=f"{_ONLY} Map for store fronts [default: stores of the labels]")
+        str | None, typer.Option("--venue", help=f"{_ONLY} Map for store fronts (default: stores of the labels)")
     ] = None,
     methods: Annotated[
-        str, typer.Option("--methods", help=f"{_ONLY} Names, FILE.py:CLASS for your own [default: all]")
+        str, typer.Option("--methods", help=f"{_ONLY} Names, FILE.py:CLASS for your own (default: all)")
     ] = "",
     seeds: Annotated[str, typer.Option("--seeds", help=f"{_ONLY} For methods with chance")] = "0,1,2",
     as_markdown: Annotated[bool, typer.Option("--markdown", help=f"{_ONLY} Print Markdown instead of a table")] = False,
