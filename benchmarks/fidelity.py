@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.malls import is_test_walk, xixi_mall
+from benchmarks.malls import xixi_mall
+from benchmarks.positioning.splits import is_test_walk
 from fingerprints.scan import LabelledScan, Reading
 from kernel.ids import VenueId
 from positioning.baseline import locate_plainly
