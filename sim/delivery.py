@@ -6,13 +6,12 @@ as ``docs/sdk.md`` asks: it sends them at once and the queue later, so that the 
 counter: no phone hangs on another, nor on the order in which they are asked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from atrium_client.calls import MAX_SCANS_PER_REQUEST
 from atrium_client.queue import MAX_AGE_S, MAX_BYTES
 from sim.chance import F64, I64, stream_key, uniform
 from sim.links import Gaps, draw_spans, join_gaps, key_of
@@ -50,8 +49,8 @@ class DeliverySpec:
         max_bytes, max_age_s: what the queue keeps; the client's own.
     """
 
-    clock: ClockSpec = ClockSpec()
-    calls: CallSpec = CallSpec(MAX_SCANS_PER_REQUEST)
+    clock: ClockSpec = field(default_factory=ClockSpec)
+    calls: CallSpec = field(default_factory=CallSpec)
     online_s: float = 900.0
     offline_s: float = 90.0
     hasty_ratio: float = 0.1
@@ -179,9 +178,7 @@ def _senders(
 
 def _rows(calls: Calls, order: I64, said_s: F64) -> ScanSends:
     """Each call as its scans."""
-    n = calls.behind - calls.first
-    call = np.repeat(np.arange(len(calls)), n)
-    place = np.arange(len(call)) - np.repeat(np.cumsum(n) - n, n) + calls.first[call]
+    call, place = calls.things()
     scan = order[place]
     is_dropped = np.ones(len(said_s), dtype=np.bool_)
     is_dropped[scan] = False
@@ -189,7 +186,7 @@ def _rows(calls: Calls, order: I64, said_s: F64) -> ScanSends:
         scan,
         calls.at_ms[call] / _MS,
         said_s[scan],
-        calls.batch[call],
+        calls.first[call],
         calls.attempt[call],
         calls.is_answer_lost[call],
         np.flatnonzero(is_dropped),

@@ -44,11 +44,6 @@ class Gaps:
         is_down = (gap >= 0) & (self.sender[gap] == sender) & (at_ms < self.until_ms[gap])
         return np.where(is_down, gap, -1)
 
-    def up_again_ms(self, sender: I64, at_ms: I64) -> I64:
-        """The instant itself where the sender is connected, else the end of the gap."""
-        gap = self.gap_at(sender, at_ms)
-        return np.where(gap >= 0, self.until_ms[gap], at_ms) if len(self) else at_ms
-
 
 def join_gaps(sender: ArrayLike, from_s: ArrayLike, until_s: ArrayLike) -> Gaps:
     """Gaps from any list of spans, which may overlap; empty ones are no gaps.
