@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from atrium_client.queue import MAX_AGE_S, MAX_BYTES
 from sim.chance import F64, I64, stream_key, uniform
-from sim.links import Gaps, draw_spans, join_gaps, key_of
+from sim.links import AFTER_S, Gaps, draw_spans, join_gaps, key_of
 from sim.sending import Calls, CallSpec, QueueBound, Waiting, send_in_turn
 
 _SKEW, _WRONG, _WRONG_BY, _GAPS, _HASTY, _FLUSH, _CALLS = range(610, 617)
@@ -140,7 +140,8 @@ def deliver(
     if len(at_ms) and (at_ms.min() < 0 or whose.min() < 0 or whose.max() >= len(who)):
         raise ValueError("expected scans of these phones from 0 s on")
     size = np.broadcast_to(np.asarray(n_bytes, dtype=np.int64), at_ms.shape)
-    until_s = at_ms.max(initial=0) / _MS
+    until_s = np.zeros(len(who))
+    np.maximum.at(until_s, whose, at_ms / _MS + AFTER_S)
     spans = draw_spans(stream_key(seed, _GAPS, day), who, rules.online_s, rules.offline_s, until_s)
     gaps = join_gaps(*spans)
     sender, ready_ms = _senders(who, whose, at_ms, gaps, rules, (seed, day))

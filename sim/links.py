@@ -1,6 +1,5 @@
 """When a sender has no connection: gaps, drawn or planned. Instants are whole milliseconds since opening."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,8 @@ from sim.chance import F64, I64, uniform
 _BITS = 40
 """Of a key that stand for the milliseconds: 34 years, and 8 million senders above them."""
 _MS = 1_000.0
+AFTER_S = 3_600.0
+"""So long after its last thing a sender may still be at it: gaps are drawn up to there."""
 
 
 def key_of(sender: I64, at_ms: I64) -> I64:
@@ -67,7 +68,7 @@ def join_gaps(sender: ArrayLike, from_s: ArrayLike, until_s: ArrayLike) -> Gaps:
     return Gaps(who[first], since[first], (reached[last] - (who[first] << _BITS)) if len(first) else until[first])
 
 
-def draw_spans(key: int, person: I64, up_s: float, down_s: float, until_s: float) -> tuple[I64, F64, F64]:
+def draw_spans(key: int, person: I64, up_s: float, down_s: float, until_s: ArrayLike) -> tuple[I64, F64, F64]:
     """Spans without a connection that come and go by chance: sender, from, until.
 
     Both lengths are exponential, so that at any instant the share ``down_s / (up_s + down_s)`` is without.
@@ -77,27 +78,26 @@ def draw_spans(key: int, person: I64, up_s: float, down_s: float, until_s: float
         person: (n_senders,) what each sender's chance hangs on.
         up_s: mean time with a connection; infinite for no gaps.
         down_s: mean time without; 0 for no gaps.
-        until_s: gaps that begin later are left out.
+        until_s: (n_senders,) or one number; gaps that begin later are left out.
     """
-    if not len(person) or not down_s > 0.0 or np.isinf(up_s):
-        return np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+    none = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+    if not down_s > 0.0 or np.isinf(up_s):
+        return none
+    until = np.broadcast_to(np.asarray(until_s, dtype=np.float64), len(person))
+    is_down = uniform(key, person, 0, 0) < down_s / (up_s + down_s)
+    now_s = np.where(is_down, 0.0, _length(key, person, up_s, 0, 1))
     who = np.arange(len(person))
-    now_s = np.where(uniform(key, person, 0, 0) < down_s / (up_s + down_s), 0.0, _length(key, person, up_s, 0, 1))
-    spans: list[tuple[I64, F64, F64]] = []
+    spans = [none]
     number = 0
     while who.size:
+        is_before = now_s <= until[who]
+        who, now_s = who[is_before], now_s[is_before]
         number += 1
         end_s = now_s + _length(key, person[who], down_s, number, 0)
         spans.append((who, now_s, end_s))
         now_s = end_s + _length(key, person[who], up_s, number, 1)
-        who, now_s = who[now_s < until_s], now_s[now_s < until_s]
-    return _columns(spans, until_s)
-
-
-def _columns(spans: Sequence[tuple[I64, F64, F64]], until_s: float) -> tuple[I64, F64, F64]:
-    who, since, until = (np.concatenate(column) for column in zip(*spans, strict=True))
-    keep = since < until_s
-    return who[keep], since[keep], until[keep]
+    sender, since, until = (np.concatenate(column) for column in zip(*spans, strict=True))
+    return sender, since, until
 
 
 def _length(key: int, person: I64, mean_s: float, number: int, part: int) -> F64:

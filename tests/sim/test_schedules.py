@@ -38,6 +38,7 @@ def most_in_any_window(at_ms: np.ndarray, window_ms: int) -> int:
 
 
 @given(seeds)
+@settings(max_examples=30, deadline=None)
 def test_a_maker_s_phone_scans_each_10_s_to_the_millisecond(seed: int) -> None:
     times = times_of(ScanSchedule.MAKER, seed, n=5)
     for phone in range(5):
@@ -59,7 +60,7 @@ def test_in_front_android_scans_at_most_4_times_in_any_2_minutes_however_often_i
 
 
 @given(seeds)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_in_front_android_keeps_to_4_in_2_minutes_for_every_seed(seed: int) -> None:
     times = times_of(ScanSchedule.ANDROID_FOREGROUND, seed, n=4)
     for phone in range(4):
@@ -69,7 +70,7 @@ def test_in_front_android_keeps_to_4_in_2_minutes_for_every_seed(seed: int) -> N
 
 
 @given(seeds)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_behind_android_scans_at_most_once_in_any_30_minutes(seed: int) -> None:
     times = times_of(ScanSchedule.ANDROID_BACKGROUND, seed, n=30)
     for phone in range(30):
@@ -100,7 +101,7 @@ def test_a_wifi_scan_takes_2_to_4_s_and_always_as_long_on_one_phone() -> None:
 
 
 @given(seeds, st.lists(st.tuples(st.integers(0, 3), st.integers(0, 10**6), instants, instants), min_size=1, max_size=8))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_phone_s_scans_hang_on_no_other_phone_nor_on_their_order(
     seed: int, phones: list[tuple[int, int, float, float]]
 ) -> None:
@@ -115,7 +116,7 @@ def test_a_phone_s_scans_hang_on_no_other_phone_nor_on_their_order(
 
 
 @given(seeds, st.sampled_from(range(4)), instants, instants, instants)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_part_of_a_day_has_the_scans_of_the_whole(seed: int, kind: int, a: float, b: float, c: float) -> None:
     a, b, c = sorted((a, b, c))
     whole, early, late = (
