@@ -115,15 +115,19 @@ def test_a_phone_s_scans_hang_on_no_other_phone_nor_on_their_order(
         assert alone.number.tolist() == together.number[mine].tolist()
 
 
-@given(seeds, st.sampled_from(range(4)), instants, instants, instants)
-@settings(max_examples=50, deadline=None)
+@given(seeds, st.sampled_from(range(4)), *[st.floats(0.0, 7_200.0)] * 3)
+@settings(max_examples=30, deadline=None)
 def test_a_part_of_a_day_has_the_scans_of_the_whole(seed: int, kind: int, a: float, b: float, c: float) -> None:
     a, b, c = sorted((a, b, c))
+    n = 300
     whole, early, late = (
-        scan_times([kind], [5], start_s, end_s, seed).at_s for start_s, end_s in ((a, c), (a, b), (b, c))
+        scan_times(np.full(n, kind), np.arange(n), start_s, end_s, seed) for start_s, end_s in ((a, c), (a, b), (b, c))
     )
-    assert whole.tolist() == [*early, *late]
-    assert all(a <= at_s < c for at_s in whole)
+    assert np.all((whole.at_s >= a) & (whole.at_s < c))
+    for name in ("at_s", "asked_s", "number"):
+        for phone in range(n):
+            parts = [getattr(part, name)[part.phone == phone].tolist() for part in (early, late)]
+            assert getattr(whole, name)[whole.phone == phone].tolist() == parts[0] + parts[1]
 
 
 def test_days_and_seeds_have_timers_of_their_own() -> None:

@@ -61,7 +61,7 @@ def test_every_act_arrives_in_the_order_of_its_till_and_again_until_its_answer_d
 def test_nothing_is_sent_while_the_till_is_offline(given_: list[tuple[int, float]], seed: int) -> None:
     store, at_s = columns(given_)
     sends = till_sends(store, at_s, seed, n_stores=N_STORES, spec=BAD)
-    gaps = outages(N_STORES, 1e5, seed, spec=BAD)
+    gaps = outages(N_STORES, 10_000.0, seed, spec=BAD)
     assert np.all(gaps.gap_at(store[sends.act], np.rint(1_000.0 * sends.sent_at_s).astype(np.int64)) == -1)
 
 
