@@ -1,41 +1,28 @@
-"""Shoppers: who comes, which stores they go to, how long they stay, and what they do with a coupon.
+"""Shoppers: the people of a day who carry phones, on their ways through the mall, and what a coupon does to them.
 
-A plan is drawn before the day begins; ``Shopper.place_at`` then tells where somebody truly is at any instant. A
-card changes the plan through ``with_detour``, which gives a new shopper and leaves the old one as it was.
+Who comes, where to and for how long stands in the day's records (``history.py``); here they walk it. The members of a
+group walk one way, a few seconds behind each other. ``Shopper.place_at`` tells where somebody truly is at any instant.
+A card changes the way through ``with_detour``, which gives a new shopper and leaves the old one as it was;
+``following`` takes the rest of the group along.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.brands import CATEGORIES
-from sim.mall import SimulatedMall
+from sim.dates import EARLIEST_DAY
+from sim.history import DayRecords
+from sim.people import AGE_BANDS, CONSENT_CHOICES, AgeBand, Population
 from sim.radio import PhoneRadio, draw_phones
 from sim.radio_spec import RadioSpec
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph
 
-AgeBand: TypeAlias = Literal["child", "teen", "adult", "unknown"]
-
-_AGE_BANDS: tuple[AgeBand, ...] = ("adult", "teen", "child", "unknown")
-_AGE_SHARES = (0.78, 0.08, 0.04, 0.10)
-_CONSENT_CHOICES: tuple[tuple[str, ...], ...] = (("visits", "analytics", "marketing"), ("visits", "analytics"), ())
-_CONSENT_SHARES = (0.65, 0.15, 0.20)
 _MODELS = ("Heron 5", "Heron 5 Lite", "Kestrel X", "Plover 12", "Plover 12 Pro", "Siskin 3")
 _LOCALES = ("zh-CN", "zh-CN", "zh-CN", "en-GB")
-_ARRIVAL_WEIGHTS = (4, 6, 8, 8, 7, 7, 7, 8, 9, 8, 4, 1)
-"""Arrivals by hour of opening, as shares of their sum: a rise to lunch, a second one after work."""
-_LONG_STAYS_MIN = {
-    "restaurant": (40.0, 0.30),
-    "coffee": (25.0, 0.35),
-    "beautysalon": (35.0, 0.3),
-    "supermarket": (18.0, 0.4),
-}
-_STAY_MIN = (8.0, 0.5)
-"""Median minutes in a store and the standard deviation of their logarithm."""
-_FAVOURITE_WEIGHT = 6.0
 _DETOUR_STAY_S = (150.0, 420.0)
+_PHONE, _WANDER = 500, 501
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +48,20 @@ class Shopper:
     """One person with one phone, for one day. Times are seconds since the mall opens.
 
     Attributes:
-        consents: purposes this person allows; empty for none.
+        index: place among the day's shoppers, by arrival.
+        person: who it is in the population; the same on every day they come.
+        household: whom they walk with: the day's other shoppers of the same household.
+        lag_s: how far behind the first of the group they walk.
+        device_id: the phone; the same on every day, and for both who share it.
+        consents: purposes this phone allows; empty for none.
         answers_cards: chance that a card makes them go there.
         scan_phase_s: when in each scan period the phone scans.
     """
 
     index: int
+    person: int
+    household: int
+    lag_s: float
     device_id: str
     model: str
     locale: str
@@ -121,103 +116,66 @@ class Shopper:
         return replace(self, stops=done + stops, trajectory=joined)
 
 
+    def following(self, other: "Shopper") -> "Shopper":
+        """The same shopper, who goes where another of the group goes, with the old distance between them."""
+        behind_s = self.lag_s - other.lag_s
+        stops = tuple(
+            Stop(stop.store_index, stop.arrives_s + behind_s, stop.leaves_s + behind_s) for stop in other.stops
+        )
+        return replace(self, stops=stops, trajectory=other.trajectory.later(behind_s))
+
+
 def plan_day(
-    mall: SimulatedMall,
+    people: Population,
+    records: DayRecords,
     graph: WalkingGraph,
-    rng: np.random.Generator,
     n_shoppers: int,
     *,
     spec: RadioSpec,
-    day: str = "day",
     scan_period_s: float = 10.0,
 ) -> list[Shopper]:
-    """Draw a day's shoppers, by arrival. Everyone has left by closing, or soon after.
+    """Walk the ways of a day's first phones, by household, and give their holders by arrival.
 
-    Args:
-        day: part of the device ids, so that another day brings other phones.
+    Taking households in their order keeps the same people's rhythm whole from day to day. Everyone has left by
+    closing, or soon after. A phone that two people share is with the first of them.
+
+    Raises:
+        ValueError: fewer phones than asked for come on this day.
     """
-    open_s = (mall.spec.closes_hour - mall.spec.opens_hour) * 3600.0
-    arrivals_s = np.sort(_draw_arrivals(n_shoppers, open_s, rng))
-    radios = draw_phones(n_shoppers, spec, rng)
-    return [
-        _plan_shopper(mall, graph, rng, index, f"sim-{day}-{index}", float(arrives_s), radio, open_s, scan_period_s)
-        for index, (arrives_s, radio) in enumerate(zip(arrivals_s, radios, strict=True))
+    visits = records.mall_visits
+    device = people.device[visits["person"]]
+    _, first = np.unique(device, return_index=True)
+    rows = np.sort(first[device[first] >= 0])[:n_shoppers]
+    if len(rows) < n_shoppers:
+        raise ValueError(f"expected {n_shoppers} phones on day {records.day}, found {len(rows)}")
+    rows = rows[np.argsort(visits["arrives_s"][rows], kind="stable")]
+    start = np.searchsorted(records.store_visits["visit"], np.arange(len(visits) + 1))
+    first_of_group = np.searchsorted(visits["group"], visits["group"])
+    ways: dict[int, tuple[tuple[Stop, ...], Trajectory]] = {}
+    shoppers = []
+    for index, row in enumerate(rows.tolist()):
+        leader = int(first_of_group[row])
+        if leader not in ways:
+            ways[leader] = _walk(people.seed, records, leader, slice(start[leader], start[leader + 1]), graph)
+        led = _with_phone(people, index, visits[leader], visits[row], ways[leader], spec, scan_period_s)
+        shoppers.append(led)
+    return shoppers
+
+
+def _walk(
+    seed: int, records: DayRecords, leader: int, stays: slice, graph: WalkingGraph
+) -> tuple[tuple[Stop, ...], Trajectory]:
+    """The way of a group's first: each stay ends when the records say; walks begin wherever in the store they stood."""
+    visit = records.mall_visits[leader]
+    rng = np.random.default_rng([seed, _WANDER, records.day - EARLIEST_DAY, int(visit["household"])])
+    builder = TrajectoryBuilder(graph, int(graph.destinations[visit["entrance"]]), float(visit["arrives_s"]))
+    table = records.store_visits[stays]
+    plan = [
+        (store, lambda now_s, until_s=until_s: max(0.0, until_s - now_s))
+        for store, until_s in zip(table["store"].tolist(), table["leaves_s"].tolist(), strict=True)
     ]
+    stops = _visit_all(builder, plan, rng)
+    builder.walk_to(int(visit["leaves_by"]))
+    return stops, builder.build()
 
 
-def _draw_arrivals(n: int, open_s: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Arrivals over the opening hours but the last half hour; the weights are stretched over them."""
-    weights = np.array(_ARRIVAL_WEIGHTS, dtype=np.float64)
-    slot = rng.choice(len(weights), size=n, p=weights / weights.sum())
-    return (slot + rng.random(n)) / len(weights) * max(open_s - 1_800.0, 60.0)
-
-
-def _plan_shopper(
-    mall: SimulatedMall,
-    graph: WalkingGraph,
-    rng: np.random.Generator,
-    index: int,
-    device_id: str,
-    arrives_s: float,
-    radio: PhoneRadio,
-    open_s: float,
-    scan_period_s: float,
-) -> Shopper:
-    age_band = _AGE_BANDS[int(rng.choice(len(_AGE_BANDS), p=_AGE_SHARES))]
-    consents = _CONSENT_CHOICES[int(rng.choice(len(_CONSENT_CHOICES), p=_CONSENT_SHARES))]
-    n_entrances = len(graph.destinations) - graph.n_stores
-    entrance, leaves_by = (graph.n_stores + int(i) for i in rng.integers(0, n_entrances, 2))
-    builder = TrajectoryBuilder(graph, int(graph.destinations[entrance]), arrives_s)
-    visits = _choose_stores(mall, graph, builder, rng, open_s - arrives_s)
-    stops = _visit_all(builder, visits, rng)
-    builder.walk_to(leaves_by)
-    return Shopper(
-        index=index,
-        device_id=device_id,
-        model=str(rng.choice(_MODELS)),
-        locale=str(rng.choice(_LOCALES)),
-        age_band=age_band,
-        consents=consents,
-        answers_cards=float(rng.beta(4.0, 3.0)),
-        scan_phase_s=float(rng.uniform(0.0, scan_period_s)),
-        radio=radio,
-        stops=stops,
-        exit_destination=leaves_by,
-        trajectory=builder.build(),
-    )
-
-
-def _choose_stores(
-    mall: SimulatedMall, graph: WalkingGraph, builder: TrajectoryBuilder, rng: np.random.Generator, left_s: float
-) -> list[tuple[int, float]]:
-    """Which stores, in the order of a walk that goes to the nearest next, and how long in each."""
-    favourites = set(rng.choice(CATEGORIES, size=3, replace=False).tolist())
-    stores = mall.venue.stores
-    weight = np.array([_FAVOURITE_WEIGHT if store.category in favourites else 1.0 for store in stores])
-    n = min(1 + int(rng.poisson(2.2)), len(stores))
-    chosen = rng.choice(len(stores), size=n, replace=False, p=weight / weight.sum()).tolist()
-    visits: list[tuple[int, float]] = []
-    node, spare_s = builder.node, left_s
-    while chosen:
-        nearest = min(chosen, key=lambda store: float(graph.distance_m[store, node]))
-        chosen.remove(nearest)
-        median_min, sd = _LONG_STAYS_MIN.get(stores[nearest].category, _STAY_MIN)
-        stay_s = 60.0 * median_min * float(np.exp(sd * rng.standard_normal()))
-        spare_s -= stay_s + 120.0
-        if spare_s < 0.0 and visits:
-            break
-        visits.append((nearest, stay_s))
-        node = int(graph.destinations[nearest])
-    return visits
-
-
-def _visit_all(
-    builder: TrajectoryBuilder, visits: list[tuple[int, float]], rng: np.random.Generator
-) -> tuple[Stop, ...]:
-    stops: list[Stop] = []
-    for store_index, stay_s in visits:
-        builder.walk_to(store_index)
-        arrives_s = builder.t_s
-        builder.wander(stay_s, rng)
-        stops.append(Stop(store_index, arrives_s, builder.t_s))
-    return tuple(stops)

@@ -177,7 +177,7 @@ class TrajectoryBuilder:
             return
         level, xy_m = self._graph.place_of(nodes)
         step_m = np.linalg.norm(np.diff(xy_m, axis=0), axis=1)
-        step_m = np.where(np.diff(level) != 0, _CHANGE_OF_LEVEL_M, step_m)
+        step_m = np.where(np.diff(level) != 0, CHANGE_OF_LEVEL_M, step_m)
         times = self.t_s + np.cumsum(step_m) / speed_mps
         self._append(times, nodes[1:])
 
@@ -230,5 +230,5 @@ class TrajectoryBuilder:
         return np.flatnonzero(store_of == store).astype(np.int64), store
 
 
-_CHANGE_OF_LEVEL_M = 25.0
+CHANGE_OF_LEVEL_M = 25.0
 """Metres of walking that the time of a change of level is worth, whatever it goes by."""
