@@ -1,6 +1,5 @@
 """The malls that benchmarks run on: a survey, its map, and test scans that no survey walk shares."""
 
-import hashlib
 import os
 import tarfile
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.positioning.splits import is_test_walk
 from fingerprints.scan import LabelledScan
 from kernel.ids import VenueId
 from runtime.survey_files import SurveyFormat, read_survey
@@ -23,7 +23,6 @@ from venues.model import Venue
 
 SEED = 7
 _TEST_SEED = 1_007
-_TEST_PERCENT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,3 @@ def xixi_mall() -> BenchMall | None:
         [scan for scan in scans if not is_test_walk(scan.walk or "")],
         [scan for scan in scans if is_test_walk(scan.walk or "")],
     )
-
-
-def is_test_walk(walk: str) -> bool:
-    """The fixed split of the Xixi walks: by the walk's id alone, so that anyone can repeat it."""
-    return int(hashlib.sha1(walk.encode()).hexdigest(), 16) % 100 < _TEST_PERCENT

@@ -151,7 +151,7 @@ class DemoRun:
         world_day = self._first_world_day + day
         shoppers = self._world.shoppers(world_day, n_shoppers, SCAN_PERIOD_S)
         people = [_Person(shopper, self._world.person_rng(world_day, shopper.index)) for shopper in shoppers]
-        crowd = Crowd([shopper.radio for shopper in shoppers])
+        crowd = Crowd([shopper.radio for shopper in shoppers], self._world.crowd_seed(world_day))
         for tick in count():
             t_s = tick * SCAN_PERIOD_S
             if all(person.shopper.leaves_s < t_s for person in people):

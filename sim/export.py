@@ -36,7 +36,14 @@ def shopper_scans(world: World, *, day: int = 0, n_shoppers: int = 100, on: date
         level_index, xy_m = shopper.trajectory.at(times)
         store_index = world.graph.grid.store_at(level_index, xy_m)
         at_ms = np.rint(times * 1000.0).astype(np.int64)
-        heard = world.radio.hear(level_index, xy_m, Crowd([shopper.radio]), rng, who=np.zeros(len(times)), at_ms=at_ms)
+        heard = world.radio.hear(
+            level_index,
+            xy_m,
+            Crowd([shopper.radio], int(rng.integers(2**63))),
+            rng,
+            who=np.zeros(len(times)),
+            at_ms=at_ms,
+        )
         for number, (ms, readings) in enumerate(zip(at_ms.tolist(), world.radio.readings(heard, rng), strict=True)):
             at = opens_at + timedelta(milliseconds=ms)
             place = (int(level_index[number]), tuple(xy_m[number].tolist()), int(store_index[number]))

@@ -17,61 +17,61 @@ NORMALS = ndtri(_QUANTILES).astype(np.float32)
 EXPONENTIALS = (-np.log(_QUANTILES)).astype(np.float32)
 """A draw is one of these quantiles, chosen by 12 random bits: both tables stay in the first cache."""
 _GREATEST_NORMAL = 3.7
-MEMORY_SIZE = 384
-"""Readings that a phone's list can hold, under 2^9; what comes after the first so many is not listed."""
-_PLACE_BITS = 9
+MEMORY_SIZE = 768
+"""Readings that a phone's list can hold, under 2^10; what comes after the first so many is not listed."""
+_PLACE_BITS = 10
 
 
 @numba.njit(cache=True, nogil=True)
 def index_cells(
-    mean_dbm: NDArray[np.float32], lowest_dbm: float
+    mean_dbm: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """The radios of each cell by falling mean, as CSR over level * n_cells + cell.
+    """The radios of each place by falling mean, as CSR.
 
     Args:
-        mean_dbm: (n_levels, n_cells, n_radios), NaN where never heard.
+        mean_dbm: (n_places, n_radios), NaN where never heard.
 
     Returns:
-        ``indptr`` (n_levels * n_cells + 1,), ``radio`` and ``mean`` (n_entries,).
+        ``indptr`` (n_places + 1,), ``radio`` and ``mean`` (n_entries,).
     """
-    n_levels, n_cells, n_radios = mean_dbm.shape
-    indptr = np.zeros(n_levels * n_cells + 1, dtype=np.int64)
-    for level in range(n_levels):
-        for cell in range(n_cells):
-            n = 0
-            for r in range(n_radios):
-                if mean_dbm[level, cell, r] >= lowest_dbm:
-                    n += 1
-            at = level * n_cells + cell
-            indptr[at + 1] = indptr[at] + n
+    n_places, n_radios = mean_dbm.shape
+    indptr = np.zeros(n_places + 1, dtype=np.int64)
+    for place in range(n_places):
+        n = 0
+        for r in range(n_radios):
+            n += not math.isnan(mean_dbm[place, r])
+        indptr[place + 1] = indptr[place] + n
     radio = np.empty(indptr[-1], dtype=np.int32)
     mean = np.empty(indptr[-1], dtype=np.float32)
     key = np.empty(n_radios, dtype=np.float32)
     who = np.empty(n_radios, dtype=np.int32)
-    for level in range(n_levels):
-        for cell in range(n_cells):
-            n = 0
-            for r in range(n_radios):
-                if mean_dbm[level, cell, r] >= lowest_dbm:
-                    key[n] = -mean_dbm[level, cell, r]
-                    who[n] = r
-                    n += 1
-            order = np.argsort(key[:n], kind="mergesort")
-            start = indptr[level * n_cells + cell]
-            for place in range(n):
-                radio[start + place] = who[order[place]]
-                mean[start + place] = -key[order[place]]
+    for place in range(n_places):
+        n = 0
+        for r in range(n_radios):
+            if not math.isnan(mean_dbm[place, r]):
+                key[n] = -mean_dbm[place, r]
+                who[n] = r
+                n += 1
+        order = np.argsort(key[:n], kind="mergesort")
+        for k in range(n):
+            radio[indptr[place] + k] = who[order[k]]
+            mean[indptr[place] + k] = -key[order[k]]
     return indptr, radio, mean
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mix(z: np.uint64) -> np.uint64:
+    """64 bits that look random, of any 64 bits (SplitMix64's output function)."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _next(state: np.uint64) -> tuple[np.uint64, np.uint64]:
     """SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the next state and 64 random bits."""
     state = state + np.uint64(0x9E3779B97F4A7C15)
-    z = state
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state, z ^ (z >> np.uint64(31))
+    return state, _mix(state)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -82,6 +82,8 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     cell_xy_m: NDArray[np.float64],
     who: NDArray[np.int64],
     at_ms: NDArray[np.int64],
+    facing_rad: NDArray[np.float64],
+    walk_seed: NDArray[np.uint64],
     receiver: NDArray[np.float64],
     only_beacons: NDArray[np.bool_],
     c_indptr: NDArray[np.int64],
@@ -94,6 +96,9 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     normals: NDArray[np.float32],
     exponentials: NDArray[np.float32],
     fading_sd_db: float,
+    slow_sd_db: float,
+    slow_ms: float,
+    walk_miss_ratio: float,
     hand_sd_db: float,
     body_db: float,
     body_radius_m: float,
@@ -117,13 +122,17 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
 ) -> None:
     """Hear one scan after the other; a phone's scans must come in the order of time.
 
-    A radio's power in the scan is its mean, fading of its own, the hand and body of the holder, read through the
-    receiver; its ids are missed one by one. Then those that the phone's last list had and this scan missed are listed
+    A radio's power in the scan is its mean, slow fading that a phone keeps for a while, fast fading, the hand and the
+    body of the holder, read through the receiver; some radios are silent for a phone's whole walk, its ids are missed
+    one by one. Slow fading between two knots ``slow_ms`` apart turns from the one's draw to the other's, at a constant
+    deviation. Then those that the phone's last list had and this scan missed are listed
     again, each with ``stale_ratio``, at their old power and with their age.
 
     Args:
         number: (n,) counts the scan in its stream; the same number gives the same draws.
-        cell: (n,) level * n_cells + cell; ``cell_xy_m`` (n, 2) its middle.
+        cell: (n,) the place, a row of ``c_indptr``; ``cell_xy_m`` (n, 2) where it is.
+        facing_rad: (n,) where the holder faces; NaN for any way.
+        walk_seed: (n_phones,) of the slow fading and the silent radios of each phone.
         who: (n,) the phone: a row of ``receiver`` (n_phones, 3: offset, gain, sensitivity), ``only_beacons`` and m_*.
         c_*: of ``index_cells``.
         r_indptr, r_ids: the ids of each radio, as CSR.
@@ -134,6 +143,8 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     radio_miss = np.uint64(radio_miss_ratio * 65_536.0)
     miss = np.uint64(miss_ratio * 65_536.0)
     stale = np.uint64(stale_ratio * 65_536.0)
+    walk_miss = np.uint64(walk_miss_ratio * 65_536.0)
+    keeps_slowly = slow_sd_db > 0.0 or walk_miss_ratio > 0.0
     low16, low12 = np.uint64(0xFFFF), np.uint64(0xFFF)
     key = np.empty(MEMORY_SIZE, dtype=np.int64)
     heard_rssi = np.empty(MEMORY_SIZE, dtype=np.int16)
@@ -145,11 +156,18 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         state, bits = _next(state)
         hand_db = hand_sd_db * normals[bits & low12]
         facing = float((bits >> np.uint64(16)) & np.uint64(0xFFFFFFFF)) * (2.0 * math.pi / 4_294_967_296.0)
+        if not math.isnan(facing_rad[i]):
+            facing = facing_rad[i]
         ahead_x, ahead_y = body_db * math.cos(facing), body_db * math.sin(facing)
         phone = who[i]
         offset_db, gain, sensitivity_dbm = receiver[phone, 0], receiver[phone, 1], receiver[phone, 2]
         needed_dbm = (sensitivity_dbm - offset_db - gain_pivot_dbm) / gain + gain_pivot_dbm - hand_db
-        least_mean_dbm = needed_dbm - _GREATEST_NORMAL * fading_sd_db
+        least_mean_dbm = needed_dbm - _GREATEST_NORMAL * (fading_sd_db + 1.5 * slow_sd_db)
+        knot, turned = 0, 0.0
+        if slow_sd_db > 0.0:
+            knot = int(at_ms[i] // slow_ms)
+            turned = (at_ms[i] / slow_ms - knot) * (math.pi / 2.0)
+        slow_from, slow_to = slow_sd_db * math.cos(turned), slow_sd_db * math.sin(turned)
         x, y = cell_xy_m[i, 0], cell_xy_m[i, 1]
         for at in range(c_indptr[cell[i]], c_indptr[cell[i] + 1]):
             mean = c_mean[at]
@@ -162,6 +180,13 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             if (bits >> np.uint64(12)) & low16 < radio_miss:
                 continue
             power = mean + fading_sd_db * normals[bits & low12]
+            if keeps_slowly:
+                own = _mix(walk_seed[phone] + radio * np.uint64(0x9E3779B97F4A7C15))
+                if own & low16 < walk_miss:
+                    continue
+                first = _mix(own + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
+                then = _mix(own + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
+                power += slow_from * normals[first & low12] + slow_to * normals[then & low12]
             if power < needed_dbm:
                 continue
             dx, dy = radio_xy_m[radio, 0] - x, radio_xy_m[radio, 1] - y

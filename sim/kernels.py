@@ -80,62 +80,60 @@ def list_sectors(x0: float, y0: float, walls: NDArray[np.float64]) -> tuple[NDAr
 
 @numba.njit(cache=True)
 def mean_power_dbm(
-    radios_xyz_m: NDArray[np.float64], power_1m_dbm: NDArray[np.float64], cells_xy_m: NDArray[np.float64],
+    radios_xyz_m: NDArray[np.float64], power_1m_dbm: NDArray[np.float64],
+    places_xy_m: NDArray[np.float64], storey_of: NDArray[np.int64],
     ordinals: NDArray[np.int64], phone_height_m: float, storey_m: float,
     walls: NDArray[np.float64], wall_starts: NDArray[np.int64], is_open: NDArray[np.bool_],
     origin_xy_m: NDArray[np.float64], nx: int, ny: int, cell_m: float,
     exponent: float, wall_db: float, floor_db: float, atrium_db: float, lowest_dbm: float,
 ) -> NDArray[np.float32]:  # fmt: skip
-    """Mean power of each radio in each cell, without shadowing; NaN where it is under ``lowest_dbm``.
+    """Mean power of each radio at each place, without shadowing; NaN where it is under ``lowest_dbm``.
 
     Power at 1 m, less 10 ``exponent`` log10 of the distance (never under 1 m), less ``wall_db`` a wall, less
     ``floor_db`` a floor slab, or ``atrium_db`` where the way goes through an opening in it.
 
     Args:
         radios_xyz_m: (n_radios, 3), height above the floor of ordinal 0.
-        cells_xy_m: (n_cells, 2).
+        places_xy_m: (n_places, 2), on the storey ``storey_of`` (n_places,), an index into ``ordinals``.
         ordinals: (n_levels,) ascending and without gaps.
         walls, wall_starts: all levels' walls, and where each level's begin (n_levels + 1).
-        is_open: (n_levels, n_cells) the floor of this level has a hole here.
+        is_open: (n_levels, ny * nx) the floor of this level has a hole here, in cells of ``cell_m`` from the origin.
 
     Returns:
-        (n_levels, n_cells, n_radios).
+        (n_places, n_radios).
     """
-    n_levels, n_cells, n_radios = len(ordinals), cells_xy_m.shape[0], radios_xyz_m.shape[0]
-    out = np.full((n_levels, n_cells, n_radios), np.nan, dtype=np.float32)
-    sector = np.empty(n_cells, dtype=np.int64)
+    n_levels, n_places, n_radios = len(ordinals), places_xy_m.shape[0], radios_xyz_m.shape[0]
+    out = np.full((n_places, n_radios), np.nan, dtype=np.float32)
     for r in range(n_radios):
         x0, y0, z0 = radios_xyz_m[r]
-        for cell in range(n_cells):
-            sector[cell] = sector_of(math.atan2(cells_xy_m[cell, 1] - y0, cells_xy_m[cell, 0] - x0))
         sides = [list_sectors(x0, y0, walls[wall_starts[s] : wall_starts[s + 1]]) for s in range(n_levels)]
-        for level in range(n_levels):
-            z1 = ordinals[level] * storey_m + phone_height_m
-            for cell in range(n_cells):
-                x1, y1 = cells_xy_m[cell]
-                d_m = max(1.0, math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2 + (z1 - z0) ** 2))
-                power = power_1m_dbm[r] - 10.0 * exponent * math.log10(d_m)
-                if power < lowest_dbm:
+        for place in range(n_places):
+            x1, y1 = places_xy_m[place]
+            z1 = ordinals[storey_of[place]] * storey_m + phone_height_m
+            d_m = max(1.0, math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2 + (z1 - z0) ** 2))
+            power = power_1m_dbm[r] - 10.0 * exponent * math.log10(d_m)
+            if power < lowest_dbm:
+                continue
+            for slab in range(1, n_levels):
+                height = ordinals[slab] * storey_m
+                if (z0 - height) * (z1 - height) < 0.0:
+                    t = (height - z0) / (z1 - z0)
+                    column = int(min(max((x0 + t * (x1 - x0) - origin_xy_m[0]) / cell_m, 0.0), nx - 1.0))
+                    row = int(min(max((y0 + t * (y1 - y0) - origin_xy_m[1]) / cell_m, 0.0), ny - 1.0))
+                    power -= atrium_db if is_open[slab, row * nx + column] else floor_db
+            if power < lowest_dbm:
+                continue
+            sector = sector_of(math.atan2(y1 - y0, x1 - x0))
+            for storey in range(n_levels):
+                low = ordinals[storey] * storey_m
+                if max(z0, z1) < low or min(z0, z1) >= low + storey_m:
                     continue
-                for slab in range(1, n_levels):
-                    height = ordinals[slab] * storey_m
-                    if (z0 - height) * (z1 - height) < 0.0:
-                        t = (height - z0) / (z1 - z0)
-                        column = int(min(max((x0 + t * (x1 - x0) - origin_xy_m[0]) / cell_m, 0.0), nx - 1.0))
-                        row = int(min(max((y0 + t * (y1 - y0) - origin_xy_m[1]) / cell_m, 0.0), ny - 1.0))
-                        power -= atrium_db if is_open[slab, row * nx + column] else floor_db
-                if power < lowest_dbm:
-                    continue
-                for storey in range(n_levels):
-                    low = ordinals[storey] * storey_m
-                    if max(z0, z1) < low or min(z0, z1) >= low + storey_m:
-                        continue
-                    part = walls[wall_starts[storey] : wall_starts[storey + 1]]
-                    indptr, listed = sides[storey]
-                    ahead = listed[indptr[sector[cell]] : indptr[sector[cell] + 1]]
-                    power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m)
-                if power >= lowest_dbm:
-                    out[level, cell, r] = power
+                part = walls[wall_starts[storey] : wall_starts[storey + 1]]
+                indptr, listed = sides[storey]
+                ahead = listed[indptr[sector] : indptr[sector + 1]]
+                power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m)
+            if power >= lowest_dbm:
+                out[place, r] = power
     return out
 
 

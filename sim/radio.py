@@ -62,8 +62,10 @@ class Crowd:
     old power and with its age (``RadioSpec.stale_ratio``). A phone's scans must be asked in the order of time.
     """
 
-    def __init__(self, phones: Sequence[PhoneRadio]) -> None:
+    def __init__(self, phones: Sequence[PhoneRadio], seed: int = 0) -> None:
+        """``seed`` draws what each phone's walk has of its own: slow fading, radios it does not hear."""
         n = len(phones)
+        self.walk_seed = np.random.default_rng(seed).integers(0, 2**64, n, dtype=np.uint64)
         self.receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
         self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
         self.listed = np.zeros(n, dtype=np.int64)
@@ -123,6 +125,7 @@ class RadioField:
         *,
         who: ArrayLike | None = None,
         at_ms: ArrayLike | None = None,
+        facing_rad: ArrayLike | None = None,
         number: ArrayLike | None = None,
     ) -> Heard:
         """Hear one scan at each place.
@@ -134,92 +137,18 @@ class RadioField:
             rng: gives the seed of this call, one draw, and the hotspots.
             who: (n_scans,) which phone of the crowd listens; by default each phone once.
             at_ms: (n_scans,) when; by default all at once.
+            facing_rad: (n_scans,) where each holder faces, counter-clockwise from east; by default any way.
             number: (n_scans,) the scan's number in the stream of draws; by default its place in the call. Where it
                 names phone and time, a scan hears the same whatever is asked with it.
         """
         levels = np.asarray(level_index, dtype=np.int64)
         places = np.asarray(xy_m, dtype=np.float64)
-        n = len(levels)
-        phone = np.arange(n, dtype=np.int64) if who is None else np.asarray(who, dtype=np.int64)
-        if places.shape != (n, 2) or phone.shape != (n,):
-            raise ValueError(f"expected {n} places and phones, found {places.shape} and {phone.shape}")
-        if n and not (phone.min() >= 0 and phone.max() < len(crowd)):
-            raise ValueError(f"expected phones among {len(crowd)}, found {phone.min()} to {phone.max()}")
-        when_ms = np.zeros(n, dtype=np.int64) if at_ms is None else np.asarray(at_ms, dtype=np.int64)
-        numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
-        seed = np.uint64(rng.integers(0, 2**63))
-        cells = self.grid.cell_of(places)
-        size = min(n, _CHUNK) * MEMORY_SIZE
-        room = np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.float32)
-        parts = [
-            self._hear_chunk(seed, numbers[at], levels[at], cells[at], crowd, phone[at], when_ms[at], room)
-            for at in (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
-        ]
-        counts = np.concatenate([np.diff(indptr) for indptr, _, _, _ in parts])
-        return Heard(
-            np.concatenate([[0], np.cumsum(counts)]),
-            np.concatenate([item for _, item, _, _ in parts]),
-            np.concatenate([rssi for _, _, rssi, _ in parts]),
-            np.concatenate([age_ms for _, _, _, age_ms in parts]),
-            rng.poisson(self.spec.hotspots_per_scan, n).astype(np.int64),
+        if places.shape != (len(levels), 2):
+            raise ValueError(f"expected {len(levels)} places, found {places.shape}")
+        cell = levels * self.grid.n_cells + self.grid.cell_of(places)
+        return hear_at(
+            self._tables, self.spec, cell, crowd, rng, who=who, at_ms=at_ms, facing_rad=facing_rad, number=number
         )
-
-    def _hear_chunk(
-        self,
-        seed: np.uint64,
-        number: NDArray[np.int64],
-        level: NDArray[np.int64],
-        cell: NDArray[np.int64],
-        crowd: Crowd,
-        phone: NDArray[np.int64],
-        at_ms: NDArray[np.int64],
-        room: tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
-        spec, tables = self.spec, self._tables
-        indptr = np.zeros(len(cell) + 1, dtype=np.int64)
-        item, rssi, age_ms = room
-        hear_scans(
-            seed,
-            number,
-            level * self.grid.n_cells + cell,
-            tables.centres_xy_m[cell],
-            phone,
-            at_ms,
-            crowd.receiver,
-            crowd.only_beacons,
-            tables.cell_indptr,
-            tables.cell_radio,
-            tables.cell_mean,
-            tables.radio_xy_m,
-            tables.is_beacon,
-            tables.id_indptr,
-            tables.ids,
-            NORMALS,
-            EXPONENTIALS,
-            spec.fading_sd_db,
-            spec.hand_sd_db,
-            spec.body_db,
-            _BODY_RADIUS_M,
-            _GAIN_PIVOT_DBM,
-            spec.radio_miss_ratio,
-            spec.miss_ratio,
-            spec.mean_age_ms,
-            _LONGEST_FRESH_MS,
-            spec.stale_ratio,
-            spec.stale_limit_ms,
-            crowd.listed,
-            crowd.listed_at_ms,
-            crowd.listed_id,
-            crowd.listed_rssi,
-            crowd.listed_age_ms,
-            np.full(len(self.transmitters.ids), -1, dtype=np.int64),
-            indptr,
-            item,
-            rssi,
-            age_ms,
-        )
-        n = int(indptr[-1])
-        return indptr, item[:n].copy(), rssi[:n].copy(), age_ms[:n].copy()
 
     def readings(self, heard: Heard, rng: np.random.Generator) -> list[tuple[Reading, ...]]:
         """What was heard as domain values, hotspots among them, by id."""
@@ -236,36 +165,143 @@ class RadioField:
         return out
 
     @cached_property
-    def _tables(self) -> "_Tables":
-        indptr, radio, mean = index_cells(self.mean_dbm, _LOWEST_DBM)
-        order = np.argsort(self.transmitters.radio_of, kind="stable").astype(np.int32)
-        counts = np.bincount(self.transmitters.radio_of, minlength=self.transmitters.n_radios)
-        is_beacon = np.zeros(self.transmitters.n_radios, dtype=np.bool_)
-        is_beacon[self.transmitters.radio_of[self.transmitters.frequency_mhz == 0]] = True
-        return _Tables(
-            centres_xy_m=self.grid.centres_xy_m(),
-            cell_indptr=indptr,
-            cell_radio=radio,
-            cell_mean=mean,
-            radio_xy_m=np.ascontiguousarray(self.transmitters.radio_xyz_m[:, :2]),
-            is_beacon=is_beacon,
-            id_indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            ids=order,
-        )
+    def _tables(self) -> "HearingTables":
+        mean_dbm = self.mean_dbm.reshape(self.grid.n_levels * self.grid.n_cells, -1)
+        return HearingTables.of(mean_dbm, np.tile(self.grid.centres_xy_m(), (self.grid.n_levels, 1)), self.transmitters)
 
 
 @dataclass(frozen=True)
-class _Tables:
-    """A field laid out for the compiled loop (``hearing.hear_scans``)."""
+class HearingTables:
+    """Mean powers at places, laid out for the compiled loop (``hearing.hear_scans``)."""
 
-    centres_xy_m: NDArray[np.float64]
-    cell_indptr: NDArray[np.int64]
-    cell_radio: NDArray[np.int32]
-    cell_mean: NDArray[np.float32]
+    place_xy_m: NDArray[np.float64]
+    indptr: NDArray[np.int64]
+    radio: NDArray[np.int32]
+    mean: NDArray[np.float32]
     radio_xy_m: NDArray[np.float64]
     is_beacon: NDArray[np.bool_]
     id_indptr: NDArray[np.int64]
     ids: NDArray[np.int32]
+
+    @staticmethod
+    def of(
+        mean_dbm: NDArray[np.float32], place_xy_m: NDArray[np.float64], transmitters: Transmitters
+    ) -> "HearingTables":
+        """Of (n_places, n_radios) means, NaN where never heard."""
+        indptr, radio, mean = index_cells(mean_dbm)
+        counts = np.bincount(transmitters.radio_of, minlength=transmitters.n_radios)
+        is_beacon = np.zeros(transmitters.n_radios, dtype=np.bool_)
+        is_beacon[transmitters.radio_of[transmitters.frequency_mhz == 0]] = True
+        return HearingTables(
+            place_xy_m,
+            indptr,
+            radio,
+            mean,
+            np.ascontiguousarray(transmitters.radio_xyz_m[:, :2]),
+            is_beacon,
+            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
+        )
+
+
+def hear_at(
+    tables: HearingTables,
+    spec: RadioSpec,
+    place: NDArray[np.int64],
+    crowd: Crowd,
+    rng: np.random.Generator,
+    *,
+    who: ArrayLike | None = None,
+    at_ms: ArrayLike | None = None,
+    facing_rad: ArrayLike | None = None,
+    number: ArrayLike | None = None,
+) -> Heard:
+    """Hear one scan at each place, a row of the tables; see ``RadioField.hear``."""
+    n = len(place)
+    phone = np.arange(n, dtype=np.int64) if who is None else np.asarray(who, dtype=np.int64)
+    if phone.shape != (n,) or (n and not (phone.min() >= 0 and phone.max() < len(crowd))):
+        raise ValueError(f"expected {n} phones among {len(crowd)}, found {phone.shape}: {phone[:3]} ...")
+    when_ms = np.zeros(n, dtype=np.int64) if at_ms is None else np.asarray(at_ms, dtype=np.int64)
+    numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
+    facing = np.full(n, np.nan) if facing_rad is None else np.asarray(facing_rad, dtype=np.float64)
+    seed = np.uint64(rng.integers(0, 2**63))
+    size = min(n, _CHUNK) * MEMORY_SIZE
+    room = np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.float32)
+    parts = [
+        _hear_chunk(tables, spec, seed, crowd, numbers[at], place[at], phone[at], when_ms[at], facing[at], room)
+        for at in (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
+    ]
+    counts = np.concatenate([np.diff(indptr) for indptr, _, _, _ in parts])
+    return Heard(
+        np.concatenate([[0], np.cumsum(counts)]),
+        np.concatenate([item for _, item, _, _ in parts]),
+        np.concatenate([rssi for _, _, rssi, _ in parts]),
+        np.concatenate([age_ms for _, _, _, age_ms in parts]),
+        rng.poisson(spec.hotspots_per_scan, n).astype(np.int64),
+    )
+
+
+def _hear_chunk(
+    tables: HearingTables,
+    spec: RadioSpec,
+    seed: np.uint64,
+    crowd: Crowd,
+    number: NDArray[np.int64],
+    place: NDArray[np.int64],
+    phone: NDArray[np.int64],
+    at_ms: NDArray[np.int64],
+    facing_rad: NDArray[np.float64],
+    room: tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
+    indptr = np.zeros(len(place) + 1, dtype=np.int64)
+    item, rssi, age_ms = room
+    hear_scans(
+        seed,
+        number,
+        place,
+        tables.place_xy_m[place],
+        phone,
+        at_ms,
+        facing_rad,
+        crowd.walk_seed,
+        crowd.receiver,
+        crowd.only_beacons,
+        tables.indptr,
+        tables.radio,
+        tables.mean,
+        tables.radio_xy_m,
+        tables.is_beacon,
+        tables.id_indptr,
+        tables.ids,
+        NORMALS,
+        EXPONENTIALS,
+        spec.fading_sd_db,
+        spec.slow_sd_db,
+        spec.slow_s * 1000.0,
+        spec.walk_miss_ratio,
+        spec.hand_sd_db,
+        spec.body_db,
+        _BODY_RADIUS_M,
+        _GAIN_PIVOT_DBM,
+        spec.radio_miss_ratio,
+        spec.miss_ratio,
+        spec.mean_age_ms,
+        _LONGEST_FRESH_MS,
+        spec.stale_ratio,
+        spec.stale_limit_ms,
+        crowd.listed,
+        crowd.listed_at_ms,
+        crowd.listed_id,
+        crowd.listed_rssi,
+        crowd.listed_age_ms,
+        np.full(len(tables.ids), -1, dtype=np.int64),
+        indptr,
+        item,
+        rssi,
+        age_ms,
+    )
+    n = int(indptr[-1])
+    return indptr, item[:n].copy(), rssi[:n].copy(), age_ms[:n].copy()
 
 
 def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
@@ -298,22 +334,36 @@ def aged(field: RadioField, venue: Venue, ageing: Ageing, rng: np.random.Generat
 
 
 def _mean_dbm(
+    venue: Venue, grid: CellGrid, spec: RadioSpec, radio_xyz_m: NDArray[np.float64], power_1m_dbm: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
+    level_index = np.repeat(np.arange(grid.n_levels), grid.n_cells)
+    places_xy_m = np.tile(grid.centres_xy_m(), (grid.n_levels, 1))
+    mean_dbm = mean_at(venue, grid, spec, radio_xyz_m, power_1m_dbm, level_index, places_xy_m, _LOWEST_DBM)
+    return mean_dbm.reshape(grid.n_levels, grid.n_cells, -1)
+
+
+def mean_at(
     venue: Venue,
     grid: CellGrid,
     spec: RadioSpec,
     radio_xyz_m: NDArray[np.float64],
     power_1m_dbm: NDArray[np.float64],
+    level_index: NDArray[np.int64],
+    places_xy_m: NDArray[np.float64],
+    lowest_dbm: float,
 ) -> NDArray[np.float32]:
-    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
+    """(n_places, n_radios) path loss, walls and floors at any places, without shadowing; NaN under ``lowest_dbm``."""
     order = np.argsort([level.ordinal for level in venue.levels])
     ordinals = np.array([venue.levels[i].ordinal for i in order], dtype=np.int64)
     if not np.array_equal(ordinals, np.arange(len(ordinals)) + ordinals[0]):
         raise ValueError(f"levels must follow each other without gaps, found ordinals {ordinals.tolist()}")
     walls = [radio_walls(venue, venue.levels[i].id) for i in order]
-    mean = mean_power_dbm(
+    found: NDArray[np.float32] = mean_power_dbm(
         radio_xyz_m,
         power_1m_dbm,
-        grid.centres_xy_m(),
+        places_xy_m,
+        np.argsort(order)[level_index],
         ordinals,
         spec.phone_height_m,
         spec.storey_m,
@@ -328,11 +378,9 @@ def _mean_dbm(
         spec.wall_db,
         spec.floor_db,
         spec.atrium_db,
-        _LOWEST_DBM,
+        lowest_dbm,
     )
-    mean_dbm = np.empty_like(mean)
-    mean_dbm[order] = mean
-    return mean_dbm
+    return found
 
 
 def _add_shadowing(

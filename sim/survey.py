@@ -132,7 +132,12 @@ def _scan_along(
         return []
     at_ms = np.rint(times * 1000.0).astype(np.int64)
     heard = radio.hear(
-        [p[0] for p in places], [p[1] for p in places], Crowd([listener]), rng, who=np.zeros(len(places)), at_ms=at_ms
+        [p[0] for p in places],
+        [p[1] for p in places],
+        Crowd([listener], int(rng.integers(2**63))),
+        rng,
+        who=np.zeros(len(places)),
+        at_ms=at_ms,
     )
     out: list[LabelledScan] = []
     rows = zip(at_ms.tolist(), places, radio.readings(heard, rng), strict=True)

@@ -104,6 +104,10 @@ def make_transmitters(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -
         for xy_m in spread(ground, round(level.area.area / spec.area_per_access_point_m2), rng):
             radios += access_point(spec, place_at(spec, level, xy_m, spec.access_point_height_m), mast, taken, rng)
             mast += 1
+        for xy_m in spread(ground, round(level.area.area / spec.area_per_managed_m2), rng):
+            place = place_at(spec, level, xy_m, spec.access_point_height_m)
+            radios += managed_access_point(spec, place, mast, taken, rng)
+            mast += 1
         for xy_m in spread(ground, round(level.area.area / spec.area_per_beacon_m2), rng):
             name = ibeacon_id(beacon_uuid, 10_000 + level.ordinal % 1_000, mast)
             radios.append(beacon(spec, place_at(spec, level, xy_m, spec.beacon_height_m), mast, name, rng))
@@ -144,7 +148,26 @@ def access_point(
         bands = [bands[int(rng.random() >= 0.5)]]
     if n_ids >= 3 and rng.random() < spec.share_with_6_ghz:
         bands.append(int(rng.choice(_CHANNELS_6_MHZ)))
-    parts = np.array_split(np.arange(n_ids), len(bands))
+    return _share_out(spec, ids, bands, xyz_m, mast, rng)
+
+
+def managed_access_point(
+    spec: RadioSpec, xyz_m: tuple[float, float, float], mast: int, taken: set[TransmitterId], rng: np.random.Generator
+) -> list[Radio]:
+    """An access point of the mall itself: each of its networks on 2.4 and on 5 GHz."""
+    ids = new_addresses(spec.managed_ids, taken, rng)
+    return _share_out(spec, ids, [int(rng.choice(_CHANNELS_2_MHZ)), int(rng.choice(_CHANNELS_5_MHZ))], xyz_m, mast, rng)
+
+
+def _share_out(
+    spec: RadioSpec,
+    ids: list[TransmitterId],
+    bands: list[int],
+    xyz_m: tuple[float, float, float],
+    mast: int,
+    rng: np.random.Generator,
+) -> list[Radio]:
+    parts = np.array_split(np.arange(len(ids)), len(bands))
     return [
         Radio(
             tuple(ids[i] for i in part),
@@ -168,7 +191,7 @@ def new_addresses(n: int, taken: set[TransmitterId], rng: np.random.Generator) -
     while True:
         octets = list(rng.bytes(6))
         octets[0] &= 0xFC
-        octets[5] &= 0xF0
+        octets[5] &= 0xF0  # room for 16 addresses
         first = TransmitterId(":".join(f"{octet:02x}" for octet in octets))
         if first not in taken and any(octets):
             break

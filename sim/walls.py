@@ -8,8 +8,10 @@ from shapely.geometry.base import BaseGeometry
 from kernel.ids import LevelId
 from venues.model import Venue
 
-OPEN_CATEGORIES = frozenset({"walkway", "opentobelow", "opentobelow.atrium", "escalator", "ramp", "steps"})
-"""Units without walls of their own: a railing stops a person, not a radio wave."""
+OPEN_CATEGORIES = frozenset(
+    {"walkway", "opentobelow", "opentobelow.atrium", "escalator", "ramp", "steps", "parking", "unspecified"}
+)
+"""Units without walls of their own: a railing stops a person, not a radio wave; a parking bay is paint on the floor."""
 _DOOR_M = 0.01
 """Half-width by which a door's line is widened to cut it out of the wall it lies on."""
 

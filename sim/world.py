@@ -13,7 +13,7 @@ from sim.shoppers import Shopper, plan_day
 from sim.survey import walk_survey
 from sim.walking import WalkingGraph, make_walking_graph
 
-_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING = range(7)
+_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING, _CROWD = range(8)
 """Each part draws from its own stream of the seed, so that a change in one leaves the others as they were."""
 
 
@@ -52,6 +52,10 @@ class World:
     def tick_rng(self, day: int, tick: int) -> np.random.Generator:
         """The radio's chance in one tick: what is heard does not hang on what happened before."""
         return np.random.default_rng([self.seed, _TICK, day, tick])
+
+    def crowd_seed(self, day: int) -> int:
+        """Of what the phones of a day have each of their own (``radio.Crowd``)."""
+        return int(np.random.default_rng([self.seed, _CROWD, day]).integers(2**63))
 
     def person_rng(self, day: int, index: int) -> np.random.Generator:
         """One shopper's own choices of a day."""

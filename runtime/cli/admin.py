@@ -1,4 +1,4 @@
-"""``atrium keys``, ``tenant``, ``db``, ``bench``, ``warm``, ``version``: looking after an installation."""
+"""``atrium keys``, ``tenant``, ``db``, ``warm``, ``version``: looking after an installation."""
 
 from importlib.metadata import version as version_of
 from typing import Annotated
@@ -70,21 +70,6 @@ def upgrade(data_dir: DataDir = None) -> None:
     """Bring the database to this version's tables; harmless when it is there."""
     home = open_home(data_dir)
     say(f"the database at {home.settings.database_url.rsplit('@')[-1]} is up to date")
-
-
-def bench(
-    name: Annotated[str, typer.Argument(help="locate")],
-    as_json: AsJson = False,
-) -> None:
-    """Run a benchmark of the repository and print its figures, the baseline beside them."""
-    from runtime.bench import run_benchmark
-
-    figures = run_benchmark(name)
-    if as_json:
-        print_json(figures)
-        return
-    rows = [(key, f"{value:.4g}" if isinstance(value, float) else value) for key, value in figures.items()]
-    print_table(f"bench {name}", ("figure", "value"), rows, "no figure")
 
 
 def warm() -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from runtime.cli import admin, models, places, play, serve
+from runtime.cli import admin, bench, models, places, play, serve
 from runtime.cli.terminal import make_group
 
 app = make_group("Which store is this phone in, and what should it see there?")
@@ -23,7 +23,7 @@ for command in (
     models.locate,
     models.evaluate,
     play.replay,
-    admin.bench,
+    bench.bench,
     admin.warm,
     admin.version,
 ):

@@ -1,7 +1,9 @@
 """``atrium replay`` and ``atrium sim``: recorded and simulated days."""
 
+import json
 import sys
 import tomllib
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -180,6 +182,41 @@ def export_scans(
         lines = list(scan_lines(make_world(seed), n_shoppers=shoppers, on=on))
     _write(target, b"".join(lines))
     say(f"{len(lines)} scans of {shoppers} shoppers")
+
+
+@sim.command("fit")
+def fit(
+    venue_id: VenueOption,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the parameters here, as JSON")] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try")] = 300,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Fit the simulator's radio model to a venue's survey: scans that are like the real ones, walk for walk."""
+    from runtime.models import load_survey
+    from sim.fit import fit_radio, spec_for
+
+    home = open_home(data_dir)
+    chosen = check_venue_id(venue_id)
+    venue = home.venues.load_venue(DEFAULT_TENANT, chosen)
+    if venue is None:
+        raise VenueFileError(f"venue {chosen} has no map; import it with: atrium venue import FILE --id {chosen}")
+    survey = load_survey(home, chosen)
+    with progress("fitting", trials) as advance:
+        found = fit_radio(venue, survey, spec_for(venue, survey), seed=seed, trials=trials, progress=_tell(advance))
+    if out is not None:
+        _write(out, json.dumps(found.to_json(), indent=2).encode() + b"\n")
+    if as_json:
+        print_json(found.to_json())
+        return
+    print_table("Fitted", ("parameter", "value"), list(found.parameters().items()), "nothing")
+    print_table("Likeness", ("figure", "survey", "simulated"), found.likeness_rows(), "nothing")
+    say(f"{found.n_trials} trials; gap {found.gap:.2f} (0 is alike in all of these)")
+
+
+def _tell(advance: Any) -> Callable[[int, float], None]:
+    return lambda done, gap: advance(done, None, f"fitting, gap {gap:.2f}")
 
 
 def _write(target: Path, data: bytes) -> None:

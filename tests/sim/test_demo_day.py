@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from atrium_client import AuthError, Client
-from atrium_client.transport import RetryPolicy
+from atrium_client.retry import RetryPolicy
 from sim.demo_day import FIRST_DAY, DemoRun
 from sim.pace import Pacer, Stopped
 from sim.world import World

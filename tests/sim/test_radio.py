@@ -54,11 +54,11 @@ def power_at(distance_m: float, walls: NDArray[np.float64], *, up: int = 0, hole
     is_open = np.zeros((2, 100), dtype=np.bool_)
     is_open[1] = hole
     mean = mean_power_dbm(
-        np.array([[0.5, 0.5, 1.2]]), np.zeros(1), cells, levels, 1.2, 5.0,
+        np.array([[0.5, 0.5, 1.2]]), np.zeros(1), cells, np.full(100, up), levels, 1.2, 5.0,
         walls, np.array([0, len(walls), len(walls)]), is_open, np.zeros(2), 100, 1, 1.0,
         3.0, 4.5, 16.0, 4.0, -200.0,
     )  # fmt: skip
-    return float(mean[up, round(distance_m), 0])
+    return float(mean[round(distance_m), 0])
 
 
 NO_WALLS = np.empty((0, 4))

@@ -13,10 +13,16 @@ from atrium_client.errors import (
     Conflict,
     InvalidInput,
     NotFound,
+    QueueBusy,
+    QueueDamaged,
+    QueueError,
     RateLimited,
     ServerError,
     Unreachable,
 )
+from atrium_client.flush import Flushed, Refused
+from atrium_client.queue import QueueCounts, ScanQueue
+from atrium_client.retry import RetryPolicy
 from atrium_client.sync import Client
 from atrium_client.wire import (
     Answer,
@@ -48,11 +54,19 @@ __all__ = [
     "Conflict",
     "Coupon",
     "Device",
+    "Flushed",
     "InvalidInput",
     "NotFound",
     "Position",
+    "QueueBusy",
+    "QueueCounts",
+    "QueueDamaged",
+    "QueueError",
     "RateLimited",
+    "Refused",
+    "RetryPolicy",
     "Scan",
+    "ScanQueue",
     "Scene",
     "ServerError",
     "Truth",

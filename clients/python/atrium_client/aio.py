@@ -1,15 +1,20 @@
 """The client for asyncio: the same calls as ``Client``, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, assert_never
 
 import httpx
 
-from atrium_client import calls
-from atrium_client.calls import Call
-from atrium_client.transport import RetryPolicy, build_request, headers, read_answer, unreachable, wait_after
+from atrium_client import calls, steps
+from atrium_client.calls import MAX_SCANS_PER_REQUEST, Call
+from atrium_client.flush import Flushed, flush
+from atrium_client.queue import ScanQueue
+from atrium_client.retry import Outcome, RetryPolicy
+from atrium_client.steps import Ask, Done, Step, Steps, Tell, Wait, advance, attempts
+from atrium_client.transport import build_request, headers
 from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan
 
 T = TypeVar("T")
@@ -26,9 +31,11 @@ class AsyncClient:
         timeout: float = 30.0,
         retries: int = 4,
         policy: RetryPolicy | None = None,
+        queue: ScanQueue | None = None,
     ) -> None:
         self._policy = RetryPolicy(retries=retries) if policy is None else policy
-        self._http = httpx.AsyncClient(base_url=base_url, headers=headers(key), timeout=timeout)
+        self._time_out_s, self._queue = timeout, queue
+        self._http = httpx.AsyncClient(base_url=base_url, headers=headers(key))
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,15 +51,22 @@ class AsyncClient:
     async def locate(self, scan: Scan) -> Answer:
         return await self._send(calls.locate(scan))
 
-    async def locate_many(self, scans: Sequence[Scan]) -> list[Answer]:
+    async def locate_many(self, scans: Sequence[Scan], *, batch: int = MAX_SCANS_PER_REQUEST) -> list[Answer]:
         out: list[Answer] = []
-        for call in calls.locate_batches(scans):
+        for call in calls.locate_batches(scans, batch):
             answers = await self._send(call)
             out += answers
         return out
 
+    async def flush(
+        self, on_answer: Callable[[Answer], None] | None = None, *, batch: int = MAX_SCANS_PER_REQUEST
+    ) -> Flushed:
+        if self._queue is None:
+            raise ValueError("this client was made without a queue")
+        return await self._drive(flush(self._queue, self._policy, batch, self._time_out_s), on_answer)
+
     async def put_device(self, device_id: str, device: Device) -> Json:
-        return await self._send(calls.put_device(device_id, device))
+        return await self._drive(steps.put_device(device_id, device, self._queue, self._policy, self._time_out_s))
 
     async def create_campaign(self, draft: CampaignDraft, idempotency_key: str | None = None) -> Campaign:
         return await self._send(calls.create_campaign(draft, idempotency_key))
@@ -98,17 +112,46 @@ class AsyncClient:
             cursor = page.next_cursor
 
     async def _send(self, call: Call[T]) -> T:
-        attempt = 0
-        while True:
-            try:
-                response = await self._http.send(build_request(self._http, call))
-            except httpx.TransportError as error:
-                wait_s = wait_after(self._policy, call, attempt, error)
-                if wait_s is None:
-                    raise unreachable(error) from error
-            else:
-                wait_s = wait_after(self._policy, call, attempt, response)
-                if wait_s is None:
-                    return read_answer(call, response)
-            await asyncio.sleep(wait_s)
-            attempt += 1
+        return await self._drive(attempts(call, self._policy, self._time_out_s))
+
+    async def _drive(self, course: Steps[T], on_answer: Callable[[Answer], None] | None = None) -> T:
+        try:
+            step = await self._advance(course, None)
+            while not isinstance(step, Done):
+                outcome: Outcome | None = None
+                match step:
+                    case Ask():
+                        outcome = await self._try(step)
+                    case Wait():
+                        await asyncio.sleep(step.seconds)
+                    case Tell():
+                        if on_answer is not None:
+                            for answer in step.answers:
+                                on_answer(answer)
+                    case _:
+                        assert_never(step)
+                step = await self._advance(course, outcome)
+            return step.value
+        finally:
+            course.close()
+
+    async def _advance(self, course: Steps[T], outcome: Outcome | None) -> Step | Done[T]:
+        """With a queue a step may wait for the disk, so not on the event loop; a cancelled one is waited out first."""
+        if self._queue is None:
+            return advance(course, outcome)
+        step = asyncio.ensure_future(asyncio.to_thread(advance, course, outcome))
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            while not step.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({step})
+            if not step.cancelled():
+                step.exception()  # seen, so that asyncio does not report it as lost
+            raise
+
+    async def _try(self, ask: Ask) -> Outcome:
+        try:
+            return await self._http.send(build_request(self._http, ask.call, ask.time_out_s))
+        except httpx.RequestError as error:
+            return error

@@ -1,4 +1,4 @@
-"""What can go wrong in a call.
+"""What can go wrong in a call, and with the queue on disk.
 
 AtriumError
 ├── AuthError       401, 403: the key is missing, unknown or may not do this
@@ -8,6 +8,10 @@ AtriumError
 ├── RateLimited     429: too many requests
 ├── ServerError     5xx: a part of the server failed
 └── Unreachable     no answer at all: connection refused, broken or timed out (status 0)
+
+QueueError          the queue's disk is full or its folder not ours to write
+├── QueueBusy       another process or thread is sending it, or holds it open while it is wiped
+└── QueueDamaged    its file is no queue, or not any more: ``ScanQueue.discard`` removes it
 """
 
 import json
@@ -25,14 +29,24 @@ class AtriumError(Exception):
         detail: a sentence for people.
         field: path of the field at fault, where there is one.
         body: the answer as it came (parsed JSON, else text).
+        retry_after_s: seconds that the server asks to wait, where it does.
     """
 
-    def __init__(self, status: int, code: str, detail: str, field: str | None = None, body: Any = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        field: str | None = None,
+        body: Any = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.status = status
         self.code = code
         self.detail = detail
         self.field = field
         self.body = body
+        self.retry_after_s = retry_after_s
         where = f" ({field})" if field else ""
         super().__init__(f"{status} {code}{where}: {detail}")
 
@@ -65,6 +79,18 @@ class Unreachable(AtriumError):
     """There was no answer; whether the server acted is not known."""
 
 
+class QueueError(Exception):
+    """The queue cannot do it: its disk is full, its folder not ours to write."""
+
+
+class QueueBusy(QueueError):
+    """Another process or thread sends the queue, or holds it open while it is wiped."""
+
+
+class QueueDamaged(QueueError):
+    """The queue's file is no queue, or not any more."""
+
+
 _BY_STATUS: dict[int, type[AtriumError]] = {
     401: AuthError,
     403: AuthError,
@@ -75,12 +101,17 @@ _BY_STATUS: dict[int, type[AtriumError]] = {
 }
 
 
-def from_response(status: int, text: str) -> AtriumError:
+def from_response(status: int, text: str, retry_after_s: float | None = None) -> AtriumError:
     """The error that an answer of 400 or more stands for (RFC 9457 problem, or anything else)."""
     try:
         body: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = text
+    return from_problem(status, body, text, retry_after_s)
+
+
+def from_problem(status: int, body: Any, text: str = "", retry_after_s: float | None = None) -> AtriumError:
+    """The error that a problem stands for, of a whole answer or of one scan in a batch."""
     problem = body if isinstance(body, dict) else {}
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else InvalidInput)
     return kind(
@@ -89,4 +120,5 @@ def from_response(status: int, text: str) -> AtriumError:
         str(problem.get("detail") or problem.get("title") or text[:MAX_DETAIL_CHARS] or "no detail"),
         None if problem.get("field") is None else str(problem["field"]),
         body,
+        retry_after_s,
     )

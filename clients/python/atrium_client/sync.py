@@ -1,15 +1,20 @@
 """The blocking client."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, assert_never
 
 import httpx
 
-from atrium_client import calls
-from atrium_client.calls import Call
-from atrium_client.transport import RetryPolicy, build_request, headers, read_answer, unreachable, wait_after
+from atrium_client import calls, steps
+from atrium_client.calls import MAX_SCANS_PER_REQUEST, Call
+from atrium_client.flush import Flushed, flush
+from atrium_client.queue import ScanQueue
+from atrium_client.retry import Outcome, RetryPolicy
+from atrium_client.steps import Ask, Done, Steps, Tell, Wait, advance, attempts
+from atrium_client.transport import build_request, headers
 from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan
 
 T = TypeVar("T")
@@ -22,6 +27,7 @@ class Client:
         timeout: seconds for each part of a request.
         retries: further attempts after the first, for calls that may be repeated.
         policy: how to wait between attempts; overrides ``retries``.
+        queue: where scans wait for a connection; yours to close. It obeys what ``put_device`` is told.
 
     Raises (every call):
         AtriumError: or one of its kinds (``atrium_client.errors``).
@@ -35,9 +41,11 @@ class Client:
         timeout: float = 30.0,
         retries: int = 4,
         policy: RetryPolicy | None = None,
+        queue: ScanQueue | None = None,
     ) -> None:
         self._policy = RetryPolicy(retries=retries) if policy is None else policy
-        self._http = httpx.Client(base_url=base_url, headers=headers(key), timeout=timeout)
+        self._time_out_s, self._queue = timeout, queue
+        self._http = httpx.Client(base_url=base_url, headers=headers(key))
 
     def __enter__(self) -> Self:
         return self
@@ -54,13 +62,33 @@ class Client:
         """Send one scan."""
         return self._send(calls.locate(scan))
 
-    def locate_many(self, scans: Sequence[Scan]) -> list[Answer]:
-        """Send many scans, 1,000 a request; one answer a scan, in order; a bad one is answered in place."""
-        return [answer for call in calls.locate_batches(scans) for answer in self._send(call)]
+    def locate_many(self, scans: Sequence[Scan], *, batch: int = MAX_SCANS_PER_REQUEST) -> list[Answer]:
+        """Send many scans, ``batch`` a request; one answer a scan, in order; a bad one is answered in place."""
+        return [answer for call in calls.locate_batches(scans, batch) for answer in self._send(call)]
+
+    def flush(
+        self, on_answer: Callable[[Answer], None] | None = None, *, batch: int = MAX_SCANS_PER_REQUEST
+    ) -> Flushed:
+        """Send what waits in the queue, ``batch`` scans a request.
+
+        Args:
+            on_answer: gets each answer before its scan leaves the queue; the same one again after a crash, or when
+                it raises, so know a card by its ``card_id``.
+            batch: fewer lose less time on a bad connection.
+
+        Returns:
+            What was sent, what was refused, and what is left and why: a server that cannot be reached raises nothing.
+
+        Raises:
+            QueueBusy: the queue is being sent already.
+        """
+        if self._queue is None:
+            raise ValueError("this client was made without a queue")
+        return self._drive(flush(self._queue, self._policy, batch, self._time_out_s), on_answer)
 
     def put_device(self, device_id: str, device: Device) -> Json:
-        """Say what a phone is and what its owner allows."""
-        return self._send(calls.put_device(device_id, device))
+        """Say what a phone is and what its owner allows; where that is no visits, the queue forgets the phone first."""
+        return self._drive(steps.put_device(device_id, device, self._queue, self._policy, self._time_out_s))
 
     def create_campaign(self, draft: CampaignDraft, idempotency_key: str | None = None) -> Campaign:
         return self._send(calls.create_campaign(draft, idempotency_key))
@@ -107,17 +135,29 @@ class Client:
             cursor = page.next_cursor
 
     def _send(self, call: Call[T]) -> T:
-        attempt = 0
-        while True:
-            try:
-                response = self._http.send(build_request(self._http, call))
-            except httpx.TransportError as error:
-                wait_s = wait_after(self._policy, call, attempt, error)
-                if wait_s is None:
-                    raise unreachable(error) from error
-            else:
-                wait_s = wait_after(self._policy, call, attempt, response)
-                if wait_s is None:
-                    return read_answer(call, response)
-            time.sleep(wait_s)
-            attempt += 1
+        return self._drive(attempts(call, self._policy, self._time_out_s))
+
+    def _drive(self, course: Steps[T], on_answer: Callable[[Answer], None] | None = None) -> T:
+        with closing(course):
+            step = advance(course, None)
+            while not isinstance(step, Done):
+                outcome: Outcome | None = None
+                match step:
+                    case Ask():
+                        outcome = self._try(step)
+                    case Wait():
+                        time.sleep(step.seconds)
+                    case Tell():
+                        if on_answer is not None:
+                            for answer in step.answers:
+                                on_answer(answer)
+                    case _:
+                        assert_never(step)
+                step = advance(course, outcome)
+            return step.value
+
+    def _try(self, ask: Ask) -> Outcome:
+        try:
+            return self._http.send(build_request(self._http, ask.call, ask.time_out_s))
+        except httpx.RequestError as error:
+            return error

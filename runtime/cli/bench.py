@@ -1,0 +1,93 @@
+"""``atrium bench``: benchmarks of the repository, and the research bench on a labelled file."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.bench import check_benchmark, run_benchmark, run_positioning
+from runtime.cli.terminal import AsJson, DataDir, print_json, print_table, progress, say
+from runtime.errors import SettingsError
+from runtime.home import open_home
+from runtime.records.tenants import DEFAULT_TENANT
+from runtime.venue_store import check_venue_id
+
+_ONLY = "(positioning)"
+
+
+def bench(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="locate: speed; hardness, fidelity: is the simulation hard enough; positioning: locators on a labelled FILE"
+        ),
+    ],
+    path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", help=f"{_ONLY} Test on this file (default: a fifth of the walks of FILE)")
+    ] = None,
+    venue_id: Annotated[
+        str | None, typer.Option("--venue", help=f"{_ONLY} Map for store fronts (default: stores of the labels)")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option("--methods", help=f"{_ONLY} Names, FILE.py:CLASS for your own (default: all)")
+    ] = "",
+    seeds: Annotated[str, typer.Option("--seeds", help=f"{_ONLY} For methods with chance")] = "0,1,2",
+    as_markdown: Annotated[bool, typer.Option("--markdown", help=f"{_ONLY} Print Markdown instead of a table")] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a benchmark of the repository and print its figures, the baseline beside them."""
+    check_benchmark(name)
+    if name == "positioning":
+        if path is None:
+            raise SettingsError("bench positioning needs a labelled file: `atrium bench positioning FILE.ndjson`")
+        _compare(path, test, venue_id, methods, seeds, as_markdown, as_json, data_dir)
+        return
+    if path is not None or test is not None or venue_id is not None or methods or as_markdown:
+        raise SettingsError(f"bench {name} takes no file and no option but --json")
+    figures = run_benchmark(name)
+    if as_json:
+        print_json(figures)
+        return
+    rows = [(key, f"{value:.4g}" if isinstance(value, float) else value) for key, value in figures.items()]
+    print_table(f"bench {name}", ("figure", "value"), rows, "no figure")
+
+
+def _compare(
+    path: Path,
+    test: Path | None,
+    venue_id: str | None,
+    methods: str,
+    seeds: str,
+    as_markdown: bool,
+    as_json: bool,
+    data_dir: Path | None,
+) -> None:
+    if as_markdown and as_json:
+        raise SettingsError("--markdown and --json exclude each other")
+    venue = None
+    if venue_id is not None:
+        venue = open_home(data_dir).venues.load_venue(DEFAULT_TENANT, check_venue_id(venue_id))
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    with progress("comparing") as advance:
+        compared = run_positioning(path, test=test, venue=venue, methods=names, seeds=_read_seeds(seeds), tell=advance)
+    if as_json:
+        print_json(compared.to_json())
+    elif as_markdown:
+        sys.stdout.write(compared.to_markdown() + "\n")
+    else:
+        print_table(compared.title, compared.columns, compared.rows, "no method")
+        for note in compared.notes:
+            say(f"[yellow]note:[/] {note}")
+
+
+def _read_seeds(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(word.isascii() and word.isdigit() for word in words):
+        raise SettingsError(f"--seeds: expected whole numbers such as 0,1,2, found {text!r}")
+    seeds = tuple(dict.fromkeys(int(word) for word in words))
+    if max(seeds) >= 2**31:
+        raise SettingsError("--seeds: a seed is below 2147483648")
+    return seeds
