@@ -39,6 +39,10 @@ class CardPlan:
     def runs_on(self, day: int) -> bool:
         return self.first_day <= day < self.first_day + self.n_days
 
+    def brings_on(self, day: int) -> bool:
+        """Whether somebody may come on a day because of this card."""
+        return self.first_day < day < self.first_day + self.n_days + LONGEST_LAG_DAYS
+
 
 @dataclass(frozen=True)
 class Sightings:

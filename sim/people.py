@@ -50,14 +50,14 @@ class PeopleSpec:
         loyalty: beta of the chance that a person takes the favourite brand once the category is chosen.
         spend_sd: standard deviation of the logarithm of a person's spending level.
         phone_by_age: upper age and the share with a phone.
-        shared_phone, shared_card: share of second adults who use the first one's.
-        card: share of adults with a loyalty card of the mall.
+        shared_phone, shared_member: share of second adults who use the first one's.
+        member: share of adults who are members of the mall.
         hides_age: share of those from 14 who do not tell their age.
         consents: shares of ``CONSENT_CHOICES`` for everyone but children.
         answers_cards: beta of the true effect of a shown card: the chance that it makes someone go there who would
             not have gone on this visit.
         returns_for_cards: beta of the other one: the chance that it brings a visit to the mall that had not been.
-        tier_spend: expected spending a year, in the currency's major unit, from which a card is silver and gold.
+        tier_spend: expected spending a year, in the currency's major unit, from which a member is silver and gold.
     """
 
     households: tuple[tuple[int, int, int, float], ...] = (
@@ -86,8 +86,8 @@ class PeopleSpec:
     spend_sd: float = 0.5
     phone_by_age: tuple[tuple[int, float], ...] = ((7, 0.0), (14, 0.4), (70, 0.97), (200, 0.8))
     shared_phone: float = 0.03
-    shared_card: float = 0.15
-    card: float = 0.45
+    shared_member: float = 0.15
+    member: float = 0.45
     hides_age: float = 0.10
     consents: tuple[float, float, float] = (0.20, 0.15, 0.65)
     answers_cards: tuple[float, float] = (4.0, 3.0)
@@ -117,11 +117,14 @@ class Population:
         regularity: every how many urges a visit comes of; gaps are gamma of this shape.
         week: ``WORKS``, ``LEARNS`` or ``IS_FREE``.
         device: the person whose phone this one carries; -1 for no phone.
-        card: the person under whose number this one's card stands; -1 for none.
+        member: the person under whose membership of the mall this one pays; -1 for none.
         band: index into ``AGE_BANDS``, as told to the mall.
         consent: index into ``CONSENT_CHOICES``, of the phone.
         taste: (n, n_categories) running sums of favourite categories; the last is 1.
-        brand_u: (n, n_categories) in [0, 1): which brand of each category is the favourite.
+        brand_u: (n, n_categories) in [0, 1): which brand of each category is the favourite (``favourite_brand``).
+        loyalty: chance that a wish for a category is a wish for its favourite brand.
+        spend: factor on what others pay for the same basket.
+        answers_cards, returns_for_cards: see ``PeopleSpec``.
     """
 
     seed: int
@@ -137,7 +140,7 @@ class Population:
     spell_blocks: NDArray[np.int8]
     spell_offset: NDArray[np.int8]
     device: I64
-    card: I64
+    member: I64
     consent: NDArray[np.int8]
     taste: NDArray[np.float32]
     brand_u: NDArray[np.float32]
@@ -165,17 +168,18 @@ class Population:
         """Index into ``TIERS``: by what the person can be expected to spend in a year."""
         a_year = self.rate * _DAYS_A_YEAR * MEAN_BASKET * self.spend
         level = 1 + np.searchsorted(self.spec.tier_spend, a_year, side="right")
-        return np.where(self.card >= 0, level, 0).astype(np.int8)
+        return np.where(self.member >= 0, level, 0).astype(np.int8)
 
-    def favourite_brand(self, category: int) -> NDArray[np.int64]:
-        """Each person's favourite brand of a category, as an index into ``BRANDS``."""
-        brands = np.flatnonzero([brand.category == CATEGORIES[category] for brand in BRANDS])
-        found: NDArray[np.int64] = brands[(self.brand_u[:, category] * len(brands)).astype(np.int64)]
+    def favourite_brand(self, person: I64, category: I64) -> I64:
+        """The favourite brand of a category of each person, as an index into ``BRANDS``."""
+        n_brands = np.bincount([CATEGORIES.index(brand.category) for brand in BRANDS], minlength=len(CATEGORIES))
+        first = np.cumsum(n_brands) - n_brands
+        found: I64 = first[category] + (self.brand_u[person, category] * n_brands[category]).astype(np.int64)
         return found
 
-    def category_share(self, people: I64) -> F64:
+    def category_share(self, person: I64) -> F64:
         """(n, n_categories) how likely each person's wish is of each category."""
-        share: F64 = np.diff(self.taste[people].astype(np.float64), axis=1, prepend=0.0)
+        share: F64 = np.diff(self.taste[person].astype(np.float64), axis=1, prepend=0.0)
         return share
 
 
@@ -194,7 +198,7 @@ def draw_people(n_households: int, spec: PeopleSpec, seed: int, stream: int) -> 
     first_of = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     household = np.repeat(np.arange(n_households), sizes)
     start = first_of[household]
-    for name in ("device", "card"):  # within the household as drawn; from here on among all
+    for name in ("device", "member"):  # within the household as drawn; from here on among all
         joined[name] = np.where(joined[name] >= 0, start + joined[name], NOBODY)
     joined["consent"] = _of_the_phone(joined["consent"], joined["device"], joined["band"])
     return Population(seed=seed, spec=spec, household=household, first_of=first_of, **joined)
@@ -226,7 +230,7 @@ def _draw_chunk(n: int, spec: PeopleSpec, rng: np.random.Generator) -> dict[str,
     week = np.where(is_young, LEARNS, np.where(is_old | (rng.random(n_people) >= spec.works), IS_FREE, WORKS))
     spell = rng.integers(spec.spell_blocks[0], spec.spell_blocks[1] + 1, n_people)
     band = np.where(is_child, CHILD, np.where(rng.random(n_people) < spec.hides_age, UNKNOWN, ADULT))
-    device, card = _draw_things(age_y, rank, spec, rng)
+    device, member = _draw_things(age_y, rank, spec, rng)
     drawn: dict[str, NDArray[np.generic]] = {
         "distance_km": far_km[house],
         "age_y": age_y.astype(np.int16),
@@ -237,7 +241,7 @@ def _draw_chunk(n: int, spec: PeopleSpec, rng: np.random.Generator) -> dict[str,
         "spell_blocks": spell.astype(np.int8),
         "spell_offset": rng.integers(0, spell).astype(np.int8),
         "device": device,
-        "card": card,
+        "member": member,
         "consent": rng.choice(len(CONSENT_CHOICES), size=n_people, p=spec.consents).astype(np.int8),
         "taste": _draw_tastes(is_child, spec, rng),
         "brand_u": rng.random((n_people, len(CATEGORIES)), dtype=np.float32),
@@ -253,14 +257,14 @@ def _draw_chunk(n: int, spec: PeopleSpec, rng: np.random.Generator) -> dict[str,
 def _draw_things(
     age_y: I64, rank: I64, spec: PeopleSpec, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Whose phone and whose card each carries, as a rank within the household; -1 for none."""
+    """Whose phone and whose membership each uses, as a rank within the household; -1 for none."""
     upper, share = np.array(spec.phone_by_age).T
     has_phone = rng.random(len(age_y)) < share[np.searchsorted(upper, age_y, side="right")]
-    has_card = (age_y >= _ADULT_FROM_Y) & (rng.random(len(age_y)) < spec.card)
+    is_member = (age_y >= _ADULT_FROM_Y) & (rng.random(len(age_y)) < spec.member)
     is_second = (rank == 1) & (age_y >= _ADULT_FROM_Y)
-    shares = rng.random((2, len(age_y))) < np.array([[spec.shared_phone], [spec.shared_card]])
+    shares = rng.random((2, len(age_y))) < np.array([[spec.shared_phone], [spec.shared_member]])
     things = []
-    for has, lends in zip((has_phone, has_card), shares, strict=True):
+    for has, lends in zip((has_phone, is_member), shares, strict=True):
         borrows = is_second & lends & np.roll(has, 1)
         things.append(np.where(borrows, 0, np.where(has, rank, NOBODY)).astype(np.int64))
     return things[0], things[1]

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from sim.brands import CATEGORIES
 from sim.chance import F64, I64, poisson, stream_key, uniform
-from sim.floor import Floor
+from sim.stores import Stores
 from sim.people import Population
 from sim.rhythm import Attendance
 from sim.visit_spec import VisitSpec
@@ -26,9 +26,10 @@ class Groups:
     """The day's people as groups that walk together: a household's members who are there.
 
     Attributes:
-        first_of: (n_groups + 1,) rows of ``people_of`` by group.
+        first_of: (n_groups + 1,) rows of ``person`` by group.
         person: who, group by group.
-        arrives_s: (n_groups,) seconds since opening.
+        lag_s: how far each person walks behind the first of the group.
+        arrives_s: (n_groups,) of the first, seconds since opening.
         entrance, leaves_by: (n_groups,) destinations.
     """
 
@@ -36,6 +37,7 @@ class Groups:
     first_of: I64
     person: I64
     why: NDArray[np.int8]
+    lag_s: F64
     household: I64
     arrives_s: F64
     entrance: I64
@@ -54,21 +56,23 @@ class Groups:
         return np.repeat(np.arange(len(self)), self.size)
 
 
-def make_groups(people: Population, floor: Floor, spec: VisitSpec, there: Attendance, is_day_off: bool) -> Groups:
+def make_groups(people: Population, stores: Stores, spec: VisitSpec, there: Attendance, is_day_off: bool) -> Groups:
     """Group a day's people and draw when and where they come in."""
     household, first = np.unique(people.household[there.person], return_index=True)
     hours = np.array(spec.arrivals_off if is_day_off else spec.arrivals_working, dtype=np.float64)
     sums = np.cumsum(hours) / hours.sum()
     slot = np.searchsorted(sums, uniform(stream_key(people.seed, _HOUR), household, there.day), side="right")
     within = uniform(stream_key(people.seed, _MINUTE), household, there.day)
-    span_s = max(floor.open_s - spec.last_arrival_s, 60.0)
+    span_s = max(stores.open_s - spec.last_arrival_s, 60.0)
     doors = uniform(stream_key(people.seed, _DOORS), household[:, None], there.day, np.arange(2))
-    door = floor.n_stores + (doors * floor.n_entrances).astype(np.int64)
+    door = stores.n_stores + (doors * stores.n_entrances).astype(np.int64)
+    first_of = np.append(first, len(there.person)).astype(np.int64)
     return Groups(
         day=there.day,
-        first_of=np.append(first, len(there.person)).astype(np.int64),
+        first_of=first_of,
         person=there.person,
         why=there.why,
+        lag_s=spec.follow_s * (np.arange(len(there.person)) - np.repeat(first, np.diff(first_of))),
         household=household,
         arrives_s=(slot + within) / len(hours) * span_s,
         entrance=door[:, 0],
@@ -81,7 +85,7 @@ class Wishes:
     """Which stores each group wants; ``group`` and ``store`` are one a wish, none twice in a group."""
 
     people: Population
-    floor: Floor
+    stores: Stores
     spec: VisitSpec
     groups: Groups
     group: I64
@@ -89,23 +93,23 @@ class Wishes:
 
     def chance_of(self, group: I64, store: int) -> F64:
         """The chance that a store is among the wishes of each of some groups; over the draws of wishes alone."""
-        groups, floor = self.groups, self.floor
+        groups, stores = self.groups, self.stores
         size = groups.size[group]
         at = np.repeat(np.arange(len(group)), size)
         row = np.repeat(groups.first_of[group], size) + np.arange(len(at)) - np.repeat(np.cumsum(size) - size, size)
         who = groups.person[row]
-        wanted = _category_weights(self.people, floor, self.spec, groups.arrives_s[group[at]], who)
-        category = int(floor.category[store])
-        favourite = floor.store_of_brand()[self.people.favourite_brand(category)[who]]
+        wanted = _category_weights(self.people, stores, self.spec, groups.arrives_s[group[at]], who)
+        category = int(stores.category[store])
+        favourite = stores.store_of_brand()[self.people.favourite_brand(who, np.full(len(who), category))]
         loyal = np.where(favourite >= 0, self.people.loyalty[who], 0.0)
-        inside = loyal * (favourite == store) + (1.0 - loyal) * floor.share[store]
+        inside = loyal * (favourite == store) + (1.0 - loyal) * stores.share[store]
         each = wanted[:, category] / wanted.sum(axis=1) * inside
         wish = np.bincount(at, weights=each, minlength=len(group)) / size
-        return _chance_of_any(wish, _most_stores(floor, self.spec, groups.arrives_s[group]), self.spec.more_stores)
+        return _chance_of_any(wish, _most_stores(stores, self.spec, groups.arrives_s[group]), self.spec.more_stores)
 
 
-def _most_stores(floor: Floor, spec: VisitSpec, arrives_s: F64) -> I64:
-    left = np.floor((floor.open_s - arrives_s) / spec.stop_s).astype(np.int64)
+def _most_stores(stores: Stores, spec: VisitSpec, arrives_s: F64) -> I64:
+    left = np.floor((stores.open_s - arrives_s) / spec.stop_s).astype(np.int64)
     return np.clip(left, 1, spec.most_stores)
 
 
@@ -121,38 +125,34 @@ def _chance_of_any(wish: F64, most: I64, mean_more: float) -> F64:
     return 1.0 - none
 
 
-def _category_weights(people: Population, floor: Floor, spec: VisitSpec, arrives_s: F64, person: I64) -> F64:
+def _category_weights(people: Population, stores: Stores, spec: VisitSpec, arrives_s: F64, person: I64) -> F64:
     """(n, n_categories) each person's taste, of what is here, at this hour."""
-    weight = people.category_share(person) * floor.has_category
-    hour = floor.opens_hour + arrives_s / 3_600.0
+    weight = people.category_share(person) * stores.has_category
+    hour = stores.opens_hour + arrives_s / 3_600.0
     eats = np.zeros(len(person), dtype=np.bool_)
     for start, end in spec.meals:
         eats |= (hour >= start) & (hour < end)
     weight[eats, CATEGORIES.index("restaurant")] *= spec.meal_pull
-    return weight + 1e-9 * floor.has_category
+    return weight + 1e-9 * stores.has_category
 
 
-def draw_wishes(people: Population, floor: Floor, spec: VisitSpec, groups: Groups) -> Wishes:
+def draw_wishes(people: Population, stores: Stores, spec: VisitSpec, groups: Groups) -> Wishes:
     """Draw each group's stores."""
     house, day = groups.household, groups.day
     more = poisson(uniform(stream_key(people.seed, _STORES), house, day), np.full(len(groups), spec.more_stores))
-    n = np.minimum(1 + more, _most_stores(floor, spec, groups.arrives_s))
+    n = np.minimum(1 + more, _most_stores(stores, spec, groups.arrives_s))
     group = np.repeat(np.arange(len(groups)), n)
     number = np.arange(len(group)) - np.repeat(np.cumsum(n) - n, n)
     chances = [uniform(stream_key(people.seed, s), house[group], day, number) for s in (_WHOSE, _CATEGORY, _LOYAL, _STORE)]
     whose = groups.first_of[group] + (chances[0] * groups.size[group]).astype(np.int64)
     who = groups.person[whose]
-    sums = np.cumsum(_category_weights(people, floor, spec, groups.arrives_s[group], who), axis=1)
+    sums = np.cumsum(_category_weights(people, stores, spec, groups.arrives_s[group], who), axis=1)
     category = (sums <= (chances[1] * sums[:, -1])[:, None]).sum(axis=1)
-    store = floor.draw_stores(category, chances[3])
-    store_of_brand = floor.store_of_brand()
-    for kind in np.unique(category):
-        rows = np.flatnonzero(category == kind)
-        favourite = store_of_brand[people.favourite_brand(int(kind))[who[rows]]]
-        loyal = (chances[2][rows] < people.loyalty[who[rows]]) & (favourite >= 0)
-        store[rows[loyal]] = favourite[loyal]
-    once = np.unique(group * floor.n_stores + store)
-    return Wishes(people, floor, spec, groups, once // floor.n_stores, once % floor.n_stores)
+    favourite = stores.store_of_brand()[people.favourite_brand(who, category)]
+    is_loyal = (chances[2] < people.loyalty[who]) & (favourite >= 0)
+    store = np.where(is_loyal, favourite, stores.draw_stores(category, chances[3]))
+    once = np.unique(group * stores.n_stores + store)
+    return Wishes(people, stores, spec, groups, once // stores.n_stores, once % stores.n_stores)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Stops:
     gone_s: F64
 
 
-def order_stops(floor: Floor, groups: Groups, group: I64, store: I64) -> tuple[I64, I64, I64, F64, F64]:
+def order_stops(stores: Stores, groups: Groups, group: I64, store: I64) -> tuple[I64, I64, I64, F64, F64]:
     """Sort each group's stores into a walk that goes to the nearest next.
 
     Args:
@@ -194,25 +194,25 @@ def order_stops(floor: Floor, groups: Groups, group: I64, store: I64) -> tuple[I
     here = groups.entrance.copy()
     for number in range(wished.shape[1]):
         rows = np.flatnonzero(n > number)
-        way_s = np.where(wished[rows] >= 0, floor.walk_s[here[rows, None], wished[rows]], np.inf)
+        way_s = np.where(wished[rows] >= 0, stores.walk_s[here[rows, None], wished[rows]], np.inf)
         nearest = way_s.argmin(axis=1)
         here[rows] = wished[rows, nearest]
         ordered[first_of[rows] + number] = here[rows]
         walk_s[first_of[rows] + number] = way_s[np.arange(len(rows)), nearest]
         wished[rows, nearest] = -1
-    return first_of, group, ordered, walk_s, floor.walk_s[here, groups.leaves_by]
+    return first_of, group, ordered, walk_s, stores.walk_s[here, groups.leaves_by]
 
 
-def draw_stays(people: Population, floor: Floor, spec: VisitSpec, groups: Groups, group: I64, store: I64) -> F64:
+def draw_stays(people: Population, stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64) -> F64:
     """How long each stop lasts, lognormal by category; the same for the same household, day and store."""
-    table = np.array([spec.stays_min.get(name, spec.other_stay_min) for name in CATEGORIES])[floor.category[store]]
+    table = np.array([spec.stays_min.get(name, spec.other_stay_min) for name in CATEGORIES])[stores.category[store]]
     chance = uniform(stream_key(people.seed, _STAY), groups.household[group], groups.day, store)
     stay: F64 = 60.0 * table[:, 0] * np.exp(table[:, 1] * ndtri(np.maximum(chance, 1e-12)))
     return stay
 
 
-def draw_buys(people: Population, floor: Floor, spec: VisitSpec, groups: Groups, group: I64, store: I64) -> NDArray[np.bool_]:
+def draw_buys(people: Population, stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64) -> NDArray[np.bool_]:
     """Whether each stop ends at the till."""
-    likely = np.array([spec.purchases[name][0] for name in CATEGORIES])[floor.category[store]]
+    likely = np.array([spec.purchases[name][0] for name in CATEGORIES])[stores.category[store]]
     buys: NDArray[np.bool_] = uniform(stream_key(people.seed, _BUYS), groups.household[group], groups.day, store) < likely
     return buys

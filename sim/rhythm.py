@@ -20,6 +20,8 @@ from sim.people import Population
 
 _PHASE, _URGES, _DAY_OF_URGE, _SPELL, _JOIN = range(100, 105)
 
+_DAYS_A_YEAR = 364
+
 OWN, JOINED, BROUGHT_BACK = range(3)
 """Why somebody is there: their own rhythm, a household member's, a card shown on an earlier day."""
 
@@ -124,7 +126,20 @@ def gather(
     return Attendance(day, person[comes], why[comes].astype(np.int8))
 
 
-def own_visits_of(people: Population, calendar: Calendar, first_day: int, n_days: int) -> list[OwnVisits]:
-    """The blocks that hold the days from ``first_day`` on, in order."""
-    blocks = range(block_of(first_day), block_of(first_day + n_days - 1) + 1)
-    return [draw_own_visits(people, calendar, block) for block in blocks]
+def mean_visits_a_day(people: Population, calendar: Calendar) -> float:
+    """How many of these people are in the mall on a mean day of the calendar's first year, by closed form.
+
+    Left out: an urge on the day of another one makes no second visit (a share of a percent at the usual rates, for
+    people of any regularity), and what cards bring.
+    """
+    days = np.arange(_DAYS_A_YEAR)
+    columns = calendar.weights(days)
+    is_off = np.array([calendar.is_day_off(int(day)) for day in days])
+    total = 0.0
+    for weight, off in zip(columns.T, is_off, strict=True):
+        comes = (1.0 - people.spec.lapsed) * -np.expm1(-people.rate * weight[people.week.astype(np.int64)])
+        joins = people.spec.joins[int(off)]
+        nobody = np.multiply.reduceat(1.0 - comes, people.first_of[:-1])[people.household]
+        others = 1.0 - nobody / (1.0 - comes)
+        total += float((comes + (1.0 - comes) * joins * others).sum())
+    return total / len(days)

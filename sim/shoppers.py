@@ -6,17 +6,15 @@ A card changes the way through ``with_detour``, which gives a new shopper and le
 ``following`` takes the rest of the group along.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.dates import EARLIEST_DAY
-from sim.history import DayRecords
 from sim.people import AGE_BANDS, CONSENT_CHOICES, AgeBand, Population
 from sim.radio import PhoneRadio, draw_phones
 from sim.radio_spec import RadioSpec
+from sim.records import DayRecords
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph
 
 _MODELS = ("Heron 5", "Heron 5 Lite", "Kestrel X", "Plover 12", "Plover 12 Pro", "Siskin 3")
@@ -102,7 +100,10 @@ class Shopper:
         ahead = [stop for stop in self.stops if stop.arrives_s > at_s and stop.store_index != store_index]
         visits = [(store_index, float(rng.uniform(*_DETOUR_STAY_S)))]
         visits += [(stop.store_index, stop.leaves_s - stop.arrives_s) for stop in ahead]
-        stops = _visit_all(builder, visits, rng)
+        stops: list[Stop] = []
+        for goal, stay_s in visits:
+            builder.walk_to(goal)
+            stops.append(_stay(builder, goal, stay_s, rng))
         builder.walk_to(self.exit_destination)
         after = builder.build()
         past = self.trajectory.t_s < at_s
@@ -113,16 +114,12 @@ class Shopper:
             np.vstack([before.xy_m[past], xy_m, after.xy_m]),
         )
         done = tuple(stop for stop in self.stops if stop.arrives_s <= at_s)
-        return replace(self, stops=done + stops, trajectory=joined)
-
+        return replace(self, stops=(*done, *stops), trajectory=joined)
 
     def following(self, other: "Shopper") -> "Shopper":
         """The same shopper, who goes where another of the group goes, with the old distance between them."""
         behind_s = self.lag_s - other.lag_s
-        stops = tuple(
-            Stop(stop.store_index, stop.arrives_s + behind_s, stop.leaves_s + behind_s) for stop in other.stops
-        )
-        return replace(self, stops=stops, trajectory=other.trajectory.later(behind_s))
+        return replace(self, stops=_later(other.stops, behind_s), trajectory=other.trajectory.later(behind_s))
 
 
 def plan_day(
@@ -157,25 +154,68 @@ def plan_day(
         leader = int(first_of_group[row])
         if leader not in ways:
             ways[leader] = _walk(people.seed, records, leader, slice(start[leader], start[leader + 1]), graph)
-        led = _with_phone(people, index, visits[leader], visits[row], ways[leader], spec, scan_period_s)
-        shoppers.append(led)
+        shoppers.append(_with_phone(people, index, visits[row], ways[leader], spec, scan_period_s))
     return shoppers
 
 
 def _walk(
     seed: int, records: DayRecords, leader: int, stays: slice, graph: WalkingGraph
 ) -> tuple[tuple[Stop, ...], Trajectory]:
-    """The way of a group's first: each stay ends when the records say; walks begin wherever in the store they stood."""
-    visit = records.mall_visits[leader]
+    """The way of a group's first, without the lag of whoever walks it.
+
+    Each stay ends when the records say. A walk begins wherever in the store the group stood, so that it may reach the
+    next store some seconds before or after the records' instant, which is reckoned from middle to middle.
+    """
+    visit, table = records.mall_visits[leader], records.store_visits[stays]
     rng = np.random.default_rng([seed, _WANDER, records.day - EARLIEST_DAY, int(visit["household"])])
     builder = TrajectoryBuilder(graph, int(graph.destinations[visit["entrance"]]), float(visit["arrives_s"]))
-    table = records.store_visits[stays]
-    plan = [
-        (store, lambda now_s, until_s=until_s: max(0.0, until_s - now_s))
-        for store, until_s in zip(table["store"].tolist(), table["leaves_s"].tolist(), strict=True)
-    ]
-    stops = _visit_all(builder, plan, rng)
+    stops: list[Stop] = []
+    for store_index, leaves_s in zip(table["store"].tolist(), table["leaves_s"].tolist(), strict=True):
+        builder.walk_to(store_index)
+        stops.append(_stay(builder, store_index, max(0.0, leaves_s - builder.t_s), rng))
     builder.walk_to(int(visit["leaves_by"]))
-    return stops, builder.build()
+    return tuple(stops), builder.build()
 
 
+def _stay(builder: TrajectoryBuilder, store_index: int, stay_s: float, rng: np.random.Generator) -> Stop:
+    """Stay in the store whose middle has just been reached."""
+    arrives_s = builder.t_s
+    builder.wander(stay_s, rng)
+    return Stop(store_index, arrives_s, builder.t_s)
+
+
+def _with_phone(
+    people: Population,
+    index: int,
+    visit: np.void,
+    way: tuple[tuple[Stop, ...], Trajectory],
+    spec: RadioSpec,
+    scan_period_s: float,
+) -> Shopper:
+    """Whoever makes a visit, with their phone, on the way of their group's first."""
+    person, lag_s = int(visit["person"]), float(visit["lag_s"])
+    device = int(people.device[person])
+    rng = np.random.default_rng([people.seed, _PHONE, device])  # a phone is the same on every day
+    (radio,) = draw_phones(1, spec, rng)
+    stops, trajectory = way
+    return Shopper(
+        index=index,
+        person=person,
+        household=int(visit["household"]),
+        lag_s=lag_s,
+        device_id=f"sim-{people.seed}-{device}",
+        model=str(rng.choice(_MODELS)),
+        locale=str(rng.choice(_LOCALES)),
+        age_band=AGE_BANDS[people.band[person]],
+        consents=CONSENT_CHOICES[people.consent[person]],
+        answers_cards=float(people.answers_cards[person]),
+        scan_phase_s=float(rng.uniform(0.0, scan_period_s)),
+        radio=radio,
+        stops=_later(stops, lag_s),
+        exit_destination=int(visit["leaves_by"]),
+        trajectory=trajectory.later(lag_s),
+    )
+
+
+def _later(stops: tuple[Stop, ...], by_s: float) -> tuple[Stop, ...]:
+    return tuple(Stop(stop.store_index, stop.arrives_s + by_s, stop.leaves_s + by_s) for stop in stops)

@@ -159,6 +159,10 @@ class Trajectory:
         before = np.clip(np.searchsorted(self.t_s, t_s, side="right") - 1, 0, len(self.t_s) - 1)
         return self.level_index[before], np.column_stack([x, y])
 
+    def later(self, by_s: float) -> "Trajectory":
+        """The same way, walked later."""
+        return Trajectory(self.t_s + by_s, self.level_index, self.xy_m)
+
 
 class TrajectoryBuilder:
     """Strings way-points together: walk to a place, wander in a store, walk on. Call order is time order."""

@@ -14,7 +14,7 @@ _LEVEL_PULL = 0.3
 
 
 @dataclass(frozen=True)
-class Floor:
+class Stores:
     """Stores in the venue's order; destinations are the stores, then the entrances.
 
     Attributes:
@@ -65,14 +65,14 @@ class Floor:
         return found
 
 
-def make_floor(mall: SimulatedMall, graph: WalkingGraph) -> Floor:
+def make_stores(mall: SimulatedMall, graph: WalkingGraph) -> Stores:
     """The numbers of a mall."""
     stores = mall.venue.stores
     ordinal = {level.id: level.ordinal for level in mall.venue.levels}
     brand_at = {brand.name_en: i for i, brand in enumerate(BRANDS)}
     category = np.array([CATEGORIES.index(store.category or "") for store in stores], dtype=np.int64)
     pull = np.array([1.0 / (1.0 + _LEVEL_PULL * abs(ordinal[store.level_id])) for store in stores])
-    return Floor(
+    return Stores(
         category=category,
         brand=np.array([brand_at[store.name] for store in stores], dtype=np.int64),
         area_m2=np.array([store.area.area for store in stores]),
