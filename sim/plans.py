@@ -13,9 +13,9 @@ from scipy.special import ndtri
 
 from sim.brands import CATEGORIES
 from sim.chance import F64, I64, poisson, stream_key, uniform
-from sim.stores import Stores
 from sim.people import Population
 from sim.rhythm import Attendance
+from sim.stores import Stores
 from sim.visit_spec import VisitSpec
 
 _HOUR, _MINUTE, _STORES, _WHOSE, _CATEGORY, _LOYAL, _STORE, _STAY, _BUYS, _DOORS = range(300, 310)
@@ -143,7 +143,9 @@ def draw_wishes(people: Population, stores: Stores, spec: VisitSpec, groups: Gro
     n = np.minimum(1 + more, _most_stores(stores, spec, groups.arrives_s))
     group = np.repeat(np.arange(len(groups)), n)
     number = np.arange(len(group)) - np.repeat(np.cumsum(n) - n, n)
-    chances = [uniform(stream_key(people.seed, s), house[group], day, number) for s in (_WHOSE, _CATEGORY, _LOYAL, _STORE)]
+    chances = [
+        uniform(stream_key(people.seed, s), house[group], day, number) for s in (_WHOSE, _CATEGORY, _LOYAL, _STORE)
+    ]
     whose = groups.first_of[group] + (chances[0] * groups.size[group]).astype(np.int64)
     who = groups.person[whose]
     sums = np.cumsum(_category_weights(people, stores, spec, groups.arrives_s[group], who), axis=1)
@@ -211,8 +213,12 @@ def draw_stays(people: Population, stores: Stores, spec: VisitSpec, groups: Grou
     return stay
 
 
-def draw_buys(people: Population, stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64) -> NDArray[np.bool_]:
+def draw_buys(
+    people: Population, stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64
+) -> NDArray[np.bool_]:
     """Whether each stop ends at the till."""
     likely = np.array([spec.purchases[name][0] for name in CATEGORIES])[stores.category[store]]
-    buys: NDArray[np.bool_] = uniform(stream_key(people.seed, _BUYS), groups.household[group], groups.day, store) < likely
+    buys: NDArray[np.bool_] = (
+        uniform(stream_key(people.seed, _BUYS), groups.household[group], groups.day, store) < likely
+    )
     return buys

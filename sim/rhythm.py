@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.chance import F64, I64, poisson, stream_key, uniform
-from sim.dates import Calendar, block_of, days_of
+from sim.dates import Calendar, days_of
 from sim.people import Population
 
 _PHASE, _URGES, _DAY_OF_URGE, _SPELL, _JOIN = range(100, 105)
@@ -102,9 +102,7 @@ def _draw_days(people: Population, calendar: Calendar, block: int, person: I64, 
     return days_of(block)[np.minimum(day, running.shape[1] - 1)]
 
 
-def gather(
-    people: Population, calendar: Calendar, day: int, own: I64, brought_back: I64 | None = None
-) -> Attendance:
+def gather(people: Population, calendar: Calendar, day: int, own: I64, brought_back: I64 | None = None) -> Attendance:
     """The day's people: those who come by themselves, and who of their households goes along.
 
     Args:

@@ -7,6 +7,7 @@ A card changes the way through ``with_detour``, which gives a new shopper and le
 """
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 
@@ -80,6 +81,10 @@ class Shopper:
     def leaves_s(self) -> float:
         return float(self.trajectory.t_s[-1])
 
+    def walk_on(self, on: date) -> str:
+        """The name of this phone's walk of a day; part of its scan ids."""
+        return f"{self.device_id}-{on:%Y%m%d}"
+
     def place_at(self, t_s: float, graph: WalkingGraph) -> Place | None:
         """Where the shopper is; None before arriving and after leaving."""
         if not self.arrives_s <= t_s <= self.leaves_s:
@@ -117,7 +122,13 @@ class Shopper:
         return replace(self, stops=(*done, *stops), trajectory=joined)
 
     def following(self, other: "Shopper") -> "Shopper":
-        """The same shopper, who goes where another of the group goes, with the old distance between them."""
+        """The same shopper, who goes where another of the group goes, as far behind as ever.
+
+        Raises:
+            ValueError: the other one walks behind: what they do is not known yet here.
+        """
+        if other.household != self.household or other.lag_s > self.lag_s:
+            raise ValueError(f"shopper {self.index} does not walk behind shopper {other.index}")
         behind_s = self.lag_s - other.lag_s
         return replace(self, stops=_later(other.stops, behind_s), trajectory=other.trajectory.later(behind_s))
 
