@@ -85,14 +85,13 @@ def brought_back(people: Population, cards: Sequence[CardPlan], came: Mapping[in
             seen = sight(people, card, earlier, came[earlier])
             who = came[earlier][seen.row[seen.is_shown]]
             returns = uniform(stream_key(people.seed, _RETURNS), who, earlier, card.number)
-            lag = 1 + np.floor(
-                uniform(stream_key(people.seed, _LAG), who, earlier, card.number) * LONGEST_LAG_DAYS
-            ).astype(np.int64)
+            lag_u = uniform(stream_key(people.seed, _LAG), who, earlier, card.number)
+            lag = 1 + (lag_u * LONGEST_LAG_DAYS).astype(np.int64)
             found.append(who[(returns < people.returns_for_cards[who]) & (earlier + lag == day)])
     return np.unique(np.concatenate(found))
 
 
 def together(chance: F64, group: I64, n_groups: int) -> F64:
     """(n_groups,) the chance that at least one of a group's independent chances comes true."""
-    none: F64 = np.bincount(group, weights=np.log1p(-np.minimum(chance, 1.0 - 1e-12)), minlength=n_groups)
-    return -np.expm1(none)
+    none = np.bincount(group, weights=np.log1p(-np.minimum(chance, 1.0 - 1e-12)), minlength=n_groups)
+    return np.asarray(-np.expm1(none), dtype=np.float64)

@@ -4,20 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
 from atrium_client import Client, Conflict, InvalidInput, NotFound, RateLimited, ServerError, Unreachable
 from atrium_client.wire import Answer, Consent, Device
 from atrium_client.wire import Scan as ScanJson
-from fingerprints.scan import LabelledScan
-from fingerprints.wire import scan_to_json
 from kernel.ids import StoreId, VenueId
 from sim.dates import FIRST_DAY
 from sim.layout import MallSpec
 from sim.pace import Pacer, Stopped
-from sim.phones import SCAN_PERIOD_S, label
+from sim.phones import SCAN_PERIOD_S, label, to_wire
 from sim.radio import Crowd
 from sim.radio_spec import RadioSpec
 from sim.shoppers import Place, Shopper
@@ -294,9 +292,3 @@ class DemoRun:
             except (Unreachable, ServerError, RateLimited):
                 self._pacer.pause(wait_s)
                 wait_s = min(wait_s * 2.0, _LONGEST_PATIENCE_S)
-
-
-def to_wire(labelled: LabelledScan, venue_id: VenueId | None) -> ScanJson:
-    """A labelled scan as the API takes it, with its truth."""
-    scan = labelled.scan if venue_id is None else replace(labelled.scan, venue_id=venue_id)
-    return cast("ScanJson", scan_to_json(scan, labelled.truth))

@@ -119,8 +119,8 @@ def _time_stops(people: Population, stores: Stores, spec: VisitSpec, groups: Gro
     Waits follow from the load as it would be if nobody waited.
     """
     first_of, group, store, walk_s, out_s = order_stops(stores, groups, group, store)
-    stay_s = draw_stays(people, stores, spec, groups, group, store)
-    buys = draw_buys(people, stores, spec, groups, group, store)
+    stay_s = draw_stays(stores, spec, groups, group, store, people.seed)
+    buys = draw_buys(stores, spec, groups, group, store, people.seed)
     enters_s, _ = _one_after_another(groups, first_of, walk_s, stay_s)
     for_table_s, at_till_s = waits(spec.queues, stores.category, stores.area_m2, store, enters_s, stay_s, buys)
     wait_s = for_table_s + at_till_s

@@ -67,12 +67,13 @@ def make_groups(people: Population, stores: Stores, spec: VisitSpec, there: Atte
     doors = uniform(stream_key(people.seed, _DOORS), household[:, None], there.day, np.arange(2))
     door = stores.n_stores + (doors * stores.n_entrances).astype(np.int64)
     first_of = np.append(first, len(there.person)).astype(np.int64)
+    behind = np.arange(len(there.person)) - np.repeat(first, np.diff(first_of))
     return Groups(
         day=there.day,
         first_of=first_of,
         person=there.person,
         why=there.why,
-        lag_s=spec.follow_s * (np.arange(len(there.person)) - np.repeat(first, np.diff(first_of))),
+        lag_s=behind * np.float64(spec.follow_s),
         household=household,
         arrives_s=(slot + within) / len(hours) * span_s,
         entrance=door[:, 0],
@@ -143,16 +144,17 @@ def draw_wishes(people: Population, stores: Stores, spec: VisitSpec, groups: Gro
     n = np.minimum(1 + more, _most_stores(stores, spec, groups.arrives_s))
     group = np.repeat(np.arange(len(groups)), n)
     number = np.arange(len(group)) - np.repeat(np.cumsum(n) - n, n)
-    chances = [
-        uniform(stream_key(people.seed, s), house[group], day, number) for s in (_WHOSE, _CATEGORY, _LOYAL, _STORE)
-    ]
-    whose = groups.first_of[group] + (chances[0] * groups.size[group]).astype(np.int64)
+    whose_u, category_u, loyal_u, store_u = (
+        uniform(stream_key(people.seed, stream), house[group], day, number)
+        for stream in (_WHOSE, _CATEGORY, _LOYAL, _STORE)
+    )
+    whose = groups.first_of[group] + (whose_u * groups.size[group]).astype(np.int64)
     who = groups.person[whose]
     sums = np.cumsum(_category_weights(people, stores, spec, groups.arrives_s[group], who), axis=1)
-    category = (sums <= (chances[1] * sums[:, -1])[:, None]).sum(axis=1)
+    category = (sums <= (category_u * sums[:, -1])[:, None]).sum(axis=1)
     favourite = stores.store_of_brand()[people.favourite_brand(who, category)]
-    is_loyal = (chances[2] < people.loyalty[who]) & (favourite >= 0)
-    store = np.where(is_loyal, favourite, stores.draw_stores(category, chances[3]))
+    is_loyal = (loyal_u < people.loyalty[who]) & (favourite >= 0)
+    store = np.where(is_loyal, favourite, stores.draw_stores(category, store_u))
     once = np.unique(group * stores.n_stores + store)
     return Wishes(people, stores, spec, groups, once // stores.n_stores, once % stores.n_stores)
 
@@ -205,20 +207,17 @@ def order_stops(stores: Stores, groups: Groups, group: I64, store: I64) -> tuple
     return first_of, group, ordered, walk_s, stores.walk_s[here, groups.leaves_by]
 
 
-def draw_stays(people: Population, stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64) -> F64:
+def draw_stays(stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64, seed: int) -> F64:
     """How long each stop lasts, lognormal by category; the same for the same household, day and store."""
     table = np.array([spec.stays_min.get(name, spec.other_stay_min) for name in CATEGORIES])[stores.category[store]]
-    chance = uniform(stream_key(people.seed, _STAY), groups.household[group], groups.day, store)
+    chance = uniform(stream_key(seed, _STAY), groups.household[group], groups.day, store)
     stay: F64 = 60.0 * table[:, 0] * np.exp(table[:, 1] * ndtri(np.maximum(chance, 1e-12)))
     return stay
 
 
-def draw_buys(
-    people: Population, stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64
-) -> NDArray[np.bool_]:
+def draw_buys(stores: Stores, spec: VisitSpec, groups: Groups, group: I64, store: I64, seed: int) -> NDArray[np.bool_]:
     """Whether each stop ends at the till."""
     likely = np.array([spec.purchases[name][0] for name in CATEGORIES])[stores.category[store]]
-    buys: NDArray[np.bool_] = (
-        uniform(stream_key(people.seed, _BUYS), groups.household[group], groups.day, store) < likely
-    )
+    chance = uniform(stream_key(seed, _BUYS), groups.household[group], groups.day, store)
+    buys: NDArray[np.bool_] = chance < likely
     return buys

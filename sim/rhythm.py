@@ -99,7 +99,8 @@ def _draw_days(people: Population, calendar: Calendar, block: int, person: I64, 
     for kind, sums in enumerate(running):
         rows = week == kind
         day[rows] = np.searchsorted(sums, chance[rows] * sums[-1], side="right")
-    return days_of(block)[np.minimum(day, running.shape[1] - 1)]
+    found: I64 = days_of(block)[np.minimum(day, running.shape[1] - 1)]
+    return found
 
 
 def gather(people: Population, calendar: Calendar, day: int, own: I64, brought_back: I64 | None = None) -> Attendance:
