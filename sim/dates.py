@@ -59,13 +59,13 @@ class Calendar:
     """
 
     weekday: tuple[tuple[float, ...], ...] = (
-        (0.75, 0.75, 0.75, 0.80, 1.10, 1.50, 1.35),
-        (0.50, 0.50, 0.50, 0.50, 1.20, 2.00, 1.80),
+        (0.80, 0.80, 0.80, 0.85, 1.10, 1.40, 1.25),
+        (0.60, 0.60, 0.60, 0.60, 1.20, 1.70, 1.70),
         (1.05, 1.05, 1.05, 1.05, 1.00, 0.95, 0.85),
     )
     month: tuple[float, ...] = (1.05, 1.05, 0.92, 0.95, 1.03, 0.95, 1.00, 1.00, 0.95, 1.08, 1.00, 1.10)
     holidays: frozenset[date] = _HOLIDAYS
-    holiday: float = 1.3
+    holiday: float = 1.15
 
     def is_day_off(self, day: int) -> bool:
         """A Saturday, Sunday or holiday."""

@@ -79,7 +79,7 @@ class PeopleSpec:
     regularity: tuple[float, ...] = (0.4, 0.3, 0.2, 0.1)
     lapsed: float = 0.15
     spell_blocks: tuple[int, int] = (3, 9)
-    joins: tuple[float, float] = (0.25, 0.5)
+    joins: tuple[float, float] = (0.3, 0.45)
     works: float = 0.75
     concentration: float = 4.0
     loyalty: tuple[float, float] = (2.0, 3.0)

@@ -29,7 +29,7 @@ class QueueSpec:
     """
 
     seated: tuple[str, ...] = ("restaurant", "coffee")
-    area_per_table_m2: float = 8.0
+    area_per_table_m2: float = 5.0
     area_per_till_m2: float = 100.0
     till_s: float = 60.0
     longest_s: float = 1_200.0

@@ -126,19 +126,27 @@ def gather(people: Population, calendar: Calendar, day: int, own: I64, brought_b
 
 
 def mean_visits_a_day(people: Population, calendar: Calendar) -> float:
-    """How many of these people are in the mall on a mean day of the calendar's first year, by closed form.
-
-    Left out: an urge on the day of another one makes no second visit (a share of a percent at the usual rates, for
-    people of any regularity), and what cards bring.
-    """
+    """How many of these people are in the mall on a mean day of the calendar's first year, but for what cards bring."""
     days = np.arange(_DAYS_A_YEAR)
-    columns = calendar.weights(days)
-    is_off = np.array([calendar.is_day_off(int(day)) for day in days])
+    is_off = [calendar.is_day_off(int(day)) for day in days]
+    kinds, n_days = np.unique(np.vstack([calendar.weights(days), is_off]), axis=1, return_counts=True)
     total = 0.0
-    for weight, off in zip(columns.T, is_off, strict=True):
-        comes = (1.0 - people.spec.lapsed) * -np.expm1(-people.rate * weight[people.week.astype(np.int64)])
-        joins = people.spec.joins[int(off)]
+    for kind, n in zip(kinds.T, n_days.tolist(), strict=True):
+        comes = _chance_of_a_visit(people, kind[:-1][people.week.astype(np.int64)])
+        joins = people.spec.joins[int(kind[-1])]
         nobody = np.multiply.reduceat(1.0 - comes, people.first_of[:-1])[people.household]
         others = 1.0 - nobody / (1.0 - comes)
-        total += float((comes + (1.0 - comes) * joins * others).sum())
+        total += n * float((comes + (1.0 - comes) * joins * others).sum())
     return total / len(days)
+
+
+def _chance_of_a_visit(people: Population, weight: F64) -> F64:
+    """Each person's chance of a day of this weight: that of the day's urges one is the k-th since the last visit."""
+    order = people.regularity.astype(np.int64)
+    mean = people.rate * order * weight
+    none = np.zeros(len(people))
+    likely = np.exp(-mean)
+    for n in range(int(order.max())):
+        none += likely * np.maximum(0.0, 1.0 - n / order)
+        likely = likely * mean / (n + 1)
+    return (1.0 - people.spec.lapsed) * (1.0 - none)
