@@ -4,19 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
 from atrium_client import Client, Conflict, InvalidInput, NotFound, RateLimited, ServerError, Unreachable
 from atrium_client.wire import Answer, Consent, Device
 from atrium_client.wire import Scan as ScanJson
-from fingerprints.scan import LabelledScan
-from fingerprints.wire import scan_to_json
 from kernel.ids import StoreId, VenueId
+from sim.dates import FIRST_DAY
 from sim.layout import MallSpec
 from sim.pace import Pacer, Stopped
-from sim.phones import SCAN_PERIOD_S, label
+from sim.phones import SCAN_PERIOD_S, label, to_wire
 from sim.radio import Crowd
 from sim.radio_spec import RadioSpec
 from sim.shoppers import Place, Shopper
@@ -24,8 +23,6 @@ from sim.world import World, make_world
 
 T = TypeVar("T")
 
-FIRST_DAY = date(2026, 4, 18)
-"""A Saturday, some weeks after the survey; the world's days are counted from it."""
 _CONSENT_VERSION = "2026-01"
 _ACTION_STORE = "atrium:store/"
 _PAY_AFTER_S = (40.0, 150.0)
@@ -76,8 +73,8 @@ def run_demo_day(
         speed: simulated seconds a second; never exceeded.
         n_shoppers: a day.
         venue_id: sent with each scan; None lets the server find it.
-        first_day: each date, from ``FIRST_DAY`` on, brings its own people, so that a run may go on where another
-            ended and no phone or scan id comes twice.
+        first_day: from ``FIRST_DAY`` on. People come back on later dates with their phones; no scan id comes twice,
+            so that a run may go on where another ended.
         max_days: end after so many days; None for no end.
 
     Raises:
@@ -177,7 +174,7 @@ class DemoRun:
         answers = self._patiently(lambda: self._phones.locate_many(scans)) if scans else []
         self._count(answers, day, opens_at + timedelta(seconds=start_s), len(present))
         for (person, place, t_s), answer in zip(present, answers, strict=True):
-            self._take_cards(person, answer, t_s)
+            self._take_cards(person, people, answer, t_s)
             self._pay(person, place, t_s)
         if self._report is not None:
             self._report(self.progress)
@@ -221,6 +218,7 @@ class DemoRun:
                 opens_at + timedelta(milliseconds=ms),
                 (place.level_index, place.xy_m, place.store_index),
                 readings,
+                walk=person.shopper.walk_on(self._first_day + timedelta(days=day)),
             )
             person.n_scans += 1
             out.append(to_wire(labelled, self._venue_id))
@@ -240,7 +238,7 @@ class DemoRun:
             slipped_s=self._pacer.slipped_s,
         )
 
-    def _take_cards(self, person: _Person, answer: Answer, t_s: float) -> None:
+    def _take_cards(self, person: _Person, people: list[_Person], answer: Answer, t_s: float) -> None:
         """Keep the coupons of the answer, and go to their store with the person's own inclination."""
         for card in answer.get("cards") or ():
             coupon, url = card["coupon"], card["action_url"] or ""
@@ -251,7 +249,16 @@ class DemoRun:
             if person.rng.random() >= person.shopper.answers_cards:
                 continue
             person.coupons[coupon["code"]] = _Coupon(store_id, float(person.rng.uniform(*_PAY_AFTER_S)))
-            person.shopper = person.shopper.with_detour(self._world.graph, store_index, t_s, person.rng)
+            self._lead(person, people, store_index, t_s)
+
+    def _lead(self, person: _Person, people: list[_Person], store_index: int, t_s: float) -> None:
+        """The person's group goes to a store first: whoever walks in front turns, and the others follow."""
+        group = [other for other in people if other.shopper.household == person.shopper.household]
+        front = min(group, key=lambda other: other.shopper.lag_s)
+        at_s = min(t_s, front.shopper.leaves_s)
+        turned = front.shopper.with_detour(self._world.graph, store_index, at_s, person.rng)
+        for other in group:
+            other.shopper = other.shopper.following(turned)
 
     def _pay(self, person: _Person, place: Place, t_s: float) -> None:
         """Redeem at the till of the store the person is truly in, once they have been there for a while."""
@@ -285,9 +292,3 @@ class DemoRun:
             except (Unreachable, ServerError, RateLimited):
                 self._pacer.pause(wait_s)
                 wait_s = min(wait_s * 2.0, _LONGEST_PATIENCE_S)
-
-
-def to_wire(labelled: LabelledScan, venue_id: VenueId | None) -> ScanJson:
-    """A labelled scan as the API takes it, with its truth."""
-    scan = labelled.scan if venue_id is None else replace(labelled.scan, venue_id=venue_id)
-    return cast("ScanJson", scan_to_json(scan, labelled.truth))

@@ -8,6 +8,7 @@ import numpy as np
 
 from fingerprints.scan import LabelledScan
 from fingerprints.wire import scan_to_json
+from sim.dates import FIRST_DAY
 from sim.phones import SCAN_PERIOD_S, label
 from sim.radio import Crowd
 from sim.world import World
@@ -24,8 +25,9 @@ def survey_lines(world: World, *, phones: int = 3, scans_per_store: int = 45) ->
     return ndjson_lines(world.survey(phones=phones, scans_per_store=scans_per_store))
 
 
-def shopper_scans(world: World, *, day: int = 0, n_shoppers: int = 100, on: date) -> Iterator[LabelledScan]:
-    """All scans of a day's shoppers who follow their plans, shopper by shopper; a walk is a shopper."""
+def shopper_scans(world: World, *, n_shoppers: int = 100, on: date) -> Iterator[LabelledScan]:
+    """All scans of a day's shoppers who follow their plans, shopper by shopper; a walk is a shopper's day."""
+    day = (on - FIRST_DAY).days
     spec = world.mall.spec
     opens_at = datetime.combine(on, datetime.min.time(), UTC) + timedelta(hours=spec.opens_hour - spec.utc_offset_h)
     for shopper in world.shoppers(day, n_shoppers, SCAN_PERIOD_S):
@@ -47,9 +49,9 @@ def shopper_scans(world: World, *, day: int = 0, n_shoppers: int = 100, on: date
         for number, (ms, readings) in enumerate(zip(at_ms.tolist(), world.radio.readings(heard, rng), strict=True)):
             at = opens_at + timedelta(milliseconds=ms)
             place = (int(level_index[number]), tuple(xy_m[number].tolist()), int(store_index[number]))
-            yield label(world.mall.venue, shopper.device_id, number, at, place, readings)
+            yield label(world.mall.venue, shopper.device_id, number, at, place, readings, walk=shopper.walk_on(on))
 
 
-def scan_lines(world: World, *, day: int = 0, n_shoppers: int = 100, on: date) -> Iterator[bytes]:
+def scan_lines(world: World, *, n_shoppers: int = 100, on: date) -> Iterator[bytes]:
     """A day's scans, for ``sim export-scans``."""
-    return ndjson_lines(shopper_scans(world, day=day, n_shoppers=n_shoppers, on=on))
+    return ndjson_lines(shopper_scans(world, n_shoppers=n_shoppers, on=on))

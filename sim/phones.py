@@ -1,9 +1,13 @@
 """Phones as the API sees them: scans with their truth."""
 
+from dataclasses import replace
 from datetime import datetime
+from typing import cast
 
+from atrium_client.wire import Scan as ScanJson
 from fingerprints.scan import LabelledScan, Reading, Scan, Truth
-from kernel.ids import DeviceId, ScanId, StoreId
+from fingerprints.wire import scan_to_json
+from kernel.ids import DeviceId, ScanId, StoreId, VenueId
 from sim.grid import NO_STORE
 from venues.model import Venue
 
@@ -37,3 +41,9 @@ def label(
         at=at, readings=readings, scan_id=ScanId(f"{walk or device_id}-{number}"), device_id=DeviceId(device_id)
     )
     return LabelledScan(scan, truth_of(venue, *place), walk or device_id)
+
+
+def to_wire(labelled: LabelledScan, venue_id: VenueId | None) -> ScanJson:
+    """A labelled scan as the API takes it, with its truth."""
+    scan = labelled.scan if venue_id is None else replace(labelled.scan, venue_id=venue_id)
+    return cast("ScanJson", scan_to_json(scan, labelled.truth))

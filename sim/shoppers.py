@@ -1,41 +1,27 @@
-"""Shoppers: who comes, which stores they go to, how long they stay, and what they do with a coupon.
+"""Shoppers: the people of a day who carry phones, on their ways through the mall, and what a coupon does to them.
 
-A plan is drawn before the day begins; ``Shopper.place_at`` then tells where somebody truly is at any instant. A
-card changes the plan through ``with_detour``, which gives a new shopper and leaves the old one as it was.
+Who comes, where to and for how long stands in the day's records (``history.py``); here they walk it. The members of a
+group walk one way, a few seconds behind each other. ``Shopper.place_at`` tells where somebody truly is at any instant.
+A card changes the way through ``with_detour``, which gives a new shopper and leaves the old one as it was;
+``following`` takes the rest of the group along.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sim.brands import CATEGORIES
-from sim.mall import SimulatedMall
+from sim.dates import EARLIEST_DAY
+from sim.people import AGE_BANDS, CONSENT_CHOICES, AgeBand, Population
 from sim.radio import PhoneRadio, draw_phones
 from sim.radio_spec import RadioSpec
+from sim.records import DayRecords
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph
 
-AgeBand: TypeAlias = Literal["child", "teen", "adult", "unknown"]
-
-_AGE_BANDS: tuple[AgeBand, ...] = ("adult", "teen", "child", "unknown")
-_AGE_SHARES = (0.78, 0.08, 0.04, 0.10)
-_CONSENT_CHOICES: tuple[tuple[str, ...], ...] = (("visits", "analytics", "marketing"), ("visits", "analytics"), ())
-_CONSENT_SHARES = (0.65, 0.15, 0.20)
 _MODELS = ("Heron 5", "Heron 5 Lite", "Kestrel X", "Plover 12", "Plover 12 Pro", "Siskin 3")
 _LOCALES = ("zh-CN", "zh-CN", "zh-CN", "en-GB")
-_ARRIVAL_WEIGHTS = (4, 6, 8, 8, 7, 7, 7, 8, 9, 8, 4, 1)
-"""Arrivals by hour of opening, as shares of their sum: a rise to lunch, a second one after work."""
-_LONG_STAYS_MIN = {
-    "restaurant": (40.0, 0.30),
-    "coffee": (25.0, 0.35),
-    "beautysalon": (35.0, 0.3),
-    "supermarket": (18.0, 0.4),
-}
-_STAY_MIN = (8.0, 0.5)
-"""Median minutes in a store and the standard deviation of their logarithm."""
-_FAVOURITE_WEIGHT = 6.0
 _DETOUR_STAY_S = (150.0, 420.0)
+_PHONE, _WANDER = 500, 501
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +47,20 @@ class Shopper:
     """One person with one phone, for one day. Times are seconds since the mall opens.
 
     Attributes:
-        consents: purposes this person allows; empty for none.
+        index: place among the day's shoppers, by arrival.
+        person: who it is in the population; the same on every day they come.
+        household: whom they walk with: the day's other shoppers of the same household.
+        lag_s: how far behind the first of the group they walk.
+        device_id: the phone; the same on every day, and for both who share it.
+        consents: purposes this phone allows; empty for none.
         answers_cards: chance that a card makes them go there.
         scan_phase_s: when in each scan period the phone scans.
     """
 
     index: int
+    person: int
+    household: int
+    lag_s: float
     device_id: str
     model: str
     locale: str
@@ -86,6 +80,10 @@ class Shopper:
     @property
     def leaves_s(self) -> float:
         return float(self.trajectory.t_s[-1])
+
+    def walk_on(self, on: date) -> str:
+        """The name of this phone's walk of a day; part of its scan ids."""
+        return f"{self.device_id}-{on:%Y%m%d}"
 
     def place_at(self, t_s: float, graph: WalkingGraph) -> Place | None:
         """Where the shopper is; None before arriving and after leaving."""
@@ -107,7 +105,10 @@ class Shopper:
         ahead = [stop for stop in self.stops if stop.arrives_s > at_s and stop.store_index != store_index]
         visits = [(store_index, float(rng.uniform(*_DETOUR_STAY_S)))]
         visits += [(stop.store_index, stop.leaves_s - stop.arrives_s) for stop in ahead]
-        stops = _visit_all(builder, visits, rng)
+        stops: list[Stop] = []
+        for goal, stay_s in visits:
+            builder.walk_to(goal)
+            stops.append(_stay(builder, goal, stay_s, rng))
         builder.walk_to(self.exit_destination)
         after = builder.build()
         past = self.trajectory.t_s < at_s
@@ -118,106 +119,114 @@ class Shopper:
             np.vstack([before.xy_m[past], xy_m, after.xy_m]),
         )
         done = tuple(stop for stop in self.stops if stop.arrives_s <= at_s)
-        return replace(self, stops=done + stops, trajectory=joined)
+        return replace(self, stops=(*done, *stops), trajectory=joined)
+
+    def following(self, other: "Shopper") -> "Shopper":
+        """The same shopper, who goes where another of the group goes, as far behind as ever.
+
+        Raises:
+            ValueError: the other one walks behind: what they do is not known yet here.
+        """
+        if other.household != self.household or other.lag_s > self.lag_s:
+            raise ValueError(f"shopper {self.index} does not walk behind shopper {other.index}")
+        behind_s = self.lag_s - other.lag_s
+        return replace(self, stops=_later(other.stops, behind_s), trajectory=other.trajectory.later(behind_s))
 
 
 def plan_day(
-    mall: SimulatedMall,
+    people: Population,
+    records: DayRecords,
     graph: WalkingGraph,
-    rng: np.random.Generator,
     n_shoppers: int,
     *,
     spec: RadioSpec,
-    day: str = "day",
     scan_period_s: float = 10.0,
 ) -> list[Shopper]:
-    """Draw a day's shoppers, by arrival. Everyone has left by closing, or soon after.
+    """Walk the ways of a day's first phones, by household, and give their holders by arrival.
 
-    Args:
-        day: part of the device ids, so that another day brings other phones.
+    Taking households in their order keeps the same people's rhythm whole from day to day. Everyone has left by
+    closing, or soon after. A phone that two people share is with the first of them.
+
+    Raises:
+        ValueError: fewer phones than asked for come on this day.
     """
-    open_s = (mall.spec.closes_hour - mall.spec.opens_hour) * 3600.0
-    arrivals_s = np.sort(_draw_arrivals(n_shoppers, open_s, rng))
-    radios = draw_phones(n_shoppers, spec, rng)
-    return [
-        _plan_shopper(mall, graph, rng, index, f"sim-{day}-{index}", float(arrives_s), radio, open_s, scan_period_s)
-        for index, (arrives_s, radio) in enumerate(zip(arrivals_s, radios, strict=True))
-    ]
+    visits = records.mall_visits
+    device = people.device[visits["person"]]
+    _, first = np.unique(device, return_index=True)
+    rows = np.sort(first[device[first] >= 0])[:n_shoppers]
+    if len(rows) < n_shoppers:
+        raise ValueError(f"expected {n_shoppers} phones on day {records.day}, found {len(rows)}")
+    rows = rows[np.argsort(visits["arrives_s"][rows], kind="stable")]
+    start = np.searchsorted(records.store_visits["visit"], np.arange(len(visits) + 1))
+    first_of_group = np.searchsorted(visits["group"], visits["group"])
+    ways: dict[int, tuple[tuple[Stop, ...], Trajectory]] = {}
+    shoppers = []
+    for index, row in enumerate(rows.tolist()):
+        leader = int(first_of_group[row])
+        if leader not in ways:
+            ways[leader] = _walk(people.seed, records, leader, slice(start[leader], start[leader + 1]), graph)
+        shoppers.append(_with_phone(people, index, visits[row], ways[leader], spec, scan_period_s))
+    return shoppers
 
 
-def _draw_arrivals(n: int, open_s: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Arrivals over the opening hours but the last half hour; the weights are stretched over them."""
-    weights = np.array(_ARRIVAL_WEIGHTS, dtype=np.float64)
-    slot = rng.choice(len(weights), size=n, p=weights / weights.sum())
-    return (slot + rng.random(n)) / len(weights) * max(open_s - 1_800.0, 60.0)
+def _walk(
+    seed: int, records: DayRecords, leader: int, stays: slice, graph: WalkingGraph
+) -> tuple[tuple[Stop, ...], Trajectory]:
+    """The way of a group's first, without the lag of whoever walks it.
+
+    Each stay ends when the records say. A walk begins wherever in the store the group stood, so that it may reach the
+    next store some seconds before or after the records' instant, which is reckoned from middle to middle.
+    """
+    visit, table = records.mall_visits[leader], records.store_visits[stays]
+    rng = np.random.default_rng([seed, _WANDER, records.day - EARLIEST_DAY, int(visit["household"])])
+    builder = TrajectoryBuilder(graph, int(graph.destinations[visit["entrance"]]), float(visit["arrives_s"]))
+    stops: list[Stop] = []
+    for store_index, leaves_s in zip(table["store"].tolist(), table["leaves_s"].tolist(), strict=True):
+        builder.walk_to(store_index)
+        stops.append(_stay(builder, store_index, max(0.0, leaves_s - builder.t_s), rng))
+    builder.walk_to(int(visit["leaves_by"]))
+    return tuple(stops), builder.build()
 
 
-def _plan_shopper(
-    mall: SimulatedMall,
-    graph: WalkingGraph,
-    rng: np.random.Generator,
+def _stay(builder: TrajectoryBuilder, store_index: int, stay_s: float, rng: np.random.Generator) -> Stop:
+    """Stay in the store whose middle has just been reached."""
+    arrives_s = builder.t_s
+    builder.wander(stay_s, rng)
+    return Stop(store_index, arrives_s, builder.t_s)
+
+
+def _with_phone(
+    people: Population,
     index: int,
-    device_id: str,
-    arrives_s: float,
-    radio: PhoneRadio,
-    open_s: float,
+    visit: np.void,
+    way: tuple[tuple[Stop, ...], Trajectory],
+    spec: RadioSpec,
     scan_period_s: float,
 ) -> Shopper:
-    age_band = _AGE_BANDS[int(rng.choice(len(_AGE_BANDS), p=_AGE_SHARES))]
-    consents = _CONSENT_CHOICES[int(rng.choice(len(_CONSENT_CHOICES), p=_CONSENT_SHARES))]
-    n_entrances = len(graph.destinations) - graph.n_stores
-    entrance, leaves_by = (graph.n_stores + int(i) for i in rng.integers(0, n_entrances, 2))
-    builder = TrajectoryBuilder(graph, int(graph.destinations[entrance]), arrives_s)
-    visits = _choose_stores(mall, graph, builder, rng, open_s - arrives_s)
-    stops = _visit_all(builder, visits, rng)
-    builder.walk_to(leaves_by)
+    """Whoever makes a visit, with their phone, on the way of their group's first."""
+    person, lag_s = int(visit["person"]), float(visit["lag_s"])
+    device = int(people.device[person])
+    rng = np.random.default_rng([people.seed, _PHONE, device])  # a phone is the same on every day
+    (radio,) = draw_phones(1, spec, rng)
+    stops, trajectory = way
     return Shopper(
         index=index,
-        device_id=device_id,
+        person=person,
+        household=int(visit["household"]),
+        lag_s=lag_s,
+        device_id=f"sim-{people.seed}-{device}",
         model=str(rng.choice(_MODELS)),
         locale=str(rng.choice(_LOCALES)),
-        age_band=age_band,
-        consents=consents,
-        answers_cards=float(rng.beta(4.0, 3.0)),
+        age_band=AGE_BANDS[people.band[person]],
+        consents=CONSENT_CHOICES[people.consent[person]],
+        answers_cards=float(people.answers_cards[person]),
         scan_phase_s=float(rng.uniform(0.0, scan_period_s)),
         radio=radio,
-        stops=stops,
-        exit_destination=leaves_by,
-        trajectory=builder.build(),
+        stops=_later(stops, lag_s),
+        exit_destination=int(visit["leaves_by"]),
+        trajectory=trajectory.later(lag_s),
     )
 
 
-def _choose_stores(
-    mall: SimulatedMall, graph: WalkingGraph, builder: TrajectoryBuilder, rng: np.random.Generator, left_s: float
-) -> list[tuple[int, float]]:
-    """Which stores, in the order of a walk that goes to the nearest next, and how long in each."""
-    favourites = set(rng.choice(CATEGORIES, size=3, replace=False).tolist())
-    stores = mall.venue.stores
-    weight = np.array([_FAVOURITE_WEIGHT if store.category in favourites else 1.0 for store in stores])
-    n = min(1 + int(rng.poisson(2.2)), len(stores))
-    chosen = rng.choice(len(stores), size=n, replace=False, p=weight / weight.sum()).tolist()
-    visits: list[tuple[int, float]] = []
-    node, spare_s = builder.node, left_s
-    while chosen:
-        nearest = min(chosen, key=lambda store: float(graph.distance_m[store, node]))
-        chosen.remove(nearest)
-        median_min, sd = _LONG_STAYS_MIN.get(stores[nearest].category, _STAY_MIN)
-        stay_s = 60.0 * median_min * float(np.exp(sd * rng.standard_normal()))
-        spare_s -= stay_s + 120.0
-        if spare_s < 0.0 and visits:
-            break
-        visits.append((nearest, stay_s))
-        node = int(graph.destinations[nearest])
-    return visits
-
-
-def _visit_all(
-    builder: TrajectoryBuilder, visits: list[tuple[int, float]], rng: np.random.Generator
-) -> tuple[Stop, ...]:
-    stops: list[Stop] = []
-    for store_index, stay_s in visits:
-        builder.walk_to(store_index)
-        arrives_s = builder.t_s
-        builder.wander(stay_s, rng)
-        stops.append(Stop(store_index, arrives_s, builder.t_s))
-    return tuple(stops)
+def _later(stops: tuple[Stop, ...], by_s: float) -> tuple[Stop, ...]:
+    return tuple(Stop(stop.store_index, stop.arrives_s + by_s, stop.leaves_s + by_s) for stop in stops)

@@ -159,6 +159,10 @@ class Trajectory:
         before = np.clip(np.searchsorted(self.t_s, t_s, side="right") - 1, 0, len(self.t_s) - 1)
         return self.level_index[before], np.column_stack([x, y])
 
+    def later(self, by_s: float) -> "Trajectory":
+        """The same way, walked later."""
+        return Trajectory(self.t_s + by_s, self.level_index, self.xy_m)
+
 
 class TrajectoryBuilder:
     """Strings way-points together: walk to a place, wander in a store, walk on. Call order is time order."""
@@ -177,7 +181,7 @@ class TrajectoryBuilder:
             return
         level, xy_m = self._graph.place_of(nodes)
         step_m = np.linalg.norm(np.diff(xy_m, axis=0), axis=1)
-        step_m = np.where(np.diff(level) != 0, _CHANGE_OF_LEVEL_M, step_m)
+        step_m = np.where(np.diff(level) != 0, CHANGE_OF_LEVEL_M, step_m)
         times = self.t_s + np.cumsum(step_m) / speed_mps
         self._append(times, nodes[1:])
 
@@ -230,5 +234,5 @@ class TrajectoryBuilder:
         return np.flatnonzero(store_of == store).astype(np.int64), store
 
 
-_CHANGE_OF_LEVEL_M = 25.0
+CHANGE_OF_LEVEL_M = 25.0
 """Metres of walking that the time of a change of level is worth, whatever it goes by."""

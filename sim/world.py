@@ -1,20 +1,33 @@
 """A seed's whole world: the mall, its radio, the ways through it; and its survey, its days."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from fingerprints.scan import LabelledScan
+from sim.cards import CardPlan
+from sim.dates import EARLIEST_DAY, Calendar
+from sim.history import History
 from sim.layout import MallSpec
 from sim.mall import SimulatedMall, make_mall
+from sim.people import PeopleSpec, draw_people
 from sim.radio import RadioField, aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
+from sim.rhythm import mean_visits_a_day
 from sim.shoppers import Shopper, plan_day
+from sim.stores import make_stores
 from sim.survey import walk_survey
+from sim.visit_spec import VisitSpec
 from sim.walking import WalkingGraph, make_walking_graph
 
-_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING, _CROWD = range(8)
+_MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING, _CROWD, _PEOPLE = range(9)
 """Each part draws from its own stream of the seed, so that a change in one leaves the others as they were."""
+_SAMPLE_HOUSEHOLDS = 8_192
+"""How often a household comes is reckoned from these: to 1 % of itself."""
+_VISITS_A_SHOPPER = 3.0
+"""Four visits in five carry a phone, and the weakest day has over half a mean day's; with a margin."""
+_FEWEST_SHOPPERS = 100
 
 
 @dataclass(frozen=True)
@@ -41,25 +54,52 @@ class World:
             graph=self.graph,
         )
 
+    def history(
+        self,
+        *,
+        visits_a_day: float = 3_000.0,
+        people: PeopleSpec | None = None,
+        visits: VisitSpec | None = None,
+        calendar: Calendar | None = None,
+        cards: tuple[CardPlan, ...] = (),
+    ) -> History:
+        """The people round this mall, and their days; some seconds of one core for a large mall's.
+
+        Args:
+            visits_a_day: of persons, on a mean day of the first year, by closed form; sets how many households there
+                are. The households of a smaller number are the first ones of a larger. The default is a quarter of a
+                visit a square metre of stores in the default mall; ten times as many wait long for tables there.
+            cards: shown to those who take cards, and acted upon.
+        """
+        spec, calendar = people or PeopleSpec(), calendar or Calendar()
+        some = draw_people(_SAMPLE_HOUSEHOLDS, spec, self.seed, _PEOPLE)
+        a_household = mean_visits_a_day(some, calendar) / some.n_households
+        everybody = draw_people(math.ceil(visits_a_day / a_household), spec, self.seed, _PEOPLE)
+        return History(everybody, make_stores(self.mall, self.graph), visits or VisitSpec(), calendar, cards)
+
     def shoppers(self, day: int, n_shoppers: int, scan_period_s: float) -> list[Shopper]:
-        """The shoppers of a day, counted from 0."""
-        rng = np.random.default_rng([self.seed, _DAY, day])
-        name = f"{self.seed}-{day}"
+        """The first phones of a day, counted from ``dates.FIRST_DAY``, with their holders; by arrival.
+
+        ``n_shoppers`` also sets how many people live around, so that each day has enough of them; the first are the
+        same for any number, but for the queues that the others make.
+        """
+        history = self.history(visits_a_day=_VISITS_A_SHOPPER * max(n_shoppers, _FEWEST_SHOPPERS))
+        records = history.day(day)
         return plan_day(
-            self.mall, self.graph, rng, n_shoppers, spec=self.radio.spec, day=name, scan_period_s=scan_period_s
+            history.people, records, self.graph, n_shoppers, spec=self.radio.spec, scan_period_s=scan_period_s
         )
 
     def tick_rng(self, day: int, tick: int) -> np.random.Generator:
         """The radio's chance in one tick: what is heard does not hang on what happened before."""
-        return np.random.default_rng([self.seed, _TICK, day, tick])
+        return np.random.default_rng([self.seed, _TICK, day - EARLIEST_DAY, tick])
 
     def crowd_seed(self, day: int) -> int:
         """Of what the phones of a day have each of their own (``radio.Crowd``)."""
-        return int(np.random.default_rng([self.seed, _CROWD, day]).integers(2**63))
+        return int(np.random.default_rng([self.seed, _CROWD, day - EARLIEST_DAY]).integers(2**63))
 
     def person_rng(self, day: int, index: int) -> np.random.Generator:
         """One shopper's own choices of a day."""
-        return np.random.default_rng([self.seed, _PERSON, day, index])
+        return np.random.default_rng([self.seed, _PERSON, day - EARLIEST_DAY, index])
 
 
 def make_world(

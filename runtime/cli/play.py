@@ -173,7 +173,7 @@ def export_scans(
     day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The day")] = None,
 ) -> None:
     """Write the scans of a simulated day's shoppers, with the truth."""
-    from sim.demo_day import FIRST_DAY
+    from sim.dates import FIRST_DAY
     from sim.export import scan_lines
     from sim.world import make_world
 

@@ -1,0 +1,105 @@
+"""A mall as the history of its visits needs it: its stores as numbers, and the seconds from each to each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.brands import BRANDS, CATEGORIES
+from sim.chance import F64, I64
+from sim.mall import SimulatedMall
+from sim.walking import CHANGE_OF_LEVEL_M, WALK_MPS, WalkingGraph
+
+_LEVEL_PULL = 0.3
+"""A store one level off the street is entered less by 1 / 1.3, two levels off by 1 / 1.6; ours."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Stores in the venue's order; destinations are the stores, then the entrances.
+
+    Attributes:
+        category: (n_stores,) index into ``CATEGORIES``.
+        brand: (n_stores,) index into ``BRANDS``.
+        share: (n_stores,) how the wishes for a category that name no brand fall on its stores; each category sums to 1.
+        walk_s: (n_destinations, n_destinations) seconds from one to another, as trajectories walk.
+        open_s: how long the mall is open a day.
+    """
+
+    category: I64
+    brand: I64
+    area_m2: F64
+    share: F64
+    walk_s: F64
+    opens_hour: int
+    open_s: float
+
+    @property
+    def n_stores(self) -> int:
+        return len(self.category)
+
+    @property
+    def n_entrances(self) -> int:
+        return len(self.walk_s) - self.n_stores
+
+    @property
+    def has_category(self) -> F64:
+        """(n_categories,) 1 where a store of the category stands here."""
+        return (np.bincount(self.category, minlength=len(CATEGORIES)) > 0).astype(np.float64)
+
+    def store_of_brand(self) -> I64:
+        """(n_brands,) the first store of each brand; -1 where it has none here."""
+        found = np.full(len(BRANDS), -1, dtype=np.int64)
+        found[self.brand[::-1]] = np.arange(self.n_stores)[::-1]
+        return found
+
+    def draw_stores(self, category: I64, chance: F64) -> I64:
+        """A store of each given category, as its share says."""
+        order = np.argsort(self.category, kind="stable")
+        own = np.bincount(self.category, weights=self.share, minlength=len(CATEGORIES))
+        before = np.concatenate([[0.0], np.cumsum(own)])
+        sums = np.cumsum(self.share[order])
+        at = np.searchsorted(sums, before[category] + chance * own[category], side="right")
+        last = np.cumsum(np.bincount(self.category, minlength=len(CATEGORIES)))[category] - 1
+        first = last + 1 - np.bincount(self.category, minlength=len(CATEGORIES))[category]
+        found: I64 = order[np.clip(at, first, last)]
+        return found
+
+
+def make_stores(mall: SimulatedMall, graph: WalkingGraph) -> Stores:
+    """The numbers of a mall."""
+    stores = mall.venue.stores
+    ordinal = {level.id: level.ordinal for level in mall.venue.levels}
+    brand_at = {brand.name_en: i for i, brand in enumerate(BRANDS)}
+    category = np.array([CATEGORIES.index(store.category or "") for store in stores], dtype=np.int64)
+    pull = np.array([1.0 / (1.0 + _LEVEL_PULL * abs(ordinal[store.level_id])) for store in stores])
+    return Stores(
+        category=category,
+        brand=np.array([brand_at[store.name] for store in stores], dtype=np.int64),
+        area_m2=np.array([store.area.area for store in stores]),
+        share=pull / np.bincount(category, weights=pull, minlength=len(CATEGORIES))[category],
+        walk_s=_walk_seconds(graph),
+        opens_hour=mall.spec.opens_hour,
+        open_s=(mall.spec.closes_hour - mall.spec.opens_hour) * 3600.0,
+    )
+
+
+def _walk_seconds(graph: WalkingGraph) -> F64:
+    """All ways between destinations, walked at once, a step of each at a time."""
+    goals = graph.destinations
+    n = len(goals)
+    towards = np.tile(np.arange(n), (n, 1))
+    here = np.tile(goals[:, None], (1, n))
+    metres = np.zeros((n, n))
+    walking = here != goals[towards]
+    while walking.any():
+        before = here[walking]
+        after = graph.predecessors[towards[walking], before].astype(np.int64)
+        if (after < 0).any():
+            raise ValueError("a store or entrance cannot be reached from another")
+        level, xy_m = graph.place_of(np.concatenate([before, after]))
+        m = len(before)
+        step_m = np.linalg.norm(xy_m[:m] - xy_m[m:], axis=1)
+        metres[walking] += np.where(level[:m] != level[m:], CHANGE_OF_LEVEL_M, step_m)
+        here[walking] = after
+        walking = here != goals[towards]
+    return metres / WALK_MPS
