@@ -25,6 +25,7 @@ DEFINITIONS: dict[str, str] = {
     "set_holds": "of answered scans truly in a store, the share whose store_set holds it (made to be 95 %)",
     "accuracy_holds": "share of answered scans whose true place lies within accuracy_m (made to be 68 %)",
     "visit precision": "of the store visits counted, the share that truly were: same phone and store, overlapping",
+    "visit again": "of the store visits counted, the share that is the same stay counted once more",
     "visit recall": "of the true stays of phones that allow visits, by the rules' own least dwell, the share counted",
     "wrong card": "cards shown to a phone that was truly not in the store aimed at",
 }
@@ -96,13 +97,14 @@ def visits(run: Run, true: NDArray[np.void], said: NDArray[np.void]) -> dict[str
     """Precision and recall of store visits, by kind of phone."""
     allowed = true[may_be_kept(run, true)]
     counted = said[said["is_counted"] & (said["kind"] != ROGUE)]
-    found, right = match_visits(allowed, counted)
+    matched = match_visits(allowed, counted)
     return {
         name: {
             "true": int((allowed["kind"] == kind).sum()) if kind is not None else len(allowed),
             "counted": int((counted["kind"] == kind).sum()) if kind is not None else len(counted),
-            "precision": _share(right if kind is None else right[counted["kind"] == kind]),
-            "recall": _share(found if kind is None else found[allowed["kind"] == kind]),
+            "precision": _share(matched.right if kind is None else matched.right[counted["kind"] == kind]),
+            "again": _share(matched.again if kind is None else matched.again[counted["kind"] == kind]),
+            "recall": _share(matched.found if kind is None else matched.found[allowed["kind"] == kind]),
         }
         for name, kind in (("all", None), *((name, kind) for kind, name in enumerate(KINDS[:ROGUE])))
     }

@@ -24,11 +24,11 @@ _DIGITS = 3
 def run_files(run: Run) -> dict[str, Iterator[bytes]]:
     """File name -> lines, for all that is written beside the report."""
     true, said = join(run.days, "true_visits"), join(run.days, "said_visits")
-    found, right = match_visits(true, said)
+    matched = match_visits(true, said)
     return {
         "scans.ndjson": table_lines(join(run.days, "scans")),
-        "true-visits.ndjson": table_lines(true, is_found=found),
-        "said-visits.ndjson": table_lines(said, is_right=right),
+        "true-visits.ndjson": table_lines(true, is_found=matched.found),
+        "said-visits.ndjson": table_lines(said, is_right=matched.right, is_again=matched.again),
         "cards.ndjson": table_lines(join(run.days, "cards")),
         "redemptions.ndjson": table_lines(join(run.days, "redemptions")),
     }

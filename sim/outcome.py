@@ -115,21 +115,38 @@ def stays_in_stores(store: I64, at_s: F64, *, min_dwell_s: float, merge_gap_s: f
     return sorted((run for run in joined if run[2] - run[1] >= min_dwell_s), key=lambda run: run[1])
 
 
-def match_visits(true: NDArray[np.void], said: NDArray[np.void]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which true visits the system has, and which of its own are true: same phone and store, overlapping in time.
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """True and counted visits, paired.
 
-    Each is matched once, in the order of time.
+    Attributes:
+        found: (n_true,) the system has it.
+        right: (n_said,) it is a true visit, and the first that is counted for it.
+        again: (n_said,) it lies in a true visit that is counted already: one stay taken for two.
     """
-    found, right = np.zeros(len(true), dtype=np.bool_), np.zeros(len(said), dtype=np.bool_)
+
+    found: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+    again: NDArray[np.bool_]
+
+
+def match_visits(true: NDArray[np.void], said: NDArray[np.void]) -> Matched:
+    """Pair visits of the same phone at the same store that overlap in time; each once, in the order of time."""
+    found, right, again = (np.zeros(n, dtype=np.bool_) for n in (len(true), len(said), len(said)))
     of: dict[tuple[int, ...], list[int]] = {}
-    for i in np.lexsort((true["from_s"],)).tolist():
+    for i in np.argsort(true["from_s"], kind="stable").tolist():
         of.setdefault(_key(true[i]), []).append(i)
-    for j in np.lexsort((said["from_s"],)).tolist():
-        for i in of.get(_key(said[j]), ()):
-            if not found[i] and true["from_s"][i] <= said["until_s"][j] and said["from_s"][j] <= true["until_s"][i]:
-                found[i] = right[j] = True
-                break
-    return found, right
+    for j in np.argsort(said["from_s"], kind="stable").tolist():
+        overlap = [
+            i
+            for i in of.get(_key(said[j]), ())
+            if true["from_s"][i] <= said["until_s"][j] and said["from_s"][j] <= true["until_s"][i]
+        ]
+        first = next((i for i in overlap if not found[i]), None)
+        if first is not None:
+            found[first] = right[j] = True
+        again[j] = first is None and bool(overlap)
+    return Matched(found, right, again)
 
 
 def _key(visit: Any) -> tuple[int, ...]:
