@@ -114,18 +114,6 @@ def test_consents_and_ages_cover_all_cases(day: list[Shopper]) -> None:
     assert any(age in ("child", "unknown") and consents for age, consents in cases)
 
 
-def test_favourites_draw_more_visits_than_chance(world: World, day: list[Shopper]) -> None:
-    stores = world.mall.venue.stores
-    repeats = chance = 0
-    shares = np.array([sum(s.category == t.category for t in stores) / len(stores) for s in stores])
-    for shopper in day:
-        for i, a in enumerate(shopper.stops):
-            for b in shopper.stops[i + 1 :]:
-                repeats += stores[a.store_index].category == stores[b.store_index].category
-                chance += float(shares[a.store_index])  # type: ignore[assignment]
-    assert repeats > 1.3 * chance
-
-
 def test_a_detour_leads_to_the_store_without_a_jump_and_on_with_the_plan(world: World, day: list[Shopper]) -> None:
     graph = world.graph
     shopper = next(s for s in day if len(s.stops) >= 3)
