@@ -60,7 +60,8 @@ class History:
         """Who comes on a day by their own rhythm; a drawn block and the one before are kept."""
         block = block_of(day)
         if block not in blocks:
-            blocks[block] = draw_own_visits(self.people, self.calendar, block)
+            known = blocks.get(block - 1)
+            blocks[block] = draw_own_visits(self.people, self.calendar, block, known=known)
             for old in [number for number in blocks if number < block - 1]:
                 del blocks[old]
         return blocks[block].on(day)
