@@ -1,6 +1,7 @@
 """Waiting grows with load, and is exact where the formula is."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -33,7 +34,9 @@ def test_the_wait_grows_with_load_and_falls_with_servers() -> None:
     assert (np.diff(wait_s, axis=0) < 0).all()
 
 
-def crowd(n: int, category: str, *, pays: bool) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], ...]:
+def crowd(
+    n: int, category: str, *, pays: bool | Sequence[bool]
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], ...]:
     """What ``n`` groups wait who come to one store of 100 m2 within an hour and stay for half an hour."""
     return waits(
         QueueSpec(),
@@ -42,7 +45,7 @@ def crowd(n: int, category: str, *, pays: bool) -> tuple[np.ndarray[tuple[int, .
         np.zeros(n, dtype=np.int64),
         np.linspace(7_200.0, 10_799.0, n),
         np.full(n, 1_800.0),
-        np.full(n, pays),
+        np.broadcast_to(np.array(pays), n),
     )
 
 
@@ -56,6 +59,9 @@ def test_groups_wait_for_a_table_where_tables_are_taken() -> None:
 
 def test_groups_wait_at_the_till_only_where_they_pay() -> None:
     assert not np.any(crowd(40, "fashion", pays=False))
+    by_turns = crowd(40, "fashion", pays=[True, False] * 20)[1]
+    assert (by_turns[::2] > 0.0).all()
+    assert not by_turns[1::2].any()
     few, many = crowd(5, "fashion", pays=True), crowd(40, "fashion", pays=True)
     assert not many[0].any()
     assert 0.0 < few[1].mean() < 30.0 < many[1].mean()
