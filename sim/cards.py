@@ -5,7 +5,7 @@ gone to its store on this visit goes, and a visit to the mall comes within two w
 that a card brought bring no further ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,10 +39,6 @@ class CardPlan:
     def runs_on(self, day: int) -> bool:
         return self.first_day <= day < self.first_day + self.n_days
 
-    def brings_on(self, day: int) -> bool:
-        """Whether somebody may come on a day because of this card."""
-        return self.first_day < day < self.first_day + self.n_days + LONGEST_LAG_DAYS
-
 
 @dataclass(frozen=True)
 class Sightings:
@@ -71,24 +67,21 @@ def answers(people: Population, seen: Sightings, day: int, person: I64) -> NDArr
     return goes
 
 
-def brought_back(people: Population, cards: Sequence[CardPlan], came: Mapping[int, I64], day: int) -> I64:
-    """Whom cards of the last two weeks bring on this day, ascending.
+def who_returns(people: Population, cards: Sequence[CardPlan], day: int, person: I64) -> tuple[I64, I64]:
+    """Whom the cards shown on a day bring back, and on which later day each.
 
     Args:
-        came: who came by a rhythm of their own or their household's on each of the ``LONGEST_LAG_DAYS`` days before.
+        person: who came on the day by a rhythm of their own or their household's.
     """
-    found: list[I64] = [np.empty(0, dtype=np.int64)]
-    for earlier in range(day - LONGEST_LAG_DAYS, day):
-        for card in cards:
-            if not card.runs_on(earlier):
-                continue
-            seen = sight(people, card, earlier, came[earlier])
-            who = came[earlier][seen.row[seen.is_shown]]
-            returns = uniform(stream_key(people.seed, _RETURNS), who, earlier, card.number)
-            lag_u = uniform(stream_key(people.seed, _LAG), who, earlier, card.number)
-            lag = 1 + (lag_u * LONGEST_LAG_DAYS).astype(np.int64)
-            found.append(who[(returns < people.returns_for_cards[who]) & (earlier + lag == day)])
-    return np.unique(np.concatenate(found))
+    found, on = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for card in cards:
+        seen = sight(people, card, day, person)
+        who = person[seen.row[seen.is_shown]]
+        who = who[uniform(stream_key(people.seed, _RETURNS), who, day, card.number) < people.returns_for_cards[who]]
+        lag_u = uniform(stream_key(people.seed, _LAG), who, day, card.number)
+        found.append(who)
+        on.append(day + 1 + (lag_u * LONGEST_LAG_DAYS).astype(np.int64))
+    return np.concatenate(found), np.concatenate(on)
 
 
 def together(chance: F64, group: I64, n_groups: int) -> F64:

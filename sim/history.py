@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from sim.cards import LONGEST_LAG_DAYS, CardPlan, Sightings, answers, brought_back, sight
+from sim.cards import LONGEST_LAG_DAYS, CardPlan, Sightings, answers, sight, who_returns
 from sim.chance import F64, I64
 from sim.dates import BLOCK_DAYS, Calendar, block_of
 from sim.people import Population
@@ -44,23 +44,23 @@ class History:
             ValueError: a day is before ``dates.EARLIEST_DAY``, or a card runs before it.
         """
         blocks: dict[int, OwnVisits] = {}
-        came: dict[int, I64] = {}
+        due: dict[int, list[I64]] = {}
         for day in range(first_day, first_day + n_days):
-            own = self._own(blocks, day)
-            back = np.empty(0, dtype=np.int64)
-            if any(card.brings_on(day) for card in self.cards):
-                for earlier in range(day - LONGEST_LAG_DAYS, day):
-                    if earlier not in came and any(card.runs_on(earlier) for card in self.cards):
-                        came[earlier] = gather(self.people, self.calendar, earlier, self._own(blocks, earlier)).person
-                back = brought_back(self.people, self.cards, came, day)
-                came.pop(day - LONGEST_LAG_DAYS, None)
-            yield self._play(day, own, back)
+            for earlier in range(day - (LONGEST_LAG_DAYS if day == first_day else 1), day):
+                if any(card.runs_on(earlier) for card in self.cards):
+                    came = gather(self.people, self.calendar, earlier, self._own(blocks, earlier)).person
+                    who, on = who_returns(self.people, self.cards, earlier, came)
+                    for later in range(day, earlier + LONGEST_LAG_DAYS + 1):
+                        due.setdefault(later, []).append(who[on == later])
+            back = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *due.pop(day, [])]))
+            yield self._play(day, self._own(blocks, day), back)
 
     def _own(self, blocks: dict[int, OwnVisits], day: int) -> I64:
         """Who comes on a day by their own rhythm; a drawn block and the one before are kept."""
         block = block_of(day)
         if block not in blocks:
-            blocks[block] = draw_own_visits(self.people, self.calendar, block)
+            known = blocks.get(block - 1)
+            blocks[block] = draw_own_visits(self.people, self.calendar, block, known=known)
             for old in [number for number in blocks if number < block - 1]:
                 del blocks[old]
         return blocks[block].on(day)

@@ -92,7 +92,7 @@ class PeopleSpec:
     consents: tuple[float, float, float] = (0.20, 0.15, 0.65)
     answers_cards: tuple[float, float] = (4.0, 3.0)
     returns_for_cards: tuple[float, float] = (1.0, 24.0)
-    tier_spend: tuple[float, float] = (6_000.0, 20_000.0)
+    tier_spend: tuple[float, float] = (4_000.0, 12_000.0)
 
 
 CATEGORY_SHARES: dict[str, float] = {
@@ -102,7 +102,7 @@ CATEGORY_SHARES: dict[str, float] = {
     "beautysalon": 0.02, "childrenswear": 0.02,
 }  # fmt: skip
 """Mean taste of grown people; ours. The sum is 1."""
-MEAN_BASKET = 130.0
+MEAN_BASKET = 155.0
 """Mean spending of a visit to the mall that tiers reckon with, in the currency's major unit; ours."""
 
 

@@ -101,9 +101,11 @@ class Wishes:
         who = groups.person[row]
         wanted = _category_weights(self.people, stores, self.spec, groups.arrives_s[group[at]], who)
         category = int(stores.category[store])
-        favourite = stores.store_of_brand()[self.people.favourite_brand(who, np.full(len(who), category))]
-        loyal = np.where(favourite >= 0, self.people.loyalty[who], 0.0)
-        inside = loyal * (favourite == store) + (1.0 - loyal) * stores.share[store]
+        brand, brand_share = stores.brand[store], stores.brand_share
+        favourite = self.people.favourite_brand(who, np.full(len(who), category))
+        loyal = np.where(brand_share[favourite] > 0, self.people.loyalty[who], 0.0)
+        of_brand = stores.share[store] / brand_share[brand]
+        inside = loyal * (favourite == brand) * of_brand + (1.0 - loyal) * stores.share[store]
         each = wanted[:, category] / wanted.sum(axis=1) * inside
         wish = np.bincount(at, weights=each, minlength=len(group)) / size
         return _chance_of_any(wish, _most_stores(stores, self.spec, groups.arrives_s[group]), self.spec.more_stores)
@@ -152,9 +154,10 @@ def draw_wishes(people: Population, stores: Stores, spec: VisitSpec, groups: Gro
     who = groups.person[whose]
     sums = np.cumsum(_category_weights(people, stores, spec, groups.arrives_s[group], who), axis=1)
     category = (sums <= (category_u * sums[:, -1])[:, None]).sum(axis=1)
-    favourite = stores.store_of_brand()[people.favourite_brand(who, category)]
-    is_loyal = (loyal_u < people.loyalty[who]) & (favourite >= 0)
-    store = np.where(is_loyal, favourite, stores.draw_stores(category, store_u))
+    favourite = people.favourite_brand(who, category)
+    is_loyal = (loyal_u < people.loyalty[who]) & (stores.brand_share[favourite] > 0)
+    store = stores.draw_of_category(category, store_u)
+    store[is_loyal] = stores.draw_of_brand(favourite[is_loyal], store_u[is_loyal])
     once = np.unique(group * stores.n_stores + store)
     return Wishes(people, stores, spec, groups, once // stores.n_stores, once % stores.n_stores)
 

@@ -28,10 +28,15 @@ OWN, JOINED, BROUGHT_BACK = range(3)
 
 @dataclass(frozen=True)
 class OwnVisits:
-    """The visits of one block that people make by their own rhythm, by day, then by person."""
+    """The visits of one block that people make by their own rhythm, by day, then by person.
 
+    ``urges`` is how many urges each person has had by the block's end, from which the next block goes on.
+    """
+
+    block: int
     day: I64
     person: I64
+    urges: I64
 
     def on(self, day: int) -> I64:
         """Who comes on one day, ascending."""
@@ -56,13 +61,20 @@ def is_lapsed(people: Population, block: int) -> NDArray[np.bool_]:
     return lapsed
 
 
-def draw_own_visits(people: Population, calendar: Calendar, block: int) -> OwnVisits:
-    """The visits of a block; the cost is the block's and a cheap pass over each block before it."""
-    phase_key = stream_key(people.seed, _PHASE)
+def draw_own_visits(people: Population, calendar: Calendar, block: int, *, known: OwnVisits | None = None) -> OwnVisits:
+    """The visits of a block; the cost is the block's and a cheap pass over each block before it.
+
+    Args:
+        known: an earlier block of the same people, to begin the passes from; the result is the same without.
+    """
     order = people.regularity.astype(np.int64)
-    urges_before = np.floor(uniform(phase_key, np.arange(len(people))) * order).astype(np.int64)
-    for earlier in range(block):
-        urges_before += _count_urges(people, calendar, earlier)
+    if known is None or known.block >= block:
+        phase = uniform(stream_key(people.seed, _PHASE), np.arange(len(people)))
+        first, urges_before = 0, np.floor(phase * order).astype(np.int64)
+    else:
+        first, urges_before = known.block + 1, known.urges
+    for earlier in range(first, block):
+        urges_before = urges_before + _count_urges(people, calendar, earlier)
     n_urges = _count_urges(people, calendar, block)
     person = np.repeat(np.arange(len(people)), n_urges)
     number = np.arange(len(person)) - np.repeat(np.cumsum(n_urges) - n_urges, n_urges)
@@ -75,7 +87,7 @@ def draw_own_visits(people: Population, calendar: Calendar, block: int) -> OwnVi
     is_first[1:] = (day[1:] != day[:-1]) | (person[1:] != person[:-1])
     day, person = day[is_first], person[is_first]
     by_day = np.lexsort((person, day))
-    return OwnVisits(day[by_day], person[by_day])
+    return OwnVisits(block, day[by_day], person[by_day], urges_before + n_urges)
 
 
 def _block_weight(calendar: Calendar, block: int) -> F64:

@@ -46,36 +46,43 @@ class Stores:
         """(n_categories,) 1 where a store of the category stands here."""
         return (np.bincount(self.category, minlength=len(CATEGORIES)) > 0).astype(np.float64)
 
-    def store_of_brand(self) -> I64:
-        """(n_brands,) the first store of each brand; -1 where it has none here."""
-        found = np.full(len(BRANDS), -1, dtype=np.int64)
-        found[self.brand[::-1]] = np.arange(self.n_stores)[::-1]
-        return found
+    @property
+    def brand_share(self) -> F64:
+        """(n_brands,) how much of its category each brand's branches here have together; 0 where it has none."""
+        return np.asarray(np.bincount(self.brand, weights=self.share, minlength=len(BRANDS)), dtype=np.float64)
 
-    def draw_stores(self, category: I64, chance: F64) -> I64:
-        """A store of each given category, as its share says."""
-        order = np.argsort(self.category, kind="stable")
-        own = np.bincount(self.category, weights=self.share, minlength=len(CATEGORIES))
-        before = np.concatenate([[0.0], np.cumsum(own)])
-        sums = np.cumsum(self.share[order])
-        at = np.searchsorted(sums, before[category] + chance * own[category], side="right")
-        last = np.cumsum(np.bincount(self.category, minlength=len(CATEGORIES)))[category] - 1
-        first = last + 1 - np.bincount(self.category, minlength=len(CATEGORIES))[category]
-        found: I64 = order[np.clip(at, first, last)]
-        return found
+    def draw_of_category(self, category: I64, chance: F64) -> I64:
+        """A store of each given category, as the shares say; each category must stand here."""
+        return _draw(self.category, self.share, category, chance)
+
+    def draw_of_brand(self, brand: I64, chance: F64) -> I64:
+        """A branch of each given brand, as the shares say; each brand must stand here."""
+        return _draw(self.brand, self.share, brand, chance)
+
+
+def _draw(label: I64, share: F64, wanted: I64, chance: F64) -> I64:
+    """One of the stores with each wanted label."""
+    order = np.argsort(label, kind="stable")
+    n = np.bincount(label, minlength=int(wanted.max(initial=0)) + 1)
+    after = np.cumsum(n)
+    sums = np.concatenate([[0.0], np.cumsum(share[order])])
+    low, high = sums[after - n][wanted], sums[after][wanted]
+    at = np.searchsorted(sums[1:], low + chance * (high - low), side="right")
+    found: I64 = order[np.clip(at, (after - n)[wanted], after[wanted] - 1)]
+    return found
 
 
 def make_stores(mall: SimulatedMall, graph: WalkingGraph) -> Stores:
     """The numbers of a mall."""
-    stores = mall.venue.stores
+    listed = mall.venue.stores
     ordinal = {level.id: level.ordinal for level in mall.venue.levels}
     brand_at = {brand.name_en: i for i, brand in enumerate(BRANDS)}
-    category = np.array([CATEGORIES.index(store.category or "") for store in stores], dtype=np.int64)
-    pull = np.array([1.0 / (1.0 + _LEVEL_PULL * abs(ordinal[store.level_id])) for store in stores])
+    category = np.array([CATEGORIES.index(store.category or "") for store in listed], dtype=np.int64)
+    pull = np.array([1.0 / (1.0 + _LEVEL_PULL * abs(ordinal[store.level_id])) for store in listed])
     return Stores(
         category=category,
-        brand=np.array([brand_at[store.name] for store in stores], dtype=np.int64),
-        area_m2=np.array([store.area.area for store in stores]),
+        brand=np.array([brand_at[store.name] for store in listed], dtype=np.int64),
+        area_m2=np.array([store.area.area for store in listed]),
         share=pull / np.bincount(category, weights=pull, minlength=len(CATEGORIES))[category],
         walk_s=_walk_seconds(graph),
         opens_hour=mall.spec.opens_hour,

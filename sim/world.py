@@ -1,7 +1,7 @@
 """A seed's whole world: the mall, its radio, the ways through it; and its survey, its days."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,19 +63,13 @@ class World:
         calendar: Calendar | None = None,
         cards: tuple[CardPlan, ...] = (),
     ) -> History:
-        """The people round this mall, and their days; some seconds of one core for a large mall's.
+        """The people round this mall, and their days (``make_history``).
 
-        Args:
-            visits_a_day: of persons, on a mean day of the first year, by closed form; sets how many households there
-                are. The households of a smaller number are the first ones of a larger. The default is a quarter of a
-                visit a square metre of stores in the default mall; ten times as many wait long for tables there.
-            cards: shown to those who take cards, and acted upon.
+        The default is a quarter of a visit a square metre of stores in the default mall; ten times as many would wait
+        long for tables there.
         """
-        spec, calendar = people or PeopleSpec(), calendar or Calendar()
-        some = draw_people(_SAMPLE_HOUSEHOLDS, spec, self.seed, _PEOPLE)
-        a_household = mean_visits_a_day(some, calendar) / some.n_households
-        everybody = draw_people(math.ceil(visits_a_day / a_household), spec, self.seed, _PEOPLE)
-        return History(everybody, make_stores(self.mall, self.graph), visits or VisitSpec(), calendar, cards)
+        history = make_history(self.seed, self.mall, self.graph, visits_a_day, people=people, calendar=calendar)
+        return replace(history, visit_spec=visits or VisitSpec(), cards=cards)
 
     def shoppers(self, day: int, n_shoppers: int, scan_period_s: float) -> list[Shopper]:
         """The first phones of a day, counted from ``dates.FIRST_DAY``, with their holders; by arrival.
@@ -115,3 +109,25 @@ def make_world(
     radio = make_radio_field(mall.venue, radio_spec or RadioSpec(), np.random.default_rng([seed, _RADIO]))
     later = aged(radio, mall.venue, ageing or Ageing(), np.random.default_rng([seed, _AGEING]))
     return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m))
+
+
+def make_history(
+    seed: int,
+    mall: SimulatedMall,
+    graph: WalkingGraph,
+    visits_a_day: float,
+    *,
+    people: PeopleSpec | None = None,
+    calendar: Calendar | None = None,
+) -> History:
+    """The people round a mall, and their days; some seconds of one core for a large mall's.
+
+    Args:
+        visits_a_day: of persons, on a mean day of the first year, by closed form; sets how many households there
+            are. The households of a smaller number are the first ones of a larger.
+    """
+    spec, calendar = people or PeopleSpec(), calendar or Calendar()
+    some = draw_people(_SAMPLE_HOUSEHOLDS, spec, seed, _PEOPLE)
+    a_household = mean_visits_a_day(some, calendar) / some.n_households
+    everybody = draw_people(math.ceil(visits_a_day / a_household), spec, seed, _PEOPLE)
+    return History(everybody, make_stores(mall, graph), calendar=calendar)

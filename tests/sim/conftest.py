@@ -2,6 +2,7 @@
 
 import pytest
 
+from sim.history import History
 from sim.layout import MallSpec
 from sim.world import World, make_world
 
@@ -17,3 +18,9 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def small_world() -> World:
     return make_world(7, SMALL_MALL)
+
+
+@pytest.fixture(scope="session")
+def history(world: World) -> History:
+    """The usual people of the usual mall: 3,000 visits on a mean day, no cards."""
+    return world.history()
