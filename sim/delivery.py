@@ -113,6 +113,14 @@ def is_hasty(person: ArrayLike, spec: DeliverySpec, seed: int) -> NDArray[np.boo
     return found
 
 
+def phone_gaps(
+    person: ArrayLike, until_s: ArrayLike, seed: int, *, day: int = 0, spec: DeliverySpec | None = None
+) -> Gaps:
+    """When each phone has no connection: the gaps that begin by ``until_s``, (n_phones,) or one number."""
+    rules, who = spec or DeliverySpec(), np.asarray(person, dtype=np.int64)
+    return join_gaps(*draw_spans(stream_key(seed, _GAPS, day), who, rules.online_s, rules.offline_s, until_s))
+
+
 def deliver(
     person: ArrayLike,
     phone: ArrayLike,
@@ -142,16 +150,17 @@ def deliver(
     size = np.broadcast_to(np.asarray(n_bytes, dtype=np.int64), at_ms.shape)
     until_s = np.zeros(len(who))
     np.maximum.at(until_s, whose, at_ms / _MS + AFTER_S)
-    spans = draw_spans(stream_key(seed, _GAPS, day), who, rules.online_s, rules.offline_s, until_s)
-    gaps = join_gaps(*spans)
+    gaps = phone_gaps(who, until_s, seed, day=day, spec=rules)
     sender, ready_ms = _senders(who, whose, at_ms, gaps, rules, (seed, day))
     fits = size <= rules.max_bytes
     order = np.lexsort((at_ms, sender))
     order = order[fits[order]]
     waiting = Waiting(sender[order], ready_ms[order], at_ms[order], size[order])
-    both = join_gaps(np.concatenate([spans[0], spans[0] + len(who)]), np.tile(spans[1], 2), np.tile(spans[2], 2))
+    twice = Gaps(
+        np.concatenate([gaps.sender, gaps.sender + len(who)]), np.tile(gaps.from_ms, 2), np.tile(gaps.until_ms, 2)
+    )
     bound = QueueBound(rules.max_bytes, round(rules.max_age_s * _MS))
-    calls = send_in_turn(waiting, np.tile(who, 2), both, rules.calls, stream_key(seed, _CALLS, day), bound)
+    calls = send_in_turn(waiting, np.tile(who, 2), twice, rules.calls, stream_key(seed, _CALLS, day), bound)
     said_s = (at_ms + np.rint(clock_skew_s(who, rules.clock, seed) * _MS).astype(np.int64)[whose]) / _MS
     return _rows(calls, order, said_s)
 
