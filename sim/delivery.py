@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from atrium_client.queue import MAX_AGE_S, MAX_BYTES
 from sim.chance import F64, I64, stream_key, uniform
-from sim.links import AFTER_S, Gaps, draw_spans, join_gaps, key_of
+from sim.links import AFTER_S, Gaps, draw_spans, join_gaps
 from sim.sending import Calls, CallSpec, QueueBound, Waiting, send_in_turn
 
 _SKEW, _WRONG, _WRONG_BY, _GAPS, _HASTY, _FLUSH, _CALLS = range(610, 617)
@@ -170,8 +170,7 @@ def _senders(
 ) -> tuple[I64, I64]:
     """Who sends each scan, and from when on. A hasty phone is two: its queue is sent beside its new scans.
 
-    The queue goes whole whenever it goes: after a gap that ends while an earlier one's scans still wait, all go at
-    the sooner of their instants.
+    A queue keeps its order: after a gap that ends while an earlier one's scans still wait, its own go behind them.
     """
     seed, day = stream
     gap = gaps.gap_at(phone, at_ms)
@@ -181,8 +180,6 @@ def _senders(
     low_s, high_s = spec.flush_after_s
     chance = uniform(stream_key(seed, _FLUSH, day), person[gaps.sender], gaps.from_ms)
     flushed_ms = gaps.until_ms + np.rint((low_s + (high_s - low_s) * chance) * _MS).astype(np.int64)
-    sooner = np.minimum.accumulate(key_of(gaps.sender, flushed_ms)[::-1])[::-1]
-    flushed_ms = sooner - key_of(gaps.sender, np.zeros_like(flushed_ms))
     return np.where(waits, phone + len(person), phone), np.where(waits, flushed_ms[gap], at_ms)
 
 

@@ -51,7 +51,7 @@ class Waiting:
 
     Attributes:
         sender: (n,) rising.
-        ready_ms: (n,) from when on it may go; rising within a sender.
+        ready_ms: (n,) from when on it may go; none overtakes the one before it.
         at_ms: (n,) when it came about, what its age counts from; rising within a sender.
         n_bytes: (n,)
     """
