@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from atrium_client.queue import MAX_AGE_S, MAX_BYTES
 from sim.chance import F64, I64, stream_key, uniform
-from sim.links import AFTER_S, Gaps, draw_spans, join_gaps
+from sim.links import AFTER_S, Gaps, draw_spans, join_gaps, key_of
 from sim.sending import Calls, CallSpec, QueueBound, Waiting, send_in_turn
 
 _SKEW, _WRONG, _WRONG_BY, _GAPS, _HASTY, _FLUSH, _CALLS = range(610, 617)
@@ -152,9 +152,8 @@ def deliver(
     np.maximum.at(until_s, whose, at_ms / _MS + AFTER_S)
     gaps = phone_gaps(who, until_s, seed, day=day, spec=rules)
     sender, ready_ms = _senders(who, whose, at_ms, gaps, rules, (seed, day))
-    fits = size <= rules.max_bytes
-    order = np.lexsort((at_ms, sender))
-    order = order[fits[order]]
+    order = np.argsort(key_of(sender, at_ms), kind="stable")
+    order = order[size[order] <= rules.max_bytes]
     waiting = Waiting(sender[order], ready_ms[order], at_ms[order], size[order])
     twice = Gaps(
         np.concatenate([gaps.sender, gaps.sender + len(who)]), np.tile(gaps.from_ms, 2), np.tile(gaps.until_ms, 2)
