@@ -1,6 +1,6 @@
 """Malls and radio models that figures are quoted for: the standard one, that of the published table, a real one's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.layout import MallSpec
 from sim.radio import PhoneRadio
@@ -20,6 +20,17 @@ class FittedRadio:
     spec: RadioSpec
     power_db: float
     phone: PhoneRadio
+
+    def to_spec(self) -> RadioSpec:
+        """The model for a mall of any plan, its powers included; phones are then drawn, not the one that surveyed."""
+        spec = self.spec
+        return replace(
+            spec,
+            wifi_2_power_1m_dbm=spec.wifi_2_power_1m_dbm + self.power_db,
+            wifi_5_power_1m_dbm=spec.wifi_5_power_1m_dbm + self.power_db,
+            wifi_6_power_1m_dbm=spec.wifi_6_power_1m_dbm + self.power_db,
+            beacon_power_1m_dbm=spec.beacon_power_1m_dbm + self.power_db,
+        )
 
 
 XIXI = FittedRadio(
@@ -49,3 +60,7 @@ XIXI = FittedRadio(
     phone=PhoneRadio(0.0, 1.0, -92.0),
 )
 """Xixi Intime: ``atrium sim fit --venue xixi --trials 420`` on its whole survey; docs/simulation.md compares."""
+
+MALLS: dict[str, MallSpec] = {"standard": MallSpec(), "table": TABLE_MALL}
+RADIOS: dict[str, RadioSpec] = {"standard": RadioSpec(), "xixi": XIXI.to_spec()}
+"""What a command calls the malls and radio models."""
