@@ -98,6 +98,7 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     fading_sd_db: float,
     slow_sd_db: float,
     slow_ms: float,
+    carry_sd_db: float,
     walk_miss_ratio: float,
     hand_sd_db: float,
     body_db: float,
@@ -122,11 +123,11 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
 ) -> None:
     """Hear one scan after the other; a phone's scans must come in the order of time.
 
-    A radio's power in the scan is its mean, slow fading that a phone keeps for a while, fast fading, the hand and the
-    body of the holder, read through the receiver; some radios are silent for a phone's whole walk, its ids are missed
-    one by one. Slow fading between two knots ``slow_ms`` apart turns from the one's draw to the other's, at a constant
-    deviation. Then those that the phone's last list had and this scan missed are listed
-    again, each with ``stale_ratio``, at their old power and with their age.
+    A radio's power in the scan is its mean, slow fading that a phone keeps for a while (of each radio, and of all by
+    how it is carried), fast fading, the hand and the body of the holder, read through the receiver; some radios are
+    silent for a phone's whole walk, its ids are missed one by one. Slow fading between two knots ``slow_ms`` apart
+    turns from the one's draw to the other's, at a constant deviation. Then those that the phone's last list had and
+    this scan missed are listed again, each with ``stale_ratio``, at their old power and with their age.
 
     Args:
         number: (n,) counts the scan in its stream; the same number gives the same draws.
@@ -153,8 +154,17 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     for i in range(len(cell)):
         n = 0
         state = seed ^ (np.uint64(number[i]) * np.uint64(0xD1B54A32D192ED03))
+        knot, turned = 0, 0.0
+        if slow_sd_db > 0.0 or carry_sd_db > 0.0:
+            knot = int(at_ms[i] // slow_ms)
+            turned = (at_ms[i] / slow_ms - knot) * (math.pi / 2.0)
+        slow_from, slow_to = math.cos(turned), math.sin(turned)
         state, bits = _next(state)
         hand_db = hand_sd_db * normals[bits & low12]
+        if carry_sd_db > 0.0:
+            first = _mix(~walk_seed[who[i]] + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
+            then = _mix(~walk_seed[who[i]] + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
+            hand_db += carry_sd_db * (slow_from * normals[first & low12] + slow_to * normals[then & low12])
         facing = float((bits >> np.uint64(16)) & np.uint64(0xFFFFFFFF)) * (2.0 * math.pi / 4_294_967_296.0)
         if not math.isnan(facing_rad[i]):
             facing = facing_rad[i]
@@ -163,11 +173,6 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         offset_db, gain, sensitivity_dbm = receiver[phone, 0], receiver[phone, 1], receiver[phone, 2]
         needed_dbm = (sensitivity_dbm - offset_db - gain_pivot_dbm) / gain + gain_pivot_dbm - hand_db
         least_mean_dbm = needed_dbm - _GREATEST_NORMAL * (fading_sd_db + 1.5 * slow_sd_db)
-        knot, turned = 0, 0.0
-        if slow_sd_db > 0.0:
-            knot = int(at_ms[i] // slow_ms)
-            turned = (at_ms[i] / slow_ms - knot) * (math.pi / 2.0)
-        slow_from, slow_to = slow_sd_db * math.cos(turned), slow_sd_db * math.sin(turned)
         x, y = cell_xy_m[i, 0], cell_xy_m[i, 1]
         for at in range(c_indptr[cell[i]], c_indptr[cell[i] + 1]):
             mean = c_mean[at]
@@ -186,7 +191,7 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
                     continue
                 first = _mix(own + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
                 then = _mix(own + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
-                power += slow_from * normals[first & low12] + slow_to * normals[then & low12]
+                power += slow_sd_db * (slow_from * normals[first & low12] + slow_to * normals[then & low12])
             if power < needed_dbm:
                 continue
             dx, dy = radio_xy_m[radio, 0] - x, radio_xy_m[radio, 1] - y

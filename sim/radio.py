@@ -278,6 +278,7 @@ def _hear_chunk(
         spec.fading_sd_db,
         spec.slow_sd_db,
         spec.slow_s * 1000.0,
+        spec.carry_sd_db,
         spec.walk_miss_ratio,
         spec.hand_sd_db,
         spec.body_db,

@@ -20,7 +20,7 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="locate: speed; hardness, fidelity: is the simulation hard enough; positioning: locators on a labelled FILE"
+            help="locate: speed; hardness, fidelity: of the simulation; positioning: locators on a labelled FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,

@@ -154,7 +154,7 @@ def test_the_same_export_has_the_same_card_and_another_seed_another(
 
 def test_a_card_is_plain_json_whatever_the_radio(small_world: World) -> None:
     """The fitted radio has densities that the standard one has not; infinity stands for none, and JSON has none."""
-    for spec in (small_world.radio.spec, XIXI.to_spec()):
+    for spec in (small_world.radio.spec, XIXI):
         world = replace(small_world, radio=replace(small_world.radio, spec=spec))
         _, card = written(world, export_shoppers(world, n_shoppers=1, on=FIRST_DAY))
         assert json.loads(json.dumps(card, allow_nan=False)) == json.loads(json.dumps(card))
@@ -194,13 +194,3 @@ def test_fields_of_a_card_are_those_of_the_lines(survey: tuple[bytes, dict[str, 
         assert name in told
         inner = value if isinstance(value, dict) else value[0] if isinstance(value, list) else {}
         assert all(key in told for key in inner)
-
-
-def test_a_radio_model_that_was_fitted_keeps_its_powers_as_a_spec() -> None:
-    spec = XIXI.to_spec()
-    changed = {
-        name: getattr(spec, name) - getattr(XIXI.spec, name)
-        for name in ("wifi_2_power_1m_dbm", "wifi_5_power_1m_dbm", "wifi_6_power_1m_dbm", "beacon_power_1m_dbm")
-    }
-    assert changed == pytest.approx(dict.fromkeys(changed, XIXI.power_db))
-    assert replace(spec, **{name: getattr(XIXI.spec, name) for name in changed}) == XIXI.spec
