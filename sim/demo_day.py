@@ -14,6 +14,7 @@ from atrium_client.wire import Scan as ScanJson
 from fingerprints.scan import LabelledScan
 from fingerprints.wire import scan_to_json
 from kernel.ids import StoreId, VenueId
+from sim.dates import FIRST_DAY
 from sim.layout import MallSpec
 from sim.pace import Pacer, Stopped
 from sim.phones import SCAN_PERIOD_S, label
@@ -24,8 +25,6 @@ from sim.world import World, make_world
 
 T = TypeVar("T")
 
-FIRST_DAY = date(2026, 4, 18)
-"""A Saturday, some weeks after the survey; the world's days are counted from it."""
 _CONSENT_VERSION = "2026-01"
 _ACTION_STORE = "atrium:store/"
 _PAY_AFTER_S = (40.0, 150.0)

@@ -73,7 +73,7 @@ def demo(
     from runtime.server import bind, run
     from runtime.settings import load_settings
     from runtime.wiring import make_clock, start
-    from sim.demo_day import FIRST_DAY
+    from sim.dates import FIRST_DAY
 
     listener = bind(host, port)
     bound_port = int(listener.getsockname()[1])

@@ -14,7 +14,8 @@ import pytest
 
 from atrium_client import AuthError, Client
 from atrium_client.retry import RetryPolicy
-from sim.demo_day import FIRST_DAY, DemoRun
+from sim.dates import FIRST_DAY
+from sim.demo_day import DemoRun
 from sim.pace import Pacer, Stopped
 from sim.world import World
 
