@@ -113,6 +113,14 @@ def is_hasty(person: ArrayLike, spec: DeliverySpec, seed: int) -> NDArray[np.boo
     return found
 
 
+def phone_gaps(
+    person: ArrayLike, until_s: ArrayLike, seed: int, *, day: int = 0, spec: DeliverySpec | None = None
+) -> Gaps:
+    """When each phone has no connection: the gaps that begin by ``until_s``, (n_phones,) or one number."""
+    rules, who = spec or DeliverySpec(), np.asarray(person, dtype=np.int64)
+    return join_gaps(*draw_spans(stream_key(seed, _GAPS, day), who, rules.online_s, rules.offline_s, until_s))
+
+
 def deliver(
     person: ArrayLike,
     phone: ArrayLike,
@@ -142,16 +150,16 @@ def deliver(
     size = np.broadcast_to(np.asarray(n_bytes, dtype=np.int64), at_ms.shape)
     until_s = np.zeros(len(who))
     np.maximum.at(until_s, whose, at_ms / _MS + AFTER_S)
-    spans = draw_spans(stream_key(seed, _GAPS, day), who, rules.online_s, rules.offline_s, until_s)
-    gaps = join_gaps(*spans)
+    gaps = phone_gaps(who, until_s, seed, day=day, spec=rules)
     sender, ready_ms = _senders(who, whose, at_ms, gaps, rules, (seed, day))
-    fits = size <= rules.max_bytes
-    order = np.lexsort((at_ms, sender))
-    order = order[fits[order]]
+    order = np.argsort(key_of(sender, at_ms), kind="stable")
+    order = order[size[order] <= rules.max_bytes]
     waiting = Waiting(sender[order], ready_ms[order], at_ms[order], size[order])
-    both = join_gaps(np.concatenate([spans[0], spans[0] + len(who)]), np.tile(spans[1], 2), np.tile(spans[2], 2))
+    twice = Gaps(
+        np.concatenate([gaps.sender, gaps.sender + len(who)]), np.tile(gaps.from_ms, 2), np.tile(gaps.until_ms, 2)
+    )
     bound = QueueBound(rules.max_bytes, round(rules.max_age_s * _MS))
-    calls = send_in_turn(waiting, np.tile(who, 2), both, rules.calls, stream_key(seed, _CALLS, day), bound)
+    calls = send_in_turn(waiting, np.tile(who, 2), twice, rules.calls, stream_key(seed, _CALLS, day), bound)
     said_s = (at_ms + np.rint(clock_skew_s(who, rules.clock, seed) * _MS).astype(np.int64)[whose]) / _MS
     return _rows(calls, order, said_s)
 
@@ -161,8 +169,7 @@ def _senders(
 ) -> tuple[I64, I64]:
     """Who sends each scan, and from when on. A hasty phone is two: its queue is sent beside its new scans.
 
-    The queue goes whole whenever it goes: after a gap that ends while an earlier one's scans still wait, all go at
-    the sooner of their instants.
+    A queue keeps its order: after a gap that ends while an earlier one's scans still wait, its own go behind them.
     """
     seed, day = stream
     gap = gaps.gap_at(phone, at_ms)
@@ -172,8 +179,6 @@ def _senders(
     low_s, high_s = spec.flush_after_s
     chance = uniform(stream_key(seed, _FLUSH, day), person[gaps.sender], gaps.from_ms)
     flushed_ms = gaps.until_ms + np.rint((low_s + (high_s - low_s) * chance) * _MS).astype(np.int64)
-    sooner = np.minimum.accumulate(key_of(gaps.sender, flushed_ms)[::-1])[::-1]
-    flushed_ms = sooner - key_of(gaps.sender, np.zeros_like(flushed_ms))
     return np.where(waits, phone + len(person), phone), np.where(waits, flushed_ms[gap], at_ms)
 
 

@@ -17,7 +17,17 @@ from fingerprints.scan import LabelledScan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import TransmitterId
 from sim.grid import CELL_M, make_grid
-from sim.likeness import LIKENESS_NAMES, HeardScans, Likeness, Protocol, as_scans, compare, places_before, protocol_of
+from sim.likeness import (
+    LIKENESS_NAMES,
+    HeardScans,
+    Likeness,
+    Protocol,
+    as_scans,
+    compare,
+    places_before,
+    placing_errors,
+    protocol_of,
+)
 from sim.radio import Crowd, HearingTables, draw_phones, hear_at, mean_at
 from sim.radio_spec import RadioSpec
 from sim.shadowing import shadowing_fields
@@ -28,6 +38,8 @@ _MIN_DETECTIONS = 5
 _MANAGED_IDS = 8
 _STRIPE = 64
 _LOWEST_DBM = -125.0
+PLACING_S = 20.0
+"""How long a surveyor's error of place is kept: about the way between two marked points."""
 FITTED: tuple[tuple[str, float, float], ...] = (
     ("power_db", -15.0, 15.0),
     ("path_exponent", 1.6, 4.5),
@@ -133,7 +145,9 @@ def spec_for(venue: Venue, survey: Sequence[LabelledScan]) -> RadioSpec:
 class Stage:
     """A venue's radios heard along a protocol, with any parameters: the geometry is computed once."""
 
-    def __init__(self, venue: Venue, protocol: Protocol, spec: RadioSpec, seed: int) -> None:
+    def __init__(
+        self, venue: Venue, protocol: Protocol, spec: RadioSpec, seed: int, *, placing_sd_m: float = 0.0
+    ) -> None:
         rng = np.random.default_rng([seed, 0])
         self.protocol, self.spec, self.seed = protocol, spec, seed
         grid = make_grid(venue)
@@ -141,6 +155,8 @@ class Stage:
         masts, first = np.unique(self.transmitters.radio_mast, return_index=True)
         self._mast = np.unique(self.transmitters.radio_mast, return_inverse=True)[1]
         self._heard_xy_m = places_before(protocol, spec.mean_age_ms)
+        if placing_sd_m > 0.0:
+            self._heard_xy_m += placing_errors(protocol, placing_sd_m, PLACING_S, np.random.default_rng([seed, 3]))
         xyz_m, none = self.transmitters.radio_xyz_m[first], np.zeros(len(masts))
         free = replace(spec, path_exponent=0.0, wall_db=0.0, floor_db=0.0, atrium_db=0.0)
 
@@ -189,6 +205,7 @@ def fit_radio(
     survey: Sequence[LabelledScan],
     start: RadioSpec,
     *,
+    placing_sd_m: float = 0.0,
     seed: int = 1,
     trials: int = 150,
     progress: Callable[[int, float], None] | None = None,
@@ -201,7 +218,7 @@ def fit_radio(
     """
     protocol, heard = protocol_of(survey, venue)
     real = compare(protocol, heard)
-    stage = Stage(venue, protocol, start, seed)
+    stage = Stage(venue, protocol, start, seed, placing_sd_m=placing_sd_m)
     low, high = (np.array([bound[i] for bound in FITTED], dtype=np.float64) for i in (1, 2))
     best: tuple[float, NDArray[np.float64], Likeness] | None = None
     n = 0

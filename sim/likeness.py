@@ -4,6 +4,7 @@ All figures know nothing of any locator. They are of the readings a phone lists,
 how alike the two are, how far all common transmitters are louder in one than in the other, how far each on its own.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -151,6 +152,19 @@ def places_before(protocol: Protocol, ms: float) -> NDArray[np.float64]:
         for axis in (0, 1):
             out[start:end, axis] = np.interp(at - ms, at, protocol.xy_m[start:end, axis])
     return out
+
+
+def placing_errors(protocol: Protocol, sd_m: float, kept_s: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """How far from the noted place each scan was taken: normal, and kept along a walk with correlation e^(-t / kept).
+
+    Surveyors mark a few points of their way on a plan by hand, and what is between is reckoned.
+    """
+    out: NDArray[np.float64] = rng.standard_normal(protocol.xy_m.shape)
+    for i in range(1, len(out)):
+        if protocol.walk[i] == protocol.walk[i - 1]:
+            kept = math.exp(-float(protocol.at_ms[i] - protocol.at_ms[i - 1]) / (1_000.0 * kept_s))
+            out[i] = kept * out[i - 1] + math.sqrt(1.0 - kept * kept) * out[i]
+    return sd_m * out
 
 
 def compare(protocol: Protocol, heard: HeardScans) -> Likeness:

@@ -16,7 +16,7 @@ from sim.chance import F64, I64, uniform
 from sim.links import Gaps
 
 _MS = 1_000.0
-_LOST, _ANSWER, _SHOWS, _WAIT = range(4)
+_ANSWER, _SHOWS, _WAIT = range(3)
 _UNBOUNDED = 2**62
 
 
@@ -51,7 +51,7 @@ class Waiting:
 
     Attributes:
         sender: (n,) rising.
-        ready_ms: (n,) from when on it may go; rising within a sender.
+        ready_ms: (n,) from when on it may go; none overtakes the one before it.
         at_ms: (n,) when it came about, what its age counts from; rising within a sender.
         n_bytes: (n,)
     """
@@ -135,7 +135,7 @@ def send_in_turn(
         calls,
     )
     first, behind, at_ms, attempt, is_lost = calls[:, :n_calls]
-    order = np.lexsort((first, at_ms))
+    order = np.argsort(at_ms, kind="stable")  # of one instant, by sender
     return Calls(first[order], behind[order], at_ms[order], attempt[order], is_lost[order] == 1)
 
 
@@ -146,19 +146,19 @@ def _luck(waiting: Waiting, person: I64, spec: CallSpec, key: int) -> tuple[I64,
         (n,) how many answers are lost, (n,) how long the answer takes that comes; (n + 1,) where each thing's silences
         begin, and the silences: from a call whose answer is lost to the next, the client's full jitter included.
     """
-    who = person[waiting.sender]
-    if spec.answer_lost_ratio > 0.0:
-        chance = np.maximum(uniform(key, who, waiting.at_ms, _LOST), 2.0**-53)
-        n_lost = np.floor(np.log(chance) / np.log(spec.answer_lost_ratio)).astype(np.int64)
-    else:
-        n_lost = np.zeros(len(waiting), dtype=np.int64)
+    who, share = person[waiting.sender], spec.answer_lost_ratio
+    chance = uniform(key, who, waiting.at_ms, _ANSWER)
+    n_lost = np.zeros(len(waiting), dtype=np.int64)
+    unlucky = np.flatnonzero(chance < share)
+    if unlucky.size:  # geometric, by inversion; what is left of the number is even again
+        n_lost[unlucky] = np.log(np.maximum(chance[unlucky], 2.0**-53)) / np.log(share)
+    answer_s = _between((chance / share**n_lost - share) / (1.0 - share), spec.answer_s)
     silence_of = np.concatenate([[0], np.cumsum(n_lost)])
     thing = np.repeat(np.arange(len(waiting)), n_lost)
     attempt = np.arange(len(thing)) - silence_of[thing]
     limit_s = np.minimum(spec.retry.first_s * 2.0 ** np.minimum(attempt, 64), spec.retry.longest_s)
     wait_s = limit_s * uniform(key, who[thing], waiting.at_ms[thing], _WAIT, attempt)
     shows_s = _between(uniform(key, who[thing], waiting.at_ms[thing], _SHOWS, attempt), spec.lost_shows_s)
-    answer_s = _between(uniform(key, who, waiting.at_ms, _ANSWER), spec.answer_s)
     return n_lost, _in_ms(answer_s), silence_of, _in_ms(shows_s + wait_s)
 
 

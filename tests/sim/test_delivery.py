@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from atrium_client import Scan, ScanQueue
-from sim.delivery import ClockSpec, DeliverySpec, ScanSends, clock_skew_s, deliver, is_hasty
+from sim.delivery import ClockSpec, DeliverySpec, ScanSends, clock_skew_s, deliver, is_hasty, phone_gaps
 from sim.links import draw_spans, join_gaps
 from sim.sending import CallSpec
 
@@ -127,6 +127,8 @@ def test_nothing_is_sent_in_a_gap_and_what_waited_comes_in_one_batch_when_it_end
     phone = np.repeat(people, 360)
     orderly = DeliverySpec(calls=CallSpec(answer_lost_ratio=0.0), online_s=600.0, offline_s=120.0, hasty_ratio=0.0)
     sends = deliver(people, phone, at_s, 5, spec=orderly)
+    gaps = phone_gaps(people, 10_000.0, 5, spec=orderly)
+    assert np.all(gaps.gap_at(phone[sends.scan], ms(sends.sent_at_s)) == -1)
     waited = sends.sent_at_s - at_s[sends.scan]
     calls = calls_of(sends)
     late = [(scan, sent_at_s) for scan, sent_at_s, _, _ in calls if len(scan) > 1]
