@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 import msgspec
 
 from campaigns.campaign import OfferKind, TriggerOn
-from kernel.errors import AtriumError
+from kernel.errors import InputRefusedError
 from sim.delivery import DeliverySpec
 from sim.layout import MallSpec
 from sim.presets import MALLS, RADIOS
@@ -26,7 +26,7 @@ T = TypeVar("T")
 _FOLDER = "scenarios"
 
 
-class ScenarioError(AtriumError):
+class ScenarioError(InputRefusedError):
     """A scenario that cannot be run as written; the message names the key."""
 
     code = "invalid_scenario"

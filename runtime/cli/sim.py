@@ -52,6 +52,70 @@ On = Annotated[
 ]
 
 
+@sim.command("run")
+def run(
+    scenario: Annotated[str, typer.Argument(help="A scenario that ships (atrium sim scenarios), or a .toml file")],
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another seed than the scenario's")] = None,
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Write report.html and all lines here")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes, for several malls")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario through the whole flow, the truth beside it; writes a report with pictures."""
+    from dataclasses import replace
+
+    from runtime.sim_files import read_scenario, write_run
+    from sim.figures import figures
+    from sim.run import run_scenario
+
+    chosen, text = read_scenario(scenario)
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
+    folder = Path(f"{chosen.name}-{chosen.seed}") if out_dir is None else out_dir
+    with progress(chosen.name, 100 * chosen.days * chosen.malls) as advance:
+        done = run_scenario(
+            chosen,
+            workers=workers,
+            tell=lambda tick: advance(int(100 * (tick.day + tick.share_of_day)), None, f"{chosen.name}: {tick.said}"),
+        )
+    found = figures(done)
+    names = write_run(folder, done, text, found)
+    if as_json:
+        print_json(found)
+        return
+    print_table(chosen.title or chosen.name, ("figure", "value"), _run_rows(found), "nothing")
+    say(f"wrote {', '.join(names)} to {folder}")
+
+
+@sim.command("scenarios")
+def scenarios(as_json: AsJson = False) -> None:
+    """The scenarios that ship."""
+    from sim.scenario import parse_scenario, shipped_scenarios
+
+    known = {name: parse_scenario(text) for name, text in shipped_scenarios().items()}
+    if as_json:
+        print_json({name: {"title": one.title, "about": one.about, "seed": one.seed} for name, one in known.items()})
+        return
+    print_table("Scenarios", ("name", "what it shows"), [(name, one.title) for name, one in known.items()], "none")
+
+
+def _run_rows(found: dict[str, Any]) -> list[tuple[str, object]]:
+    """The few figures that a run is judged by; the rest is in the report."""
+    places, visits, cards = found["positions"]["all"], found["visits"]["all"], found["cards"]
+
+    def percent(share: float | None) -> str:
+        return "-" if share is None else f"{100.0 * share:.1f} %"
+
+    return [
+        ("phones, scans", f"{found['phones']:,}, {found['scans']:,}"),
+        ("scans answered", percent(places["answered"])),
+        ("right store first, of scans in stores", percent(places["front"])),
+        ("mean error", "-" if places["error_m"] is None else f"{places['error_m'][0]:.1f} m"),
+        ("counted visits that are true", f"{percent(visits['precision'])} of {visits['counted']:,}"),
+        ("true visits that are counted", f"{percent(visits['recall'])} of {visits['true']:,}"),
+        ("store cards at the wrong store", f"{cards['wrong_store']} of {cards['shown_at_stores']}"),
+    ]
+
+
 @sim.command("export-venue")
 def export_venue(target: Target, seed: Seed = 1, mall: Mall = MallPreset.STANDARD) -> None:
     """Write the simulated mall of a seed as an IMDF archive."""
