@@ -197,11 +197,13 @@ def _of_pairs(
 
 def as_scans(heard: Heard) -> HeardScans:
     """Simulated readings as they are compared."""
-    return HeardScans(
-        heard.indptr.astype(np.int64),
-        heard.transmitter.astype(np.int64),
-        heard.rssi_dbm.astype(np.float64),
-        heard.age_ms.astype(np.float64),
+    return _by_id(
+        HeardScans(
+            heard.indptr.astype(np.int64),
+            heard.transmitter.astype(np.int64),
+            heard.rssi_dbm.astype(np.float64),
+            heard.age_ms.astype(np.float64),
+        )
     )
 
 
