@@ -173,11 +173,13 @@ def export_scans(
     day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The day")] = None,
 ) -> None:
     """Write the scans of a simulated day's shoppers, with the truth."""
-    from sim.dates import FIRST_DAY
+    from sim.dates import EARLIEST_DATE, FIRST_DAY
     from sim.export import scan_lines
     from sim.world import make_world
 
     on: date = FIRST_DAY if day is None else day.date()
+    if on < EARLIEST_DATE:
+        raise typer.BadParameter(f"the mall's days begin on {EARLIEST_DATE}", param_hint="--date")
     with progress("walking the day"):
         lines = list(scan_lines(make_world(seed), n_shoppers=shoppers, on=on))
     _write(target, b"".join(lines))
