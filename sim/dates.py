@@ -23,6 +23,7 @@ BLOCK_DAYS = 28
 BLOCKS_BEFORE = 13
 """Blocks of history that can be had before ``FIRST_DAY``: 364 days."""
 EARLIEST_DAY = -BLOCKS_BEFORE * BLOCK_DAYS
+EARLIEST_DATE = FIRST_DAY + timedelta(days=EARLIEST_DAY)
 
 WORKS, LEARNS, IS_FREE = range(3)
 """Kinds of weeks; rows of ``Calendar.weekday``."""

@@ -175,6 +175,30 @@ def test_coupons_are_redeemed_once_each_by_people_inside_their_store(small_world
     }  # fmt: skip
 
 
+def test_a_group_stays_together_whoever_follows_a_card(small_world: World, mall: Mall) -> None:
+    """Scans of two members are at most half a period and their lag apart in time, so nearly as near in space."""
+    n = 40
+    play(small_world, mall, n_shoppers=n)
+    households: dict[int, list[str]] = {}
+    for shopper in small_world.shoppers(0, n, 10.0):
+        households.setdefault(shopper.household, []).append(shopper.device_id)
+    scans: dict[str, dict[int, dict[str, Any]]] = {}
+    for scan in mall.scans:
+        tick = int(datetime.fromisoformat(scan["at"]).timestamp() // 10)
+        scans.setdefault(scan["device_id"], {})[tick] = scan["truth"]
+    pairs = [(a, b) for members in households.values() for a, b in pairwise(members)]
+    assert any(f"code-{a}" in mall.redeemed_at or f"code-{b}" in mall.redeemed_at for a, b in pairs)
+    apart_m: list[float] = []
+    for a, b in pairs:
+        for tick in scans[a].keys() & scans[b].keys():
+            here, there = scans[a][tick], scans[b][tick]
+            if here["level"] == there["level"]:
+                lat_m, lng_m = (here["lat"] - there["lat"]) * 111_000, (here["lng"] - there["lng"]) * 96_000
+                apart_m.append((lat_m**2 + lng_m**2) ** 0.5)
+    assert len(apart_m) > 1_000
+    assert max(apart_m) < 1.1 * (10.0 + 1.5 * 4) + 1.0
+
+
 def test_a_server_that_goes_away_loses_nothing_and_doubles_nothing(small_world: World, mall: Mall) -> None:
     play(small_world, mall)
     undisturbed = [scan["scan_id"] for scan in mall.scans]

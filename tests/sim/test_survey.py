@@ -11,7 +11,7 @@ import shapely
 
 from fingerprints.scan import LabelledScan, Reading
 from fingerprints.wire import decode_json, to_labelled_scan
-from sim.export import scan_lines, survey_lines
+from sim.export import scan_lines, shopper_scans, survey_lines
 from sim.layout import MallSpec
 from sim.radio import Crowd
 from sim.world import World, make_world
@@ -68,6 +68,18 @@ def test_the_same_seed_exports_the_same_bytes() -> None:
 
     assert digest(11) == digest(11)
     assert digest(11) != digest(12)
+
+
+def test_each_date_exports_its_own_day_and_no_scan_id_twice(small_world: World) -> None:
+    ids: list[str] = []
+    phones = []
+    for on in (date(2026, 2, 20), date(2026, 4, 18), date(2026, 4, 19)):
+        scans = list(shopper_scans(small_world, n_shoppers=4, on=on))
+        assert {item.scan.at.date() for item in scans} == {on}
+        ids += [str(item.scan.scan_id) for item in scans]
+        phones.append({item.scan.device_id for item in scans})
+    assert len(set(ids)) == len(ids) > 300
+    assert phones[0] != phones[1] != phones[2]
 
 
 def test_plain_nearest_neighbours_find_the_store_about_as_often_as_measured_and_no_more(
