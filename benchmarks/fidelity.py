@@ -28,10 +28,10 @@ from positioning.model import VenueModel
 from positioning.train import train_venue
 from sim.fit import Stage
 from sim.likeness import LIKENESS_NAMES, HeardScans, Likeness, compare, protocol_of, sort_by_walk
-from sim.presets import XIXI
+from sim.presets import XIXI, XIXI_PLACING_SD_M
 from venues.model import Venue
 
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 """Each hangs the radios elsewhere; the parameters are the same. Seed 1 is the one they were fitted with."""
 
 
@@ -44,7 +44,7 @@ def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     protocol, heard = protocol_of(scans, mall.venue)
     rows = [{"scans": "real", **_figures(mall.venue, scans), **_likeness(compare(protocol, heard))}]
     for seed in seeds:
-        stage = Stage(mall.venue, protocol, XIXI, seed)
+        stage = Stage(mall.venue, protocol, XIXI, seed, placing_sd_m=XIXI_PLACING_SD_M)
         found = stage.hear(XIXI)
         again = _as_labelled(scans, found, stage)
         rows.append(

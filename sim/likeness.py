@@ -80,7 +80,7 @@ class Likeness:
     def gap(self, other: "Likeness") -> float:
         """How unlike they are: the mean square of all figures' differences, each in a unit of its own kind.
 
-        Units: 15 % of counts, 3 dB of quantiles of power, 0.02 of distances, 0.5 dB of deviations, 0.05 of ``count``.
+        What neither has a pair for is left out. Units: 15 % of counts, 3 dB of quantiles of power, 0.02 of distances, 0.5 dB of deviations, 0.05 of ``count``.
         """
         parts = (
             np.log((self.fresh + 1) / (other.fresh + 1)) / 0.15,
@@ -91,7 +91,7 @@ class Likeness:
             (self.own_db - other.own_db) / 0.5,
             (self.count - other.count) / 0.05,
         )
-        return float(np.mean([np.mean(part**2) for part in parts]))
+        return float(np.mean([np.nanmean(part**2) for part in parts]))
 
 
 LIKENESS_NAMES: dict[str, str] = {

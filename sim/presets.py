@@ -7,8 +7,38 @@ TABLE_MALL = MallSpec(n_levels=5, width_m=120, depth_m=72, island_m=30, frontage
 """The malls of the project's comparison of methods: 5 levels of 120 x 72 m, about 200 stores of 84 to 294 m2."""
 
 
-XIXI = RadioSpec()
-"""Xixi Intime."""
+XIXI = RadioSpec(
+    area_per_access_point_m2=203.8,
+    area_per_beacon_m2=3478.0,
+    max_ids_per_access_point=3,
+    area_per_managed_m2=823.8,
+    path_exponent=2.246,
+    wall_db=6.497,
+    floor_db=28.23,
+    shadowing_sd_db=1.094,
+    fading_sd_db=0.7183,
+    slow_sd_db=0.842,
+    slow_s=131.1,
+    carry_sd_db=2.912,
+    walk_miss_ratio=0.003787,
+    hand_sd_db=1.859,
+    body_db=5.604,
+    device_offset_sd_db=2.747,
+    device_gain_sd=0.0,
+    sensitivity_dbm=(-92.0, -92.0),
+    miss_ratio=0.01004,
+    radio_miss_ratio=0.04282,
+    hotspots_per_scan=0.0,
+    wifi_2_power_1m_dbm=-31.78,
+    wifi_5_power_1m_dbm=-37.78,
+    wifi_6_power_1m_dbm=-53.78,
+    beacon_power_1m_dbm=-69.78,
+    mean_age_ms=1121.0,
+    stale_ratio=0.9982,
+)
+"""Xixi Intime: ``atrium sim fit --venue xixi`` on its whole survey, 720 trials; docs/simulation.md compares."""
+XIXI_PLACING_SD_M = 1.5
+"""How far, on each axis, its surveyors' marked places are taken to be off (``sim.likeness.placing_errors``)."""
 
 MALLS: dict[str, MallSpec] = {"standard": MallSpec(), "table": TABLE_MALL}
 RADIOS: dict[str, RadioSpec] = {"standard": RadioSpec(), "xixi": XIXI}

@@ -85,7 +85,7 @@ def demo(
         with progress("building the mall", 1.0) as advance:
             world = make_world(seed)
             advance(0.2, what="walking the survey")
-            survey = world.survey()
+            survey = world.survey(on=FIRST_DAY)  # fresh: what ageing does is for `atrium sim` to show
             store_mall(home, world.mall.archive, survey, lambda what, share: advance(0.3 + 0.7 * share, what=what))
         say(f"{world.mall.venue.name}: {len(world.mall.venue.stores)} stores, {len(survey)} survey scans, trained")
     venue = home.venues.load_venue(DEFAULT_TENANT, VENUE_ID)

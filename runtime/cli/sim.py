@@ -180,6 +180,9 @@ def export_scans(
 def fit(
     venue_id: VenueOption,
     out: Annotated[Path | None, typer.Option("--out", help="Write the parameters here, as JSON")] = None,
+    placing_sd_m: Annotated[
+        float, typer.Option("--placing-sd-m", min=0, max=10, help="How far the survey's places are off, each axis")
+    ] = 1.5,
     trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try")] = 300,
     seed: Seed = 1,
     as_json: AsJson = False,
@@ -196,7 +199,15 @@ def fit(
         raise VenueFileError(f"venue {chosen} has no map; import it with: atrium venue import FILE --id {chosen}")
     survey = load_survey(home, chosen)
     with progress("fitting", trials) as advance:
-        found = fit_radio(venue, survey, spec_for(venue, survey), seed=seed, trials=trials, progress=_tell(advance))
+        found = fit_radio(
+            venue,
+            survey,
+            spec_for(venue, survey),
+            placing_sd_m=placing_sd_m,
+            seed=seed,
+            trials=trials,
+            progress=_tell(advance),
+        )
     if out is not None:
         _write(out, json.dumps(found.to_json(), indent=2).encode() + b"\n")
     if as_json:
