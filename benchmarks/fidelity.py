@@ -26,7 +26,8 @@ from positioning.evaluate import evaluate
 from positioning.light import LightLocator
 from positioning.model import VenueModel
 from positioning.train import train_venue
-from sim.fit import HeardScans, Likeness, Stage, as_scans, compare, protocol_of, sort_by_walk
+from sim.fit import Stage
+from sim.likeness import LIKENESS_NAMES, HeardScans, Likeness, compare, protocol_of, sort_by_walk
 from sim.presets import XIXI
 from venues.model import Venue
 
@@ -43,8 +44,8 @@ def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     protocol, heard = protocol_of(scans, mall.venue)
     rows = [{"scans": "real", **_figures(mall.venue, scans), **_likeness(compare(protocol, heard))}]
     for seed in seeds:
-        stage = Stage(mall.venue, protocol, XIXI.spec, seed)
-        found = as_scans(stage.hear(XIXI.spec, XIXI.power_db, XIXI.phone))
+        stage = Stage(mall.venue, protocol, XIXI, seed)
+        found = stage.hear(XIXI)
         again = _as_labelled(scans, found, stage)
         rows.append(
             {"scans": f"simulated, seed {seed}", **_figures(mall.venue, again), **_likeness(compare(protocol, found))}
@@ -97,13 +98,7 @@ def lag1_correlation(model: VenueModel, test: Sequence[LabelledScan]) -> float:
 
 
 def _likeness(found: Likeness) -> dict[str, list[float]]:
-    return {
-        "fresh_readings_5_25_50_75_95": found.fresh.tolist(),
-        "listed_readings_5_25_50_75_95": found.listed.tolist(),
-        "rssi_dbm_5_25_50_75_95_99": found.rssi_dbm.tolist(),
-        "distance_between_walks_by_metres": [round(value, 3) for value in found.between.tolist()],
-        "distance_within_a_walk_by_scans": [round(value, 3) for value in found.within.tolist()],
-    }
+    return {name: [round(value, 3) for value in getattr(found, name).tolist()] for name in LIKENESS_NAMES}
 
 
 if __name__ == "__main__":

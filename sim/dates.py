@@ -1,4 +1,9 @@
-"""The simulation's days: numbers, dates, and how busy each is for those who work, learn, or do neither."""
+"""The simulation's calendar: numbers and dates of days, how busy each is, and how often the radios have aged by it.
+
+A survey on ``SURVEY_DAY`` hears the radios as they were hung. They age once before ``FIRST_DAY``, and once more each
+``AGEING_PERIOD_DAYS`` after it (``sim/ageing.py``). How fast real radios change is not known well; the period is a
+choice, the shares of one ageing are those of the project's comparison of methods.
+"""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,8 +12,12 @@ import numpy as np
 
 from sim.chance import F64, I64
 
+SURVEY_DAY = date(2026, 3, 2)
 FIRST_DAY = date(2026, 4, 18)
 """A Saturday, some weeks after the survey; the world's days are counted from it."""
+AGEING_PERIOD_DAYS = 91
+MAX_AGEINGS = 20
+LAST_DAY = FIRST_DAY + timedelta(days=AGEING_PERIOD_DAYS * MAX_AGEINGS - 1)
 BLOCK_DAYS = 28
 """Days are drawn in blocks of four weeks (``rhythm.py``)."""
 BLOCKS_BEFORE = 13
@@ -81,3 +90,32 @@ class Calendar:
         month = np.array(self.month)[[at.month - 1 for at in on]] / np.mean(self.month)
         found: F64 = np.array(self.weekday)[:, weekday] * month * np.where(is_holiday, self.holiday, 1.0)
         return found
+
+
+def count_ageings(on: date) -> int:
+    """How often the radios have aged by a date.
+
+    >>> [count_ageings(day) for day in (SURVEY_DAY, FIRST_DAY, FIRST_DAY + timedelta(days=91))]
+    [0, 1, 2]
+
+    Raises:
+        ValueError: before the survey, or after ``LAST_DAY``.
+    """
+    if not SURVEY_DAY <= on <= LAST_DAY:
+        raise ValueError(f"expected a date from {SURVEY_DAY} to {LAST_DAY}, found {on}")
+    return 0 if on < FIRST_DAY else 1 + (on - FIRST_DAY).days // AGEING_PERIOD_DAYS
+
+
+def ageing_days(on: date) -> list[date]:
+    """The days on which the radios have aged up to a date."""
+    return [FIRST_DAY + timedelta(days=AGEING_PERIOD_DAYS * i) for i in range(count_ageings(on))]
+
+
+def number_day(on: date) -> int:
+    """Days from ``FIRST_DAY`` to a date that has a mall; negative before it.
+
+    Raises:
+        ValueError: before the survey, or after ``LAST_DAY``.
+    """
+    count_ageings(on)
+    return (on - FIRST_DAY).days

@@ -18,15 +18,14 @@ EXPONENTIALS = (-np.log(_QUANTILES)).astype(np.float32)
 """A draw is one of these quantiles, chosen by 12 random bits: both tables stay in the first cache."""
 _GREATEST_NORMAL = 3.7
 MEMORY_SIZE = 768
-"""Readings that a phone's list can hold, under 2^10; what comes after the first so many is not listed."""
-_PLACE_BITS = 10
+"""Readings that a phone's list can hold; what comes after the first so many, by id, is not listed."""
 
 
 @numba.njit(cache=True, nogil=True)
 def index_cells(
     mean_dbm: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """The radios of each place by falling mean, as CSR.
+    """The radios of each place, ascending, as CSR.
 
     Args:
         mean_dbm: (n_places, n_radios), NaN where never heard.
@@ -43,19 +42,13 @@ def index_cells(
         indptr[place + 1] = indptr[place] + n
     radio = np.empty(indptr[-1], dtype=np.int32)
     mean = np.empty(indptr[-1], dtype=np.float32)
-    key = np.empty(n_radios, dtype=np.float32)
-    who = np.empty(n_radios, dtype=np.int32)
     for place in range(n_places):
-        n = 0
+        at = indptr[place]
         for r in range(n_radios):
             if not math.isnan(mean_dbm[place, r]):
-                key[n] = -mean_dbm[place, r]
-                who[n] = r
-                n += 1
-        order = np.argsort(key[:n], kind="mergesort")
-        for k in range(n):
-            radio[indptr[place] + k] = who[order[k]]
-            mean[indptr[place] + k] = -key[order[k]]
+                radio[at] = r
+                mean[at] = mean_dbm[place, r]
+                at += 1
     return indptr, radio, mean
 
 
@@ -92,12 +85,12 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     radio_xy_m: NDArray[np.float64],
     is_beacon: NDArray[np.bool_],
     r_indptr: NDArray[np.int64],
-    r_ids: NDArray[np.int32],
     normals: NDArray[np.float32],
     exponentials: NDArray[np.float32],
     fading_sd_db: float,
     slow_sd_db: float,
     slow_ms: float,
+    carry_sd_db: float,
     walk_miss_ratio: float,
     hand_sd_db: float,
     body_db: float,
@@ -114,7 +107,6 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     m_id: NDArray[np.int32],
     m_rssi: NDArray[np.int16],
     m_age_ms: NDArray[np.float32],
-    seen: NDArray[np.int64],
     out_indptr: NDArray[np.int64],
     out_id: NDArray[np.int32],
     out_rssi: NDArray[np.int16],
@@ -122,11 +114,11 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
 ) -> None:
     """Hear one scan after the other; a phone's scans must come in the order of time.
 
-    A radio's power in the scan is its mean, slow fading that a phone keeps for a while, fast fading, the hand and the
-    body of the holder, read through the receiver; some radios are silent for a phone's whole walk, its ids are missed
-    one by one. Slow fading between two knots ``slow_ms`` apart turns from the one's draw to the other's, at a constant
-    deviation. Then those that the phone's last list had and this scan missed are listed
-    again, each with ``stale_ratio``, at their old power and with their age.
+    A radio's power in the scan is its mean, slow fading that a phone keeps for a while (of each radio, and of all by
+    how it is carried), fast fading, the hand and the body of the holder, read through the receiver; some radios are
+    silent for a phone's whole walk, its ids are missed one by one. Slow fading between two knots ``slow_ms`` apart
+    turns from the one's draw to the other's, at a constant deviation. Then those that the phone's last list had and
+    this scan missed are listed again, each with ``stale_ratio``, at their old power and with their age.
 
     Args:
         number: (n,) counts the scan in its stream; the same number gives the same draws.
@@ -135,9 +127,8 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         walk_seed: (n_phones,) of the slow fading and the silent radios of each phone.
         who: (n,) the phone: a row of ``receiver`` (n_phones, 3: offset, gain, sensitivity), ``only_beacons`` and m_*.
         c_*: of ``index_cells``.
-        r_indptr, r_ids: the ids of each radio, as CSR.
-        m_*: what each phone listed last, (n_phones, MEMORY_SIZE); changed here.
-        seen: (n_ids,) scratch of -1.
+        r_indptr: ids are numbered radio by radio; those of radio r are ``r_indptr[r]`` to ``r_indptr[r + 1]``.
+        m_*: what each phone listed last, by id, (n_phones, MEMORY_SIZE); changed here.
         out_*: room for MEMORY_SIZE readings a scan; filled by id.
     """
     radio_miss = np.uint64(radio_miss_ratio * 65_536.0)
@@ -146,15 +137,24 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     walk_miss = np.uint64(walk_miss_ratio * 65_536.0)
     keeps_slowly = slow_sd_db > 0.0 or walk_miss_ratio > 0.0
     low16, low12 = np.uint64(0xFFFF), np.uint64(0xFFF)
-    key = np.empty(MEMORY_SIZE, dtype=np.int64)
+    heard_id = np.empty(MEMORY_SIZE, dtype=np.int32)
     heard_rssi = np.empty(MEMORY_SIZE, dtype=np.int16)
     heard_age_ms = np.empty(MEMORY_SIZE, dtype=np.float32)
     out_indptr[0] = 0
     for i in range(len(cell)):
         n = 0
         state = seed ^ (np.uint64(number[i]) * np.uint64(0xD1B54A32D192ED03))
+        knot, turned = 0, 0.0
+        if slow_sd_db > 0.0 or carry_sd_db > 0.0:
+            knot = int(at_ms[i] // slow_ms)
+            turned = (at_ms[i] / slow_ms - knot) * (math.pi / 2.0)
+        slow_from, slow_to = math.cos(turned), math.sin(turned)
         state, bits = _next(state)
         hand_db = hand_sd_db * normals[bits & low12]
+        if carry_sd_db > 0.0:
+            first = _mix(~walk_seed[who[i]] + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
+            then = _mix(~walk_seed[who[i]] + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
+            hand_db += carry_sd_db * (slow_from * normals[first & low12] + slow_to * normals[then & low12])
         facing = float((bits >> np.uint64(16)) & np.uint64(0xFFFFFFFF)) * (2.0 * math.pi / 4_294_967_296.0)
         if not math.isnan(facing_rad[i]):
             facing = facing_rad[i]
@@ -163,16 +163,11 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         offset_db, gain, sensitivity_dbm = receiver[phone, 0], receiver[phone, 1], receiver[phone, 2]
         needed_dbm = (sensitivity_dbm - offset_db - gain_pivot_dbm) / gain + gain_pivot_dbm - hand_db
         least_mean_dbm = needed_dbm - _GREATEST_NORMAL * (fading_sd_db + 1.5 * slow_sd_db)
-        knot, turned = 0, 0.0
-        if slow_sd_db > 0.0:
-            knot = int(at_ms[i] // slow_ms)
-            turned = (at_ms[i] / slow_ms - knot) * (math.pi / 2.0)
-        slow_from, slow_to = slow_sd_db * math.cos(turned), slow_sd_db * math.sin(turned)
         x, y = cell_xy_m[i, 0], cell_xy_m[i, 1]
         for at in range(c_indptr[cell[i]], c_indptr[cell[i] + 1]):
             mean = c_mean[at]
             if mean < least_mean_dbm:
-                break
+                continue
             radio = np.uint64(c_radio[at])
             if only_beacons[phone] and not is_beacon[radio]:
                 continue
@@ -186,7 +181,7 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
                     continue
                 first = _mix(own + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
                 then = _mix(own + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
-                power += slow_from * normals[first & low12] + slow_to * normals[then & low12]
+                power += slow_sd_db * (slow_from * normals[first & low12] + slow_to * normals[then & low12])
             if power < needed_dbm:
                 continue
             dx, dy = radio_xy_m[radio, 0] - x, radio_xy_m[radio, 1] - y
@@ -198,35 +193,38 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             read_dbm = gain_pivot_dbm + gain * (power + hand_db - gain_pivot_dbm) + offset_db
             rssi = np.int16(min(max(round(read_dbm), -110.0), -10.0))
             age_ms = np.float32(min(mean_age_ms * exponentials[(bits >> np.uint64(28)) & low12], longest_age_ms))
-            for k in range(r_indptr[radio], r_indptr[radio + 1]):
+            for one in range(r_indptr[radio], r_indptr[radio + 1]):
                 state, bits = _next(state)
                 if bits & low16 < miss or n == MEMORY_SIZE:
                     continue
-                seen[np.uint64(r_ids[k])] = i
-                key[n], heard_rssi[n], heard_age_ms[n] = (r_ids[k] << _PLACE_BITS) | n, rssi, age_ms
+                heard_id[n], heard_rssi[n], heard_age_ms[n] = one, rssi, age_ms
                 n += 1
         since_ms = np.float32(at_ms[i] - m_at_ms[phone])
-        for k in range(m_size[phone]):
+        start = out_indptr[i]
+        to, most = start, start + MEMORY_SIZE
+        f = 0
+        for k in range(m_size[phone]):  # both lists come by id
+            one = m_id[phone, k]
+            while f < n and heard_id[f] < one and to < most:
+                out_id[to], out_rssi[to], out_age_ms[to] = heard_id[f], heard_rssi[f], heard_age_ms[f]
+                f += 1
+                to += 1
+            if f < n and heard_id[f] == one:
+                continue
             state, bits = _next(state)
             age_ms = m_age_ms[phone, k] + since_ms
-            if bits & low16 >= stale or age_ms > stale_limit_ms or n == MEMORY_SIZE:
-                continue
-            if seen[np.uint64(m_id[phone, k])] != i:
-                key[n], heard_rssi[n], heard_age_ms[n] = (m_id[phone, k] << _PLACE_BITS) | n, m_rssi[phone, k], age_ms
-                n += 1
-        for at in range(1, n):  # by id; a few dozen, so insertion is the fastest
-            one = key[at]
-            to = at
-            while to > 0 and key[to - 1] > one:
-                key[to] = key[to - 1]
-                to -= 1
-            key[to] = one
-        start = out_indptr[i]
+            if bits & low16 < stale and age_ms <= stale_limit_ms and to < most:
+                out_id[to], out_rssi[to], out_age_ms[to] = one, m_rssi[phone, k], age_ms
+                to += 1
+        while f < n and to < most:
+            out_id[to], out_rssi[to], out_age_ms[to] = heard_id[f], heard_rssi[f], heard_age_ms[f]
+            f += 1
+            to += 1
+        n = to - start
         for k in range(n):
-            place = key[k] & ((1 << _PLACE_BITS) - 1)
-            out_id[start + k] = m_id[phone, k] = key[k] >> _PLACE_BITS
-            out_rssi[start + k] = m_rssi[phone, k] = heard_rssi[place]
-            out_age_ms[start + k] = m_age_ms[phone, k] = heard_age_ms[place]
+            m_id[phone, k] = out_id[start + k]
+            m_rssi[phone, k] = out_rssi[start + k]
+            m_age_ms[phone, k] = out_age_ms[start + k]
         m_size[phone] = n
         m_at_ms[phone] = at_ms[i]
         out_indptr[i + 1] = start + n

@@ -7,6 +7,7 @@ Means are computed once, cell by cell; hearing is then a compiled loop over the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 import shapely
@@ -32,6 +33,7 @@ _BODY_RADIUS_M = 1.0
 """Nearer than this in plan a radio hangs overhead, and a body shades less."""
 _LONGEST_FRESH_MS = 4_000.0
 _CHUNK = 1_024
+_by_transmitter = attrgetter("transmitter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Heard:
-    """Readings of many scans as CSR arrays, by scan, then by transmitter id; hotspots are counted, not listed.
+    """Readings of many scans as CSR arrays, by scan, then by radio; hotspots are counted, not listed.
 
     Attributes:
         indptr: (n_scans + 1,) scan i owns readings ``indptr[i]`` to ``indptr[i + 1]``.
@@ -153,15 +155,19 @@ class RadioField:
     def readings(self, heard: Heard, rng: np.random.Generator) -> list[tuple[Reading, ...]]:
         """What was heard as domain values, hotspots among them, by id."""
         ids, frequency_mhz = self.transmitters.ids, self.transmitters.frequency_mhz.tolist()
-        item, rssi, age_ms = heard.transmitter.tolist(), heard.rssi_dbm.tolist(), heard.age_ms.tolist()
+        item, rssi = heard.transmitter.tolist(), heard.rssi_dbm.astype(np.float64).tolist()
+        whole_ms = np.trunc(heard.age_ms).tolist()
+        readings = [
+            Reading(ids[one], power, age_ms, frequency_mhz[one] or None)
+            for one, power, age_ms in zip(item, rssi, whole_ms, strict=True)
+        ]
+        hotspots = _hotspots(int(heard.n_hotspots.sum()), rng)
+        ends = np.cumsum(heard.n_hotspots).tolist()
         out: list[tuple[Reading, ...]] = []
         for i, n in enumerate(heard.n_hotspots.tolist()):
-            row = [
-                Reading(ids[item[at]], float(rssi[at]), float(int(age_ms[at])), frequency_mhz[item[at]] or None)
-                for at in range(heard.indptr[i], heard.indptr[i + 1])
-            ]
-            row += [_hotspot(rng) for _ in range(n)]
-            out.append(tuple(sorted(row, key=lambda reading: reading.transmitter)))
+            row = readings[heard.indptr[i] : heard.indptr[i + 1]] + hotspots[ends[i] - n : ends[i]]
+            row.sort(key=_by_transmitter)
+            out.append(tuple(row))
         return out
 
     @cached_property
@@ -182,6 +188,7 @@ class HearingTables:
     is_beacon: NDArray[np.bool_]
     id_indptr: NDArray[np.int64]
     ids: NDArray[np.int32]
+    """Index into ``Transmitters.ids`` of each id, radio by radio."""
 
     @staticmethod
     def of(
@@ -272,12 +279,12 @@ def _hear_chunk(
         tables.radio_xy_m,
         tables.is_beacon,
         tables.id_indptr,
-        tables.ids,
         NORMALS,
         EXPONENTIALS,
         spec.fading_sd_db,
         spec.slow_sd_db,
         spec.slow_s * 1000.0,
+        spec.carry_sd_db,
         spec.walk_miss_ratio,
         spec.hand_sd_db,
         spec.body_db,
@@ -294,14 +301,13 @@ def _hear_chunk(
         crowd.listed_id,
         crowd.listed_rssi,
         crowd.listed_age_ms,
-        np.full(len(tables.ids), -1, dtype=np.int64),
         indptr,
         item,
         rssi,
         age_ms,
     )
     n = int(indptr[-1])
-    return indptr, item[:n].copy(), rssi[:n].copy(), age_ms[:n].copy()
+    return indptr, tables.ids[item[:n]], rssi[:n].copy(), age_ms[:n].copy()
 
 
 def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
@@ -409,9 +415,10 @@ def _floor_holes(venue: Venue, grid: CellGrid, level_index: int) -> NDArray[np.b
     return holes
 
 
-def _hotspot(rng: np.random.Generator) -> Reading:
-    """A passer-by's phone that shares its network, at a random local address."""
-    octets = list(rng.bytes(6))
-    octets[0] = (octets[0] & 0xFC) | 2
-    address = TransmitterId(":".join(f"{octet:02x}" for octet in octets))
-    return Reading(address, float(round(rng.uniform(-88.0, -50.0))), 0.0, 2437)
+def _hotspots(n: int, rng: np.random.Generator) -> list[Reading]:
+    """Passers-by's phones that share their networks, each at a random local address."""
+    octets = np.frombuffer(rng.bytes(6 * n), dtype=np.uint8).reshape(n, 6).copy()
+    octets[:, 0] = (octets[:, 0] & 0xFC) | 2
+    rssi_dbm = np.rint(rng.uniform(-88.0, -50.0, n)).tolist()
+    names = [octets[i].tobytes().hex(":") for i in range(n)]
+    return [Reading(TransmitterId(name), power, 0.0, 2437) for name, power in zip(names, rssi_dbm, strict=True)]

@@ -17,7 +17,8 @@ class RadioSpec:
     share of access points with a band at 6 GHz, heights, the loss through an atrium's opening, joint misses, ages.
     What the table has nothing of is none here and fitted in ``sim/presets.py``: access points of the mall's own, with
     ``managed_ids`` networks each; slow fading, which a phone keeps for
-    ``slow_s`` (the crowd, the way it is held), and radios that a whole walk does not hear. ``body_db`` comes on top:
+    ``slow_s``, of each radio (people in the way) and of all together (``carry_sd_db``: how the phone is held, the
+    crowd round it), and radios that a whole walk does not hear. ``body_db`` comes on top:
     with the table's constants alone our malls were easier than the table's (docs/simulation.md gives the figures).
     """
 
@@ -35,6 +36,7 @@ class RadioSpec:
     fading_sd_db: float = 4.2
     slow_sd_db: float = 0.0
     slow_s: float = 20.0
+    carry_sd_db: float = 0.0
     walk_miss_ratio: float = 0.0
     hand_sd_db: float = 2.5
     body_db: float = 10.0

@@ -1,21 +1,22 @@
 """Survey walks: a surveyor with a few phones walks each store and the corridors, and the place is known."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprints.scan import LabelledScan
+from sim.dates import SURVEY_DAY
 from sim.grid import NO_STORE
 from sim.mall import SimulatedMall
 from sim.phones import label
 from sim.radio import Crowd, PhoneRadio, RadioField, draw_phones
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph, make_walking_graph
 
-SURVEY_AT = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+SURVEY_AT = datetime.combine(SURVEY_DAY, time(2), UTC)
 _STORE_SCAN_S = 4.0
 _CORRIDOR_SCAN_S = 3.0
 _CORRIDOR_MPS = 0.9
@@ -42,6 +43,8 @@ def walk_survey(
     corridor_scans_per_level: int = 400,
     graph: WalkingGraph | None = None,
     starts_at: datetime = SURVEY_AT,
+    listeners: Sequence[PhoneRadio] | None = None,
+    prefix: str = "",
 ) -> list[LabelledScan]:
     """Survey a mall: every store by every phone, and the corridors of every level.
 
@@ -51,9 +54,13 @@ def walk_survey(
     Args:
         scans_per_store: of all phones together.
         corridor_scans_per_level: about so many, of all phones together.
+        listeners: the survey phones, as many as ``phones``; by default they are drawn first.
+        prefix: of the walks' names, which must differ between surveys that are compared.
     """
     ways = make_walking_graph(mall.venue, mall.entrances_xy_m) if graph is None else graph
-    listeners = draw_phones(phones, radio.spec, rng)
+    if listeners is not None and len(listeners) != phones:
+        raise ValueError(f"expected {phones} survey phones, found {len(listeners)}")
+    heard_by = draw_phones(phones, radio.spec, rng) if listeners is None else listeners
     walks = [
         *_store_walks(ways, phones, scans_per_store, rng),
         *_corridor_walks(mall, ways, phones, corridor_scans_per_level, rng),
@@ -61,7 +68,7 @@ def walk_survey(
     out: list[LabelledScan] = []
     at = starts_at
     for walk in walks:
-        scans = _scan_along(mall, radio, walk, listeners[walk.phone], at, rng)
+        scans = _scan_along(mall, radio, replace(walk, name=prefix + walk.name), heard_by[walk.phone], at, rng)
         out += scans
         at += timedelta(seconds=math.ceil(walk.trajectory.t_s[-1]) + 30)
     return out

@@ -2,22 +2,23 @@
 
 import math
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 import numpy as np
 
 from fingerprints.scan import LabelledScan
 from sim.cards import CardPlan
-from sim.dates import EARLIEST_DAY, Calendar
+from sim.dates import EARLIEST_DAY, SURVEY_DAY, Calendar, count_ageings
 from sim.history import History
 from sim.layout import MallSpec
 from sim.mall import SimulatedMall, make_mall
 from sim.people import PeopleSpec, draw_people
-from sim.radio import RadioField, aged, make_radio_field
+from sim.radio import PhoneRadio, RadioField, aged, draw_phones, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from sim.rhythm import mean_visits_a_day
 from sim.shoppers import Shopper, plan_day
 from sim.stores import make_stores
-from sim.survey import walk_survey
+from sim.survey import SURVEY_AT, walk_survey
 from sim.visit_spec import VisitSpec
 from sim.walking import WalkingGraph, make_walking_graph
 
@@ -35,7 +36,7 @@ _FEWEST_SHOPPERS = 100
 class World:
     """What a seed makes. Two worlds of the same arguments are the same, in any process.
 
-    The survey hears ``survey_radio``; shoppers come some weeks later and hear ``radio``.
+    The survey hears ``survey_radio``; shoppers come some weeks later and hear ``radio``. ``radio_on`` has other dates.
     """
 
     seed: int
@@ -43,16 +44,45 @@ class World:
     survey_radio: RadioField
     radio: RadioField
     graph: WalkingGraph
+    ageing: Ageing
 
-    def survey(self, *, phones: int = 3, scans_per_store: int = 45) -> list[LabelledScan]:
-        """The survey of this world; always the same one."""
+    def radio_on(self, on: date) -> RadioField:
+        """The radios of a date (``sim/dates.py``); each ageing after the first takes seconds.
+
+        Raises:
+            ValueError: the mall does not exist on this date.
+        """
+        n_ageings = count_ageings(on)
+        field = self.radio if n_ageings else self.survey_radio
+        for number in range(2, n_ageings + 1):
+            field = aged(field, self.mall.venue, self.ageing, np.random.default_rng([self.seed, _AGEING, number]))
+        return field
+
+    def survey_phones(self, n: int) -> list[PhoneRadio]:
+        """The phones that survey, the same on each date; nobody else has them."""
+        return draw_phones(n, self.survey_radio.spec, np.random.default_rng([self.seed, _SURVEY]))
+
+    def survey(
+        self, *, phones: int = 3, scans_per_store: int = 45, on: date = SURVEY_DAY, radio: RadioField | None = None
+    ) -> list[LabelledScan]:
+        """The survey of this world on a date; always the same one.
+
+        Another date has other walks, and the date in their names, by the same phones.
+
+        Args:
+            radio: that of ``on``, where it is there already.
+        """
+        first = on == SURVEY_DAY
         return walk_survey(
             self.mall,
-            self.survey_radio,
-            np.random.default_rng([self.seed, _SURVEY]),
+            self.radio_on(on) if radio is None else radio,
+            np.random.default_rng([self.seed, _SURVEY] if first else [self.seed, _SURVEY, on.toordinal()]),
             phones=phones,
             scans_per_store=scans_per_store,
             graph=self.graph,
+            starts_at=datetime.combine(on, SURVEY_AT.timetz()),
+            listeners=None if first else self.survey_phones(phones),
+            prefix="" if first else f"{on}-",
         )
 
     def history(
@@ -108,8 +138,9 @@ def make_world(
     """Build the world of a seed; a few seconds of one core for the default mall."""
     mall = make_mall(spec or MallSpec(), np.random.default_rng([seed, _MALL]), venue_id=venue_id)
     radio = make_radio_field(mall.venue, radio_spec or RadioSpec(), np.random.default_rng([seed, _RADIO]))
-    later = aged(radio, mall.venue, ageing or Ageing(), np.random.default_rng([seed, _AGEING]))
-    return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m))
+    fate = ageing or Ageing()
+    later = aged(radio, mall.venue, fate, np.random.default_rng([seed, _AGEING]))
+    return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m), fate)
 
 
 def make_history(

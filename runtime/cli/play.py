@@ -1,27 +1,19 @@
-"""``atrium replay`` and ``atrium sim``: recorded and simulated days."""
+"""``atrium replay``: recorded days."""
 
-import json
 import sys
 import tomllib
-from collections.abc import Callable
-from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from members.device import Purpose
-from runtime.cli.terminal import AsJson, DataDir, VenueOption, make_group, print_json, print_table, progress, say
+from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
 from runtime.errors import SettingsError, VenueFileError
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import open_lines, read_file
 from runtime.venue_store import check_venue_id, write_whole
-
-sim = make_group("A mall, its radio and its shoppers in simulation, with the truth known.")
-
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The mall and its people")]
-Target = Annotated[Path, typer.Argument(help="The file to write")]
 
 
 def replay(
@@ -135,95 +127,3 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_file(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise VenueFileError(f"{path} is not TOML: {error}") from error
-
-
-@sim.command("export-venue")
-def export_venue(target: Target, seed: Seed = 1) -> None:
-    """Write the simulated mall of a seed as an IMDF archive."""
-    from sim.world import make_world
-    from venues.imdf import write_archive
-
-    with progress("building the mall"):
-        world = make_world(seed)
-    _write(target, write_archive(world.mall.archive))
-
-
-@sim.command("export-survey")
-def export_survey(
-    target: Target,
-    seed: Seed = 1,
-    phones: Annotated[int, typer.Option("--phones", min=1, max=100, help="Survey phones")] = 3,
-    scans_per_store: Annotated[int, typer.Option("--scans-per-store", min=1, max=1_000)] = 45,
-) -> None:
-    """Write a survey of the simulated mall as labelled scans."""
-    from sim.export import survey_lines
-    from sim.world import make_world
-
-    with progress("walking the survey"):
-        lines = list(survey_lines(make_world(seed), phones=phones, scans_per_store=scans_per_store))
-    _write(target, b"".join(lines))
-    say(f"{len(lines)} scans")
-
-
-@sim.command("export-scans")
-def export_scans(
-    target: Target,
-    seed: Seed = 1,
-    shoppers: Annotated[int, typer.Option("--shoppers", min=1, max=5_000, help="Shoppers of the day")] = 100,
-    day: Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="The day")] = None,
-) -> None:
-    """Write the scans of a simulated day's shoppers, with the truth."""
-    from sim.dates import EARLIEST_DATE, FIRST_DAY
-    from sim.export import scan_lines
-    from sim.world import make_world
-
-    on: date = FIRST_DAY if day is None else day.date()
-    if on < EARLIEST_DATE:
-        raise typer.BadParameter(f"the mall's days begin on {EARLIEST_DATE}", param_hint="--date")
-    with progress("walking the day"):
-        lines = list(scan_lines(make_world(seed), n_shoppers=shoppers, on=on))
-    _write(target, b"".join(lines))
-    say(f"{len(lines)} scans of {shoppers} shoppers")
-
-
-@sim.command("fit")
-def fit(
-    venue_id: VenueOption,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the parameters here, as JSON")] = None,
-    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try")] = 300,
-    seed: Seed = 1,
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Fit the simulator's radio model to a venue's survey: scans that are like the real ones, walk for walk."""
-    from runtime.models import load_survey
-    from sim.fit import fit_radio, spec_for
-
-    home = open_home(data_dir)
-    chosen = check_venue_id(venue_id)
-    venue = home.venues.load_venue(DEFAULT_TENANT, chosen)
-    if venue is None:
-        raise VenueFileError(f"venue {chosen} has no map; import it with: atrium venue import FILE --id {chosen}")
-    survey = load_survey(home, chosen)
-    with progress("fitting", trials) as advance:
-        found = fit_radio(venue, survey, spec_for(venue, survey), seed=seed, trials=trials, progress=_tell(advance))
-    if out is not None:
-        _write(out, json.dumps(found.to_json(), indent=2).encode() + b"\n")
-    if as_json:
-        print_json(found.to_json())
-        return
-    print_table("Fitted", ("parameter", "value"), list(found.parameters().items()), "nothing")
-    print_table("Likeness", ("figure", "survey", "simulated"), found.likeness_rows(), "nothing")
-    say(f"{found.n_trials} trials; gap {found.gap:.2f} (0 is alike in all of these)")
-
-
-def _tell(advance: Any) -> Callable[[int, float], None]:
-    return lambda done, gap: advance(done, None, f"fitting, gap {gap:.2f}")
-
-
-def _write(target: Path, data: bytes) -> None:
-    try:
-        write_whole(target, data)
-    except OSError as error:
-        raise VenueFileError(f"cannot write {target}: {error.strerror}") from error
-    say(f"wrote {target}")

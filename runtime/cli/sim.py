@@ -1,0 +1,269 @@
+"""``atrium sim``: malls, surveys and days in simulation."""
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from enum import StrEnum
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from runtime.cli.terminal import AsJson, DataDir, VenueOption, make_group, print_json, print_table, progress, say
+from runtime.errors import SettingsError, VenueFileError
+from runtime.home import open_home
+from runtime.records.tenants import DEFAULT_TENANT
+from runtime.venue_store import check_venue_id, write_chunks, write_whole
+
+if TYPE_CHECKING:
+    from sim.export import Export
+    from sim.world import World
+
+sim = make_group("A mall, its radio and its shoppers in simulation, with the truth known.")
+
+
+class MallPreset(StrEnum):
+    """The plans of ``sim.presets.MALLS``."""
+
+    STANDARD = "standard"
+    TABLE = "table"
+
+
+class RadioPreset(StrEnum):
+    """The radio models of ``sim.presets.RADIOS``."""
+
+    STANDARD = "standard"
+    XIXI = "xixi"
+
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The mall and its people")]
+Target = Annotated[Path, typer.Argument(help="The file to write")]
+Mall = Annotated[
+    MallPreset, typer.Option("--mall", help="standard: 3 levels, about 62 stores; table: 5 levels, about 200 stores")
+]
+Radio = Annotated[
+    RadioPreset, typer.Option("--radio", help="standard: constants of the study; xixi: fitted to a real mall's survey")
+]
+On = Annotated[
+    datetime | None,
+    typer.Option("--date", formats=["%Y-%m-%d"], help="The day; from 2026-04-18 on the radios have aged"),
+]
+
+
+@sim.command("run")
+def run(
+    scenario: Annotated[str, typer.Argument(help="A scenario that ships (atrium sim scenarios), or a .toml file")],
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another seed than the scenario's")] = None,
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Write report.html and all lines here")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes, for several malls")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario through the whole flow, the truth beside it; writes a report with pictures."""
+    from dataclasses import replace
+
+    from runtime.sim_files import read_scenario, write_run
+    from sim.figures import figures
+    from sim.run import run_scenario
+
+    chosen, text = read_scenario(scenario)
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
+    folder = Path(f"{chosen.name}-{chosen.seed}") if out_dir is None else out_dir
+    with progress(chosen.name, 100 * chosen.days * chosen.malls) as advance:
+        done = run_scenario(
+            chosen,
+            workers=workers,
+            tell=lambda tick: advance(int(100 * (tick.day + tick.share_of_day)), None, f"{chosen.name}: {tick.said}"),
+        )
+    found = figures(done)
+    names = write_run(folder, done, text, found)
+    if as_json:
+        print_json(found)
+        return
+    print_table(chosen.title or chosen.name, ("figure", "value"), _run_rows(found), "nothing")
+    say(f"wrote {', '.join(names)} to {folder}")
+
+
+@sim.command("scenarios")
+def scenarios(as_json: AsJson = False) -> None:
+    """The scenarios that ship."""
+    from sim.scenario import parse_scenario, shipped_scenarios
+
+    known = {name: parse_scenario(text) for name, text in shipped_scenarios().items()}
+    if as_json:
+        print_json({name: {"title": one.title, "about": one.about, "seed": one.seed} for name, one in known.items()})
+        return
+    print_table("Scenarios", ("name", "what it shows"), [(name, one.title) for name, one in known.items()], "none")
+
+
+def _run_rows(found: dict[str, Any]) -> list[tuple[str, object]]:
+    """The few figures that a run is judged by; the rest is in the report."""
+    places, visits, cards = found["positions"]["all"], found["visits"]["all"], found["cards"]
+
+    def percent(share: float | None) -> str:
+        return "-" if share is None else f"{100.0 * share:.1f} %"
+
+    return [
+        ("phones, scans", f"{found['phones']:,}, {found['scans']:,}"),
+        ("scans answered", percent(places["answered"])),
+        ("right store first, of scans in stores", percent(places["front"])),
+        ("mean error", "-" if places["error_m"] is None else f"{places['error_m'][0]:.1f} m"),
+        ("counted visits that are true", f"{percent(visits['precision'])} of {visits['counted']:,}"),
+        ("true visits that are counted", f"{percent(visits['recall'])} of {visits['true']:,}"),
+        ("store cards at the wrong store", f"{cards['wrong_store']} of {cards['shown_at_stores']}"),
+    ]
+
+
+@sim.command("export-venue")
+def export_venue(target: Target, seed: Seed = 1, mall: Mall = MallPreset.STANDARD) -> None:
+    """Write the simulated mall of a seed as an IMDF archive."""
+    from venues.imdf import write_archive
+
+    with progress("building the mall"):
+        world = _build(seed, mall, RadioPreset.STANDARD)
+    _write(target, write_archive(world.mall.archive))
+
+
+@sim.command("export-survey")
+def export_survey(
+    target: Target,
+    seed: Seed = 1,
+    day: On = None,
+    phones: Annotated[int, typer.Option("--phones", min=1, max=100, help="Survey phones")] = 3,
+    scans_per_store: Annotated[int, typer.Option("--scans-per-store", min=1, max=1_000)] = 45,
+    mall: Mall = MallPreset.STANDARD,
+    radio: Radio = RadioPreset.STANDARD,
+) -> None:
+    """Write a survey of the simulated mall as labelled scans, with a data card beside it.
+
+    The same phones survey on each date, on other walks: a survey of a later date shows what ageing alone does.
+    """
+    from sim import export
+    from sim.dates import SURVEY_DAY
+
+    on = _read_date(day, SURVEY_DAY)
+    with progress("walking the survey"):
+        world = _build(seed, mall, radio)
+        made = export.export_survey(world, phones=phones, scans_per_store=scans_per_store, on=on)
+        options = ["--phones", str(phones), "--scans-per-store", str(scans_per_store)]
+        n = _write_set(target, world, made, ["export-survey", target.name, *options], mall, radio)
+    say(f"{n} scans of {phones} phones")
+
+
+@sim.command("export-scans")
+def export_scans(
+    target: Target,
+    seed: Seed = 1,
+    shoppers: Annotated[int, typer.Option("--shoppers", min=1, max=5_000, help="Shoppers of the day")] = 100,
+    day: On = None,
+    mall: Mall = MallPreset.STANDARD,
+    radio: Radio = RadioPreset.STANDARD,
+) -> None:
+    """Write the scans of a simulated day's shoppers, with the truth, and a data card beside it.
+
+    None of their phones is one of the survey's.
+    """
+    from sim import export
+    from sim.dates import FIRST_DAY
+
+    on = _read_date(day, FIRST_DAY)
+    with progress("walking the day"):
+        world = _build(seed, mall, radio)
+        made = export.export_shoppers(world, n_shoppers=shoppers, on=on)
+        n = _write_set(target, world, made, ["export-scans", target.name, "--shoppers", str(shoppers)], mall, radio)
+    say(f"{n} scans of {shoppers} shoppers")
+
+
+@sim.command("fit")
+def fit(
+    venue_id: VenueOption,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the parameters here, as JSON")] = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try")] = 300,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Fit the simulator's radio model to a venue's survey: scans that are like the real ones, walk for walk."""
+    from runtime.models import load_survey
+    from sim.fit import fit_radio, spec_for
+
+    home = open_home(data_dir)
+    chosen = check_venue_id(venue_id)
+    venue = home.venues.load_venue(DEFAULT_TENANT, chosen)
+    if venue is None:
+        raise VenueFileError(f"venue {chosen} has no map; import it with: atrium venue import FILE --id {chosen}")
+    survey = load_survey(home, chosen)
+    with progress("fitting", trials) as advance:
+        found = fit_radio(venue, survey, spec_for(venue, survey), seed=seed, trials=trials, progress=_tell(advance))
+    if out is not None:
+        _write(out, json.dumps(found.to_json(), indent=2).encode() + b"\n")
+    if as_json:
+        print_json(found.to_json())
+        return
+    print_table("Fitted", ("parameter", "value"), list(found.parameters().items()), "nothing")
+    print_table("Likeness", ("figure", "survey", "simulated"), found.likeness_rows(), "nothing")
+    say(f"{found.n_trials} trials; gap {found.gap:.2f} (0 is alike in all of these)")
+
+
+def _tell(advance: Any) -> Callable[[int, float], None]:
+    return lambda done, gap: advance(done, None, f"fitting, gap {gap:.2f}")
+
+
+def _read_date(day: datetime | None, default: date) -> date:
+    from sim.dates import count_ageings
+
+    on = default if day is None else day.date()
+    try:
+        count_ageings(on)
+    except ValueError as error:
+        raise SettingsError(f"--date: {error}") from error
+    return on
+
+
+def _build(seed: int, mall: MallPreset, radio: RadioPreset) -> "World":
+    from sim.presets import MALLS, RADIOS
+    from sim.world import make_world
+
+    return make_world(seed, MALLS[mall], RADIOS[radio])
+
+
+def _write_set(
+    target: Path, world: "World", made: "Export", words: list[str], mall: MallPreset, radio: RadioPreset
+) -> int:
+    """Write scans, then the card twice: ``TARGET.card.json`` for programs, ``TARGET.card.md`` to read."""
+    from sim.card import Recipe, Tally, make_card
+    from sim.card_text import card_to_markdown
+    from sim.export import ndjson_line
+
+    command = ["atrium", "sim", *words, "--seed", str(world.seed), "--date", str(made.on), "--mall", mall]
+    recipe = Recipe(shlex.join([*command, "--radio", radio]), version_of("atrium"), mall, radio)
+    tally = Tally()
+
+    def lines() -> Iterator[bytes]:
+        for item in made.scans:
+            line = ndjson_line(item)
+            tally.add(item, line)
+            yield line
+
+    _write(target, lines())
+    card = make_card(world, made, tally, recipe, target.name)
+    _write(target.with_name(f"{target.name}.card.json"), _as_json(card))
+    _write(target.with_name(f"{target.name}.card.md"), card_to_markdown(card).encode())
+    return len(tally.readings)
+
+
+def _as_json(value: object) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _write(target: Path, data: bytes | Iterator[bytes]) -> None:
+    try:
+        if isinstance(data, bytes):
+            write_whole(target, data)
+        else:
+            write_chunks(target, data)
+    except OSError as error:
+        raise VenueFileError(f"cannot write {target}: {error.strerror}") from error
+    say(f"wrote {target}")

@@ -1,0 +1,59 @@
+"""What ``atrium sim run`` writes: the report, its figures, and every scan, visit and card of the run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runtime.errors import VenueFileError
+from runtime.survey_files import read_file
+from runtime.venue_store import write_whole
+
+if TYPE_CHECKING:
+    from sim.run import Run
+    from sim.scenario import Scenario
+
+
+def read_scenario(name_or_path: str) -> tuple["Scenario", str]:
+    """A shipped scenario by name, or one from a file; and its text.
+
+    Raises:
+        VenueFileError: there is no such file.
+        ScenarioError: it cannot be run as written.
+    """
+    from sim.scenario import parse_scenario, shipped_scenarios
+
+    shipped = shipped_scenarios()
+    text = shipped.get(name_or_path)
+    if text is None:
+        path = Path(name_or_path)
+        if not path.is_file() and path.suffix != ".toml":
+            raise VenueFileError(f"no scenario {name_or_path!r}; give a .toml file or one of {', '.join(shipped)}")
+        try:
+            text = read_file(path).decode()
+        except UnicodeDecodeError as error:
+            raise VenueFileError(f"{path} is not TOML: {error}") from error
+    return parse_scenario(text), text
+
+
+def write_run(folder: Path, run: "Run", text: str, found: dict[str, Any]) -> list[str]:
+    """Write it all, each file whole or not at all; gives their names.
+
+    Raises:
+        VenueFileError: the folder cannot be written.
+    """
+    from sim.lines import run_files
+    from sim.report import report_html
+
+    content = {
+        "scenario.toml": text.encode(),
+        "figures.json": msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n",
+        **{name: b"".join(lines) for name, lines in run_files(run).items()},
+        "report.html": report_html(run, found).encode(),
+    }
+    try:
+        for name, data in content.items():
+            write_whole(folder / name, data)
+    except OSError as error:
+        raise VenueFileError(f"cannot write to {folder}: {error.strerror}") from error
+    return list(content)

@@ -1,0 +1,195 @@
+"""A run as a page that can be looked at: one HTML file with its pictures inside, and the same figures as JSON.
+
+Pictures are drawn with matplotlib as SVG, which is loaded when a report is made and not before.
+"""
+
+import io
+from collections.abc import Callable
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.figures import DEFINITIONS, KINDS, errors_m, figures, may_be_kept
+from sim.outcome import ROGUE, join
+from sim.plan import draw_plan
+from sim.run import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#555555")
+_KIND_NAMES = {
+    "maker": "phone maker, 10 s",
+    "android_foreground": "Android, in front",
+    "android_background": "Android, behind",
+    "iphone": "iPhone, beacons",
+}
+_LEAST_SCANS = 20
+_HOUR_S = 3_600.0
+_FAR_M = 30.0
+
+
+def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
+    """The report. Everything is inside: it can be sent to someone as it is."""
+    known = figures(run) if found is None else found
+    pictures = [
+        ("How far off", "Share of answered scans within so many metres of the true place.", _errors(run)),
+        ("Right store, hour by hour", "Of scans truly in a store, the share whose first candidate is that store.",
+         _hours(run)),
+        ("Where it is right", f"The same share by store, over all days of the first mall; pale: under {_LEAST_SCANS} "
+         "scans.", _plans(run)),
+        ("Footfall, true and counted", "Each dot is a store: its true stays by phones that allow visits, and the "
+         "visits counted.", _footfall(run)),
+    ]  # fmt: skip
+    text = files("sim").joinpath("templates", "report.html").read_text("utf-8")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
+    return page.render(
+        run=run,
+        scenario=run.scenario,
+        found=known,
+        pictures=[(title, text, svg) for title, text, svg in pictures if svg],
+        definitions=DEFINITIONS,
+        names=_KIND_NAMES,
+        percent=_percent,
+        metres=lambda values: "–" if values is None else " / ".join(f"{value:.1f}" for value in values),
+    )
+
+
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "–" if share is None else f"{100.0 * share:.{digits}f} %"
+
+
+def _draw(width: float, height: float, paint: Callable[["Figure"], None]) -> str:
+    """A figure as the text of an SVG element; the same figure, the same text."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "font.size": 9.0,
+        "svg.hashsalt": "atrium",
+        "svg.fonttype": "path",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _phones(run: Run) -> NDArray[np.void]:
+    scans = join(run.days, "scans")
+    found: NDArray[np.void] = scans[(scans["kind"] != ROGUE) & (scans["reason"] == 0)]
+    return found
+
+
+def _errors(run: Run) -> str:
+    scans = _phones(run)
+    if not len(scans):
+        return ""
+
+    def paint(figure: "Figure") -> None:
+        ax: Axes = figure.subplots()
+        for kind, name in enumerate(KINDS[:ROGUE]):
+            error_m = np.sort(errors_m(scans[scans["kind"] == kind]))
+            if len(error_m) >= _LEAST_SCANS:
+                at = np.linspace(0, len(error_m) - 1, 200).astype(np.int64)
+                ax.plot(
+                    error_m[at], 100.0 * (at + 1) / len(error_m), color=_COLOURS[kind],
+                    label=f"{_KIND_NAMES[name]} ({len(error_m):,} scans)",
+                )  # fmt: skip
+        ax.set(xlim=(0, _FAR_M), ylim=(0, 100), xlabel="metres", ylabel="% of answered scans")
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False, loc="lower right")
+
+    return _draw(7.2, 3.6, paint)
+
+
+def _hours(run: Run) -> str:
+    scans = _phones(run)
+    scans = scans[scans["store"] >= 0]
+    if not len(scans):
+        return ""
+    hour = scans["day"].astype(np.int64) * 24 + (scans["at_s"] // _HOUR_S).astype(np.int64)
+    right = scans["front"] == scans["store"]
+    slots, slot = np.unique(hour, return_inverse=True)
+    n, hits = np.bincount(slot), np.bincount(slot, weights=right)
+    keep = n >= _LEAST_SCANS
+    opens = run.scenario.mall.opens_hour
+
+    def paint(figure: "Figure") -> None:
+        ax: Axes = figure.subplots()
+        at = np.arange(len(slots))[keep]
+        ax.plot(at, 100.0 * hits[keep] / n[keep], color=_COLOURS[0], marker="o", markersize=3)
+        days = slots // 24
+        if run.scenario.days == 1:
+            ax.set_xticks(range(len(slots)), [f"{opens + int(one) % 24}:00" for one in slots], rotation=45)
+        else:
+            first = np.flatnonzero(np.diff(days, prepend=-1))
+            ax.set_xticks(first, [f"day {int(days[i]) + 1}" for i in first])
+        ax.set(ylim=(0, 100), ylabel="% right store")
+        ax.grid(alpha=0.3)
+
+    return _draw(7.2, 3.0, paint)
+
+
+def _plans(run: Run) -> str:
+    scans = _phones(run)
+    scans = scans[(scans["mall"] == 0) & (scans["store"] >= 0)]
+    venue = run.world.mall.venue
+    n = np.bincount(scans["store"], minlength=len(venue.stores))
+    hits = np.bincount(scans["store"], weights=scans["front"] == scans["store"], minlength=len(venue.stores))
+    values = {
+        store.id: float(hits[i] / n[i]) for i, store in enumerate(venue.stores) if n[i] >= _LEAST_SCANS
+    }  # fmt: skip
+    if not values:
+        return ""
+
+    def paint(figure: "Figure") -> None:
+        rows = -(-len(venue.levels) // 2)
+        axes = np.atleast_1d(figure.subplots(rows, 2 if len(venue.levels) > 1 else 1)).ravel()
+        shade = None
+        for i, ax in enumerate(axes):
+            if i < len(venue.levels):
+                shade = draw_plan(ax, venue, i, names=False, values=values) or shade
+                ax.set_title(venue.levels[i].short_name)
+            else:
+                ax.set_axis_off()
+        if shade is not None:
+            figure.colorbar(shade, ax=axes.tolist(), shrink=0.6, label="share right")
+
+    return _draw(7.6, 2.6 * -(-len(venue.levels) // 2), paint)
+
+
+def _footfall(run: Run) -> str:
+    true, said = join(run.days, "true_visits"), join(run.days, "said_visits")
+    true = true[may_be_kept(run, true)]
+    said = said[said["is_counted"] & (said["kind"] != ROGUE)]
+    if not len(true):
+        return ""
+    n = max(int(true["store"].max(initial=0)), int(said["store"].max(initial=0))) + 1
+    key_true = true["mall"].astype(np.int64) * n + true["store"]
+    key_said = said["mall"].astype(np.int64) * n + said["store"]
+    size = n * run.scenario.malls
+    x, y = np.bincount(key_true, minlength=size), np.bincount(key_said, minlength=size)
+    keep = (x + y) > 0
+
+    def paint(figure: "Figure") -> None:
+        ax: Axes = figure.subplots()
+        most = float(max(x.max(), y.max(), 1))
+        ax.plot([0, most], [0, most], color="#999999", linewidth=1, label="as many as there were")
+        ax.scatter(x[keep], y[keep], s=14, color=_COLOURS[0], alpha=0.7)
+        ax.set(xlabel="true stays", ylabel="visits counted")
+        ax.grid(alpha=0.3)
+        ax.legend(frameon=False)
+
+    return _draw(4.6, 3.6, paint)

@@ -1,0 +1,71 @@
+"""Scenario files: what ships can be read, what is misspelt is refused by name."""
+
+import pytest
+
+from sim.layout import MallSpec
+from sim.presets import TABLE_MALL, XIXI
+from sim.scenario import ScenarioError, parse_scenario, shipped_scenarios
+
+SHIPPED = shipped_scenarios()
+
+
+def test_the_scenarios_that_the_documentation_names_ship() -> None:
+    assert set(SHIPPED) >= {
+        "ordinary-day",
+        "grand-opening",
+        "access-points-replaced",
+        "rogue-phones",
+        "till-outage",
+        "peak-day",
+        "hard-mall",
+        "chaoyang",
+        "guorui",
+    }
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_scenario_is_called_as_its_file_and_says_what_it_is(name: str) -> None:
+    scenario = parse_scenario(SHIPPED[name])
+    assert scenario.name == name
+    assert scenario.title
+    assert scenario.about
+
+
+def test_the_peak_day_is_as_great_as_the_chains() -> None:
+    scenario = parse_scenario(SHIPPED["peak-day"])
+    assert scenario.malls == 13
+    assert scenario.malls * (scenario.crowd.visits_per_day or 0) == pytest.approx(1_550_000, rel=1e-4)
+
+
+def test_a_preset_gives_way_to_what_the_scenario_names_itself() -> None:
+    scenario = parse_scenario('name = "x"\n[mall]\npreset = "table"\nn_levels = 2\n[radio]\npreset = "xixi"\n')
+    assert scenario.mall.n_levels == 2
+    assert scenario.mall.width_m == TABLE_MALL.width_m
+    assert scenario.radio == XIXI
+
+
+def test_what_is_not_named_keeps_its_default() -> None:
+    assert parse_scenario('name = "x"').mall == MallSpec()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("=", "not TOML"),
+        ("name = 1", "name"),
+        ('name = "x"\nsede = 2', "sede"),
+        ('name = "x"\n[mall]\nn_level = 3', "mall.n_level"),
+        ('name = "x"\n[mall]\nn_levels = "3"', "mall.n_levels"),
+        ('name = "x"\n[mall]\nn_levels = 0', "a mall needs a level"),
+        ('name = "x"\n[mall]\npreset = "huge"', "mall.preset"),
+        ('name = "x"\ndays = 0', "days"),
+        ('name = "x"\n[crowd]\nphones_per_day = 0', "phones_per_day"),
+        ('name = "x"\n[mix]\nmaker = 0.9', "shares"),
+        ('name = "x"\n[[campaigns]]\nname = "a"', "campaigns[0]"),
+        ('name = "x"\n[[campaigns]]\nname = "a"\nstore = 1\nshop = 2', "campaigns[0].shop"),
+        ('name = "x"\n[[tills.outages]]\nfrom_s = 5\nuntil_s = 1', "outage"),
+    ],
+)
+def test_a_scenario_that_cannot_be_run_is_refused_by_name(text: str, named: str) -> None:
+    with pytest.raises(ScenarioError, match=named.replace("[", r"\[").replace("]", r"\]")):
+        parse_scenario(text)
