@@ -23,7 +23,8 @@ from sim.visit_spec import VisitSpec
 from sim.walking import WalkingGraph, make_walking_graph
 
 _MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING, _CROWD, _PEOPLE = range(9)
-"""Each part draws from its own stream of the seed, so that a change in one leaves the others as they were."""
+"""Each part draws from its own stream of the seed, so that a change in one leaves the others as they were
+(``_DAY`` drew shoppers who had no homes; its number is not given again)."""
 _SAMPLE_HOUSEHOLDS = 8_192
 """How often a household comes is reckoned from these: to 1 % of itself."""
 _VISITS_A_SHOPPER = 3.0

@@ -52,14 +52,18 @@ def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def numbers(demo_url: str) -> dict[str, Any]:
-    """The demo's numbers once coupons are redeemed."""
+    """The demo's numbers once coupons are redeemed and some hundred groups have been in stores.
+
+    The members of a group stand together, so that the first thousands of scans are of few places: their share of right
+    stores lies some points off the day's 83 %.
+    """
 
     def read() -> dict[str, Any]:
         found: dict[str, Any] = httpx.get(f"{demo_url}/v1/demo", timeout=30).json()
         return found
 
-    deadline = time.monotonic() + 180
-    while (found := read())["redemptions"] < 3 or found["in_store_scans"] < 2_000:
+    deadline = time.monotonic() + 300
+    while (found := read())["redemptions"] < 3 or found["in_store_scans"] < 10_000:
         assert time.monotonic() < deadline, found
         wait_until(lambda: True)
     return found
