@@ -80,7 +80,8 @@ class Likeness:
     def gap(self, other: "Likeness") -> float:
         """How unlike they are: the mean square of all figures' differences, each in a unit of its own kind.
 
-        What neither has a pair for is left out. Units: 15 % of counts, 3 dB of quantiles of power, 0.02 of distances, 0.5 dB of deviations, 0.05 of ``count``.
+        Units: 15 % of counts, 3 dB of quantiles of power, 0.02 of distances, 0.5 dB of deviations, 0.05 of ``count``.
+        What either has no pair for is left out.
         """
         parts = (
             np.log((self.fresh + 1) / (other.fresh + 1)) / 0.15,
