@@ -11,6 +11,17 @@ import sys
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""With which tests start Chromium: no sandbox, nothing asked of the network."""
+
 
 def find_chromium() -> str | None:
     """The path of a Chromium on this machine; ``ATRIUM_CHROMIUM`` beats the search."""

@@ -14,18 +14,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.find_servers import find_chromium
+from tests.find_servers import FLAGS, find_chromium
 from tests.living_server import wait_until
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @pytest.fixture(scope="module")
