@@ -1,5 +1,6 @@
 """What ``atrium sim run`` writes: the report, its figures, and every scan, visit and card of the run."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,24 @@ def read_scenario(name_or_path: str) -> tuple["Scenario", str]:
         except UnicodeDecodeError as error:
             raise VenueFileError(f"{path} is not TOML: {error}") from error
     return parse_scenario(text), text
+
+
+def with_seed(text: str, seed: int) -> str:
+    """A scenario's text with another seed."""
+    found, n = re.subn(r"(?m)^seed\s*=.*$", f"seed = {seed}", text, count=1)
+    return found if n else f"seed = {seed}\n{text}"
+
+
+def begin_run(folder: Path, text: str) -> None:
+    """Write what is about to be run: a folder that cannot be written is told before the work, not after it.
+
+    Raises:
+        VenueFileError: it cannot.
+    """
+    try:
+        write_whole(folder / "scenario.toml", text.encode())
+    except OSError as error:
+        raise VenueFileError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def write_run(folder: Path, run: "Run", text: str, found: dict[str, Any]) -> list[str]:

@@ -15,14 +15,14 @@ from kernel.ids import DeviceId, ScanId, StoreId
 from scenes.rules import PlaceKind
 from sim.chance import F64, I64, stream_key, uniform
 from sim.dates import FIRST_DAY
-from sim.delivery import ScanSends, deliver
+from sim.delivery import ScanSends, clock_skew_s, deliver
 from sim.flow_server import FlowServer
 from sim.outcome import CARD, REASONS, REDEMPTION, RESULTS, ROGUE, SCAN, VISIT, DayOutcome, stays_in_stores
 from sim.phones import SCAN_PERIOD_S
 from sim.radio import Crowd
 from sim.records import DayRecords
 from sim.rogues import RogueScans, plan_rogues
-from sim.scenario import Scenario
+from sim.scenario import Scenario, ScenarioError
 from sim.schedules import draw_mix, only_beacons, scan_times
 from sim.shoppers import Shopper, plan_day
 from sim.tills import idempotency_key, till_sends
@@ -33,6 +33,7 @@ _AFTER_CLOSING_S = 1_800.0
 _SWEEP_TICKS = 10
 _PAY_AFTER_S = (40.0, 150.0)
 _SAMPLE_S = 1.0
+_FEWEST = 100.0
 _REFUSED = REASONS.index("refused")
 
 
@@ -71,6 +72,7 @@ class Day:
     server: FlowServer
     shoppers: list[Shopper]
     kind: NDArray[np.int8]
+    skew_s: F64
     crowd: Crowd
     phone: I64
     number: I64
@@ -81,6 +83,7 @@ class Day:
     records: DayRecords
     readings: dict[int, tuple[Reading, ...]] = field(default_factory=dict)
     places: dict[int, tuple[int, float, float, int]] = field(default_factory=dict)
+    unheard: dict[int, Reply] = field(default_factory=dict)
     rows: list[tuple[object, ...]] = field(default_factory=list)
     cards: list[tuple[object, ...]] = field(default_factory=list)
     coupons: list[_Coupon] = field(default_factory=list)
@@ -102,10 +105,13 @@ class Day:
         scans, who = self._arrived(start_s, end_s)
         now = self.plan.opens_at + timedelta(seconds=end_s)
         if scans:
-            replies = self.server.answer([scan for scan, _, _ in scans], now)
-            for (_, sent_s, said_s), index, reply in zip(scans, who, replies, strict=True):
+            replies = self.server.answer([scan for scan, _, _, _ in scans], now)
+            for (_, sent_s, said_s, is_lost), index, reply in zip(scans, who, replies, strict=True):
                 if reply is not None:
-                    self._take(index, sent_s, said_s, reply, end_s)
+                    self._take(index, sent_s, said_s, reply)
+                    self.unheard[index] = reply
+                if not is_lost and index in self.unheard:  # a repeat gets the same answer
+                    self._hand_over(index, self.unheard.pop(index), end_s)
         if tick % _SWEEP_TICKS == 0:
             self.server.sweep(now)
 
@@ -132,7 +138,7 @@ class Day:
             paid_minor=int(self.records.payments["amount_minor"].sum()),
             n_sends=self.n_sends,
             n_repeats=self.server.n_repeats - self.n_repeats_before,
-            n_dropped=len(self.sends.dropped),
+            n_dropped=sum(scan in self.readings for scan in self.sends.dropped.tolist()),
             given=self.server.given(),
             withheld=dict(withheld),
         )
@@ -162,10 +168,10 @@ class Day:
             self.readings[i] = readings
             self.places[i] = (on, x, y, inside)
 
-    def _arrived(self, start_s: float, end_s: float) -> tuple[list[tuple[Scan, float, float]], list[int]]:
+    def _arrived(self, start_s: float, end_s: float) -> tuple[list[tuple[Scan, float, float, bool]], list[int]]:
         """The scans that reach the server in the tick; rogues have negative indices, from -1 down."""
         low, high = np.searchsorted(self.sends.sent_at_s, (start_s, end_s))
-        out: list[tuple[Scan, float, float]] = []
+        out: list[tuple[Scan, float, float, bool]] = []
         who: list[int] = []
         for row in range(low, high):
             i = int(self.sends.scan[row])
@@ -175,13 +181,13 @@ class Day:
             said_s = float(self.sends.at_said_s[row])
             phone = int(self.phone[i])
             scan = self._scan(self.shoppers[phone].device_id, int(self.number[i]), said_s, readings)
-            out.append((scan, float(self.sends.sent_at_s[row]), said_s))
+            out.append((scan, float(self.sends.sent_at_s[row]), said_s, bool(self.sends.is_answer_lost[row])))
             who.append(i)
         low, high = np.searchsorted(self.rogues.at_s, (start_s, end_s))
         for row in range(low, high):
             at_s = float(self.rogues.at_s[row])
             device = self.rogues.device_id(int(self.rogues.rogue[row]), self.plan.day)
-            out.append((self._scan(device, row, at_s, self.rogues.readings(row)), at_s, at_s))
+            out.append((self._scan(device, row, at_s, self.rogues.readings(row)), at_s, at_s, False))
             who.append(-1 - row)
         self.n_sends += len(out)
         return out, who
@@ -194,8 +200,8 @@ class Day:
             device_id=DeviceId(device_id),
         )
 
-    def _take(self, index: int, sent_s: float, said_s: float, reply: Reply, reacts_s: float) -> None:
-        """Write the answer beside the truth; who got a card may follow it."""
+    def _take(self, index: int, sent_s: float, said_s: float, reply: Reply) -> None:
+        """Write the answer beside the truth."""
         if index < 0:
             rogue = int(self.rogues.rogue[-1 - index])
             phone, kind, number, at_s = len(self.shoppers) + rogue, ROGUE, -1 - index, said_s
@@ -217,8 +223,18 @@ class Day:
                 *self._said(reply, place),
             )
         )
+
+    def _hand_over(self, index: int, reply: Reply, heard_s: float) -> None:
+        """The phone has the answer: it shows its cards, and its owner may follow one."""
         for delivery in reply.deliveries:
-            self._show(delivery, phone, kind, at_s, place[3], reacts_s)
+            if index < 0:
+                rogue = int(self.rogues.rogue[-1 - index])
+                self._show(
+                    delivery, len(self.shoppers) + rogue, ROGUE, float(self.rogues.at_s[-1 - index]), -1, heard_s
+                )
+            else:
+                phone, store = int(self.phone[index]), self.places[index][3]
+                self._show(delivery, phone, int(self.kind[phone]), float(self.at_s[index]), store, heard_s)
 
     def _said(self, reply: Reply, place: tuple[int, float, float, int]) -> tuple[object, ...]:
         n = len(reply.scan.readings)
@@ -249,7 +265,7 @@ class Day:
             chance = float(uniform(self._key(_PAYS), *key)[0])
             low_s, high_s = _PAY_AFTER_S
             pay_after_s = low_s + (high_s - low_s) * chance
-            self.coupons.append(_Coupon(phone, delivery.coupon.code, spec.store, at_s, pay_after_s))
+            self.coupons.append(_Coupon(phone, delivery.coupon.code, spec.store, reacts_s, pay_after_s))
 
     def _follows(self, phone: int, campaign: int, store: int, at_s: float) -> bool:
         """Whether the card makes its person go there; then the group's first turns, and the others follow."""
@@ -286,17 +302,18 @@ class Day:
         return np.array(rows, dtype=VISIT)
 
     def _said_visits(self) -> NDArray[np.void]:
-        """The day's store visits as the system has them, by its clock of the phone."""
+        """The day's store visits as the system has them, in true time: less what each phone's clock is ahead."""
         phone_of = {DeviceId(shopper.device_id): i for i, shopper in enumerate(self.shoppers)}
         for rogue in range(self.rogues.n):
             phone_of[DeviceId(self.rogues.device_id(rogue, self.plan.day))] = len(self.shoppers) + rogue
         rows = []
         for device_id, visit in self.server.visits.values():
             phone = phone_of.get(device_id)
-            from_s = (visit.arrived_at - self.plan.opens_at).total_seconds()
+            ahead_s = float(self.skew_s[phone]) if phone is not None and phone < len(self.shoppers) else 0.0
+            from_s = (visit.arrived_at - self.plan.opens_at).total_seconds() - ahead_s
             if phone is None or visit.place.kind is not PlaceKind.STORE or not -12 * 3_600.0 < from_s < 12 * 3_600.0:
                 continue
-            until_s = (visit.last_inside_at - self.plan.opens_at).total_seconds()
+            until_s = (visit.last_inside_at - self.plan.opens_at).total_seconds() - ahead_s
             kind = ROGUE if phone >= len(self.shoppers) else int(self.kind[phone])
             store = self.store_index[StoreId(visit.place.id)]
             rows.append((self.plan.mall, self.plan.day, phone, kind, store, from_s, until_s, visit.is_counted))
@@ -311,7 +328,7 @@ class Day:
                  if s.store_index == coupon.store and s.leaves_s > coupon.got_s), None)  # fmt: skip
             if stop is not None:
                 at_s = min(max(stop.arrives_s, coupon.got_s) + coupon.pay_after_s, stop.leaves_s)
-                acts.append((coupon, at_s))
+                acts.append((coupon, round(at_s, 3)))
         acts.sort(key=lambda act: (act[0].store, act[1], act[0].code))
         stores = [coupon.store for coupon, _ in acts]
         sends = till_sends(
@@ -347,11 +364,14 @@ def open_day(plan: DayPlan, world: World, server: FlowServer) -> Day:
     """Draw the day's phones, their scans and what becomes of them on their way."""
     scenario = plan.scenario
     n_phones = scenario.crowd.phones_per_day
-    history = world.history(visits_a_day=scenario.crowd.visits_per_day or 3.0 * n_phones)
+    history = world.history(visits_a_day=scenario.crowd.visits_per_day or 3.0 * n_phones + _FEWEST)
     records = history.day(plan.world_day)
-    shoppers = plan_day(
-        history.people, records, world.graph, n_phones, spec=world.radio.spec, scan_period_s=SCAN_PERIOD_S
-    )
+    try:
+        shoppers = plan_day(
+            history.people, records, world.graph, n_phones, spec=world.radio.spec, scan_period_s=SCAN_PERIOD_S
+        )
+    except ValueError as error:
+        raise ScenarioError(f"crowd.visits_per_day: too few come on day {plan.day} for {n_phones} phones") from error
     person = np.array([shopper.person for shopper in shoppers], dtype=np.int64)
     kind = draw_mix(person, scenario.mix, world.seed)
     radios = [shopper.radio for shopper in shoppers]
@@ -374,6 +394,7 @@ def open_day(plan: DayPlan, world: World, server: FlowServer) -> Day:
         server=server,
         shoppers=shoppers,
         kind=kind,
+        skew_s=clock_skew_s(person, scenario.delivery.clock, world.seed),
         crowd=crowd,
         phone=phone,
         number=number,

@@ -58,6 +58,10 @@ class DeliverySpec:
     max_bytes: int = MAX_BYTES
     max_age_s: float = MAX_AGE_S
 
+    def __post_init__(self) -> None:
+        if not (self.online_s > 0.0 and self.offline_s >= 0.0):
+            raise ValueError("expected delivery.online_s above 0 and delivery.offline_s from 0 on")
+
 
 @dataclass(frozen=True, slots=True)
 class ScanSends:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.chance import F64
-from sim.outcome import REASONS, RESULTS, ROGUE, join, match_visits
+from sim.outcome import REASONS, RESULTS, ROGUE, Matched, join, match_visits
 from sim.run import Run
 from sim.schedules import SCHEDULES
 
@@ -24,7 +24,7 @@ DEFINITIONS: dict[str, str] = {
     "false_store": "of answered scans truly in no store, the share that were given one",
     "set_holds": "of answered scans truly in a store, the share whose store_set holds it (made to be 95 %)",
     "accuracy_holds": "share of answered scans whose true place lies within accuracy_m (made to be 68 %)",
-    "visit precision": "of the store visits counted, the share that truly were: same phone and store, overlapping",
+    "visit precision": "of the store visits counted, the share that truly were: same phone and store, each stay once",
     "visit again": "of the store visits counted, the share that is the same stay counted once more",
     "visit recall": "of the true stays of phones that allow visits, by the rules' own least dwell, the share counted",
     "wrong card": "cards shown to a phone that was truly not in the store aimed at",
@@ -95,9 +95,8 @@ def errors_m(answered: NDArray[np.void]) -> F64:
 
 def visits(run: Run, true: NDArray[np.void], said: NDArray[np.void]) -> dict[str, Any]:
     """Precision and recall of store visits, by kind of phone."""
-    allowed = true[may_be_kept(run, true)]
-    counted = said[said["is_counted"] & (said["kind"] != ROGUE)]
-    matched = match_visits(allowed, counted)
+    kept, is_counted, matched = pair_visits(run, true, said)
+    allowed, counted = true[kept], said[is_counted]
     return {
         name: {
             "true": int((allowed["kind"] == kind).sum()) if kind is not None else len(allowed),
@@ -108,6 +107,15 @@ def visits(run: Run, true: NDArray[np.void], said: NDArray[np.void]) -> dict[str
         }
         for name, kind in (("all", None), *((name, kind) for kind, name in enumerate(KINDS[:ROGUE])))
     }
+
+
+def pair_visits(
+    run: Run, true: NDArray[np.void], said: NDArray[np.void]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Matched]:
+    """Which true visits may be kept, which said ones are counted (rogues' apart), and those two paired."""
+    kept = may_be_kept(run, true)
+    is_counted: NDArray[np.bool_] = said["is_counted"] & (said["kind"] != ROGUE)
+    return kept, is_counted, match_visits(true[kept], said[is_counted])
 
 
 def may_be_kept(run: Run, visits_: NDArray[np.void]) -> NDArray[np.bool_]:

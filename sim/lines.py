@@ -5,15 +5,15 @@ opening. What a column means stands with its table in ``outcome.py``; codes are 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.figures import KINDS
-from sim.outcome import REASONS, RESULTS, join, match_visits
+from sim.figures import KINDS, pair_visits
+from sim.outcome import REASONS, RESULTS, join
 from sim.run import Run
 
 _CODES: Mapping[str, tuple[str, ...]] = {"kind": KINDS, "reason": REASONS, "result": RESULTS}
@@ -24,20 +24,28 @@ _DIGITS = 3
 def run_files(run: Run) -> dict[str, Iterator[bytes]]:
     """File name -> lines, for all that is written beside the report."""
     true, said = join(run.days, "true_visits"), join(run.days, "said_visits")
-    matched = match_visits(true, said)
+    kept, is_counted, matched = pair_visits(run, true, said)
     return {
         "scans.ndjson": table_lines(join(run.days, "scans")),
-        "true-visits.ndjson": table_lines(true, is_found=matched.found),
-        "said-visits.ndjson": table_lines(said, is_right=matched.right, is_again=matched.again),
+        "true-visits.ndjson": table_lines(true, is_found=_spread(kept, matched.found)),
+        "said-visits.ndjson": table_lines(
+            said, is_right=_spread(is_counted, matched.right), is_again=_spread(is_counted, matched.again)
+        ),
         "cards.ndjson": table_lines(join(run.days, "cards")),
         "redemptions.ndjson": table_lines(join(run.days, "redemptions")),
     }
 
 
-def table_lines(table: NDArray[np.void], **more: NDArray[np.bool_]) -> Iterator[bytes]:
+def _spread(mask: NDArray[np.bool_], flags: NDArray[np.bool_]) -> list[bool | None]:
+    """Flags of the rows that a mask has; None for the others, which no figure counts."""
+    values = iter(flags.tolist())
+    return [next(values) if here else None for here in mask.tolist()]
+
+
+def table_lines(table: NDArray[np.void], **more: Sequence[bool | None]) -> Iterator[bytes]:
     """One row a line, columns by name, then the flags given."""
     names = table.dtype.names or ()
-    flags = [values.tolist() for values in more.values()]
+    flags = list(more.values())
     for number, row in enumerate(table.tolist()):
         values = {name: _plain(name, value) for name, value in zip(names, row, strict=True)}
         values |= {name: flag[number] for name, flag in zip(more, flags, strict=True)}

@@ -78,3 +78,8 @@ class Ageing:
     power_change_db: float = 6.0
     new: float = 0.06
     drift_sd_db: float = 3.0
+
+    def __post_init__(self) -> None:
+        shares = (self.removed, self.renamed, self.moved, self.repowered)
+        if min(*shares, self.new, self.drift_sd_db) < 0.0 or sum(shares) > 1.0 or self.new > 1.0:
+            raise ValueError(f"expected shares of radios from 0 on that sum to 1 at most, found {self}")

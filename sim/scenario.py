@@ -4,10 +4,12 @@ The shipped ones stand in ``sim/scenarios/``; docs/simulation.md explains every 
 refused, so that a slip of the pen is not a silent default.
 """
 
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -15,6 +17,7 @@ import msgspec
 
 from campaigns.campaign import OfferKind, TriggerOn
 from kernel.errors import InputRefusedError
+from sim.dates import LAST_DAY, SURVEY_DAY
 from sim.delivery import DeliverySpec
 from sim.layout import MallSpec
 from sim.presets import MALLS, RADIOS
@@ -24,6 +27,7 @@ from sim.tills import TillSpec
 
 T = TypeVar("T")
 _FOLDER = "scenarios"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 class ScenarioError(InputRefusedError):
@@ -39,6 +43,10 @@ class SurveySpec:
     phones: int = 3
     scans_per_store: int = 45
 
+    def __post_init__(self) -> None:
+        if not (1 <= self.phones <= 100 and 1 <= self.scans_per_store <= 1_000):
+            raise ValueError("expected survey.phones within 1..100 and survey.scans_per_store within 1..1000")
+
 
 @dataclass(frozen=True, slots=True)
 class CrowdSpec:
@@ -52,6 +60,12 @@ class CrowdSpec:
 
     phones_per_day: int = 300
     visits_per_day: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.phones_per_day <= 20_000:
+            raise ValueError("expected crowd.phones_per_day within 1..20000")
+        if self.visits_per_day is not None and not self.phones_per_day <= self.visits_per_day <= 1_000_000:
+            raise ValueError("expected crowd.visits_per_day from phones_per_day to 1000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,10 @@ class CampaignSpec:
     value: int = 20
     currency: str | None = None
     valid_s: int = 3 * 3_600
+
+    def __post_init__(self) -> None:
+        if (self.budget is not None and self.budget < 0) or self.per_person < 1 or self.valid_s < 1:
+            raise ValueError("expected a campaign's budget from 0 on, per_person and valid_s from 1 on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +113,10 @@ class RogueSpec:
     invents: int = 0
     jumps: int = 0
     period_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if min(self.replays, self.invents, self.jumps) < 0 or self.n > 1_000 or not 1.0 <= self.period_s <= 86_400.0:
+            raise ValueError("expected up to 1000 rogues, none less than 0, and rogues.period_s within 1..86400")
 
     @property
     def n(self) -> int:
@@ -135,10 +157,29 @@ class Scenario:
     assumptions: tuple[Assumption, ...] = ()
 
     def __post_init__(self) -> None:
-        if not (self.days >= 1 and self.malls >= 1 and self.tick_s > 0.0 and self.seed >= 0):
-            raise ValueError("expected days and malls of 1 or more, a tick above 0 s and a seed from 0 on")
-        if self.crowd.phones_per_day < 1:
-            raise ValueError("expected crowd.phones_per_day of 1 or more")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError("expected a name of small letters, digits and dashes, such as ordinary-day")
+        if not (1 <= self.days <= 366 and 1 <= self.malls <= 100 and 1.0 <= self.tick_s <= 600.0 and self.seed >= 0):
+            raise ValueError("expected days within 1..366, malls within 1..100, tick_s within 1..600, a seed from 0 on")
+        if not SURVEY_DAY <= self.first_day <= LAST_DAY - timedelta(days=self.days):
+            raise ValueError(f"expected first_day from {SURVEY_DAY} on, and all days by {LAST_DAY}")
+        if not all(0 <= change.before_day < self.days for change in self.changes):
+            raise ValueError("expected changes.before_day from 0 to the last day")
+        if self.mall.opens_hour >= self.mall.closes_hour:
+            raise ValueError("expected mall.opens_hour before mall.closes_hour")
+        _check_finite(self, "")
+
+
+def _check_finite(item: Any, where: str) -> None:
+    """Refuse numbers that are none, anywhere; only densities may be infinite, for none of a kind."""
+    for one in fields(item):
+        value, name = getattr(item, one.name), f"{where}{one.name}"
+        if is_dataclass(value):
+            _check_finite(value, f"{name}.")
+        elif isinstance(value, float) and (
+            math.isnan(value) or (math.isinf(value) and not one.name.startswith("area_per_"))
+        ):
+            raise ValueError(f"expected a finite number at {name}, found {value}")
 
 
 def shipped_scenarios() -> dict[str, str]:

@@ -118,7 +118,7 @@ class Shopper:
             np.concatenate([before.level_index[past], level_index, after.level_index]),
             np.vstack([before.xy_m[past], xy_m, after.xy_m]),
         )
-        done = tuple(stop for stop in self.stops if stop.arrives_s <= at_s)
+        done = tuple(replace(stop, leaves_s=min(stop.leaves_s, at_s)) for stop in self.stops if stop.arrives_s <= at_s)
         return replace(self, stops=(*done, *stops), trajectory=joined)
 
     def following(self, other: "Shopper") -> "Shopper":

@@ -63,14 +63,16 @@ def run(
     """Run a scenario through the whole flow, the truth beside it; writes a report with pictures."""
     from dataclasses import replace
 
-    from runtime.sim_files import read_scenario, write_run
+    from runtime.sim_files import begin_run, read_scenario, with_seed, write_run
     from sim.figures import figures
     from sim.run import run_scenario
 
     chosen, text = read_scenario(scenario)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
+        text = with_seed(text, seed)
     folder = Path(f"{chosen.name}-{chosen.seed}") if out_dir is None else out_dir
+    begin_run(folder, text)
     with progress(chosen.name, 100 * chosen.days * chosen.malls) as advance:
         done = run_scenario(
             chosen,

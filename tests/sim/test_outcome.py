@@ -76,7 +76,7 @@ def test_shares_of_nothing_are_unknown_and_not_zero() -> None:
 def test_lines_write_codes_out_and_leave_nothing_that_is_not_json() -> None:
     scans = np.zeros(1, dtype=SCAN)
     scans["kind"], scans["reason"], scans["store"], scans["said_x_m"] = 3, 2, -1, np.nan
-    (line,) = table_lines(scans, is_odd=np.array([True]))
+    (line,) = table_lines(scans, is_odd=[True])
     assert b'"kind":"iphone"' in line
     assert b'"reason":"unknown_radio"' in line
     assert b'"store":null' in line

@@ -114,6 +114,25 @@ def test_tills_that_were_offline_tell_afterwards_and_nothing_twice() -> None:
     assert (acts["result"] == RESULTS.index("redeemed")).any()
 
 
+def test_nobody_acts_on_a_card_before_the_phone_has_heard_of_it() -> None:
+    scenario = shortened("ordinary-day")
+    calls = replace(scenario.delivery.calls, answer_lost_ratio=0.5, lost_shows_s=(30.0, 300.0))
+    scenario = replace(
+        scenario,
+        campaigns=scenario.campaigns[:1],
+        crowd=replace(scenario.crowd, phones_per_day=40),
+        mix=replace(scenario.mix, maker=1.0, android_foreground=0.0, android_background=0.0, iphone=0.0),
+        delivery=replace(scenario.delivery, calls=calls, online_s=300.0, offline_s=300.0),
+    )
+    (day,) = run_scenario(scenario).days
+    sent_s = {(int(row["phone"]), float(row["at_s"])): float(row["sent_s"]) for row in day.scans}
+    came_s = {int(card["phone"]): sent_s[int(card["phone"]), float(card["at_s"])] for card in day.cards}
+    assert day.n_repeats > 50
+    assert len(day.redemptions) > 3
+    for act in day.redemptions:
+        assert act["at_s"] > came_s[int(act["phone"])]
+
+
 def test_what_liars_get_is_told_apart_and_invented_radio_gets_no_position() -> None:
     run = short_run("rogue-phones")
     found = figures(run)
