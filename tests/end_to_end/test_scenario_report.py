@@ -71,7 +71,7 @@ def test_a_run_writes_what_was_true_and_what_was_said(folder: Path) -> None:
 )
 def test_what_cannot_be_run_is_refused_in_a_line(folder: Path, words: tuple[str, ...], told: str) -> None:
     (folder / "bad.toml").write_text('name = "x"\n[mall]\nn_level = 1\n')
-    (folder / "far.toml").write_text(SCENARIO.replace("store = 1", "store = 900"))
+    (folder / "far.toml").write_text(SCENARIO.replace("\nstore = 1\n", "\nstore = 900\n"))
     done = sim_run(folder, *words)
     assert done.returncode == 1
     assert told in done.stderr
