@@ -84,6 +84,7 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     c_mean: NDArray[np.float32],
     radio_xy_m: NDArray[np.float64],
     is_beacon: NDArray[np.bool_],
+    soft_db: NDArray[np.float64],
     r_indptr: NDArray[np.int64],
     normals: NDArray[np.float32],
     exponentials: NDArray[np.float32],
@@ -92,6 +93,8 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     slow_ms: float,
     carry_sd_db: float,
     walk_miss_ratio: float,
+    frame_sd_db: float,
+    edge_miss_ratio: float,
     hand_sd_db: float,
     body_db: float,
     body_radius_m: float,
@@ -99,7 +102,6 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     radio_miss_ratio: float,
     miss_ratio: float,
     mean_age_ms: float,
-    longest_age_ms: float,
     stale_ratio: float,
     stale_limit_ms: float,
     m_size: NDArray[np.int64],
@@ -133,6 +135,7 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     """
     radio_miss = np.uint64(radio_miss_ratio * 65_536.0)
     miss = np.uint64(miss_ratio * 65_536.0)
+    edge_miss = np.uint64(edge_miss_ratio * 65_536.0)
     stale = np.uint64(stale_ratio * 65_536.0)
     walk_miss = np.uint64(walk_miss_ratio * 65_536.0)
     keeps_slowly = slow_sd_db > 0.0 or walk_miss_ratio > 0.0
@@ -190,13 +193,21 @@ def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
                 power -= behind_db / math.sqrt(dx * dx + dy * dy + body_radius_m * body_radius_m)
                 if power < needed_dbm:
                     continue
+            if edge_miss_ratio > 0.0:
+                state, more = _next(state)
+                if more & low16 < edge_miss:
+                    if power < needed_dbm + soft_db[radio] * exponentials[(more >> np.uint64(16)) & low12]:
+                        continue
             read_dbm = gain_pivot_dbm + gain * (power + hand_db - gain_pivot_dbm) + offset_db
             rssi = np.int16(min(max(round(read_dbm), -110.0), -10.0))
-            age_ms = np.float32(min(mean_age_ms * exponentials[(bits >> np.uint64(28)) & low12], longest_age_ms))
+            age_ms = np.float32(float((bits >> np.uint64(28)) & low16) * (2.0 * mean_age_ms / 65_536.0))
             for one in range(r_indptr[radio], r_indptr[radio + 1]):
                 state, bits = _next(state)
                 if bits & low16 < miss or n == MEMORY_SIZE:
                     continue
+                if frame_sd_db > 0.0:
+                    frame_dbm = read_dbm + gain * frame_sd_db * normals[(bits >> np.uint64(16)) & low12]
+                    rssi = np.int16(min(max(round(frame_dbm), -110.0), -10.0))
                 heard_id[n], heard_rssi[n], heard_age_ms[n] = one, rssi, age_ms
                 n += 1
         since_ms = np.float32(at_ms[i] - m_at_ms[phone])

@@ -85,11 +85,12 @@ def mean_power_dbm(
     ordinals: NDArray[np.int64], phone_height_m: float, storey_m: float,
     walls: NDArray[np.float64], wall_starts: NDArray[np.int64], is_open: NDArray[np.bool_],
     origin_xy_m: NDArray[np.float64], nx: int, ny: int, cell_m: float,
-    exponent: float, wall_db: float, floor_db: float, atrium_db: float, lowest_dbm: float,
+    exponent: float, attenuation_db_per_m: float, wall_db: float, floor_db: float, atrium_db: float, lowest_dbm: float,
 ) -> NDArray[np.float32]:  # fmt: skip
     """Mean power of each radio at each place, without shadowing; NaN where it is under ``lowest_dbm``.
 
-    Power at 1 m, less 10 ``exponent`` log10 of the distance (never under 1 m), less ``wall_db`` a wall, less
+    Power at 1 m, less 10 ``exponent`` log10 of the distance (never under 1 m), less ``attenuation_db_per_m`` a metre
+    beyond the first (Devasirvatham 1991), less ``wall_db`` a wall, less
     ``floor_db`` a floor slab, or ``atrium_db`` where the way goes through an opening in it.
 
     Args:
@@ -111,7 +112,7 @@ def mean_power_dbm(
             x1, y1 = places_xy_m[place]
             z1 = ordinals[storey_of[place]] * storey_m + phone_height_m
             d_m = max(1.0, math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2 + (z1 - z0) ** 2))
-            power = power_1m_dbm[r] - 10.0 * exponent * math.log10(d_m)
+            power = power_1m_dbm[r] - 10.0 * exponent * math.log10(d_m) - attenuation_db_per_m * (d_m - 1.0)
             if power < lowest_dbm:
                 continue
             for slab in range(1, n_levels):

@@ -31,7 +31,6 @@ together, above it."""
 _GAIN_PIVOT_DBM = -65.0
 _BODY_RADIUS_M = 1.0
 """Nearer than this in plan a radio hangs overhead, and a body shades less."""
-_LONGEST_FRESH_MS = 4_000.0
 _CHUNK = 1_024
 _by_transmitter = attrgetter("transmitter")
 
@@ -186,6 +185,7 @@ class HearingTables:
     mean: NDArray[np.float32]
     radio_xy_m: NDArray[np.float64]
     is_beacon: NDArray[np.bool_]
+    is_above_3_ghz: NDArray[np.bool_]
     id_indptr: NDArray[np.int64]
     ids: NDArray[np.int32]
     """Index into ``Transmitters.ids`` of each id, radio by radio."""
@@ -199,6 +199,8 @@ class HearingTables:
         counts = np.bincount(transmitters.radio_of, minlength=transmitters.n_radios)
         is_beacon = np.zeros(transmitters.n_radios, dtype=np.bool_)
         is_beacon[transmitters.radio_of[transmitters.frequency_mhz == 0]] = True
+        is_above_3_ghz = np.zeros(transmitters.n_radios, dtype=np.bool_)
+        is_above_3_ghz[transmitters.radio_of[transmitters.frequency_mhz > 3_000]] = True
         return HearingTables(
             place_xy_m,
             indptr,
@@ -206,6 +208,7 @@ class HearingTables:
             mean,
             np.ascontiguousarray(transmitters.radio_xyz_m[:, :2]),
             is_beacon,
+            is_above_3_ghz,
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
         )
@@ -278,6 +281,7 @@ def _hear_chunk(
         tables.mean,
         tables.radio_xy_m,
         tables.is_beacon,
+        np.where(tables.is_above_3_ghz, spec.soft_5_db, spec.soft_2_db),
         tables.id_indptr,
         NORMALS,
         EXPONENTIALS,
@@ -286,6 +290,8 @@ def _hear_chunk(
         spec.slow_s * 1000.0,
         spec.carry_sd_db,
         spec.walk_miss_ratio,
+        spec.frame_sd_db,
+        spec.edge_miss_ratio,
         spec.hand_sd_db,
         spec.body_db,
         _BODY_RADIUS_M,
@@ -293,7 +299,6 @@ def _hear_chunk(
         spec.radio_miss_ratio,
         spec.miss_ratio,
         spec.mean_age_ms,
-        _LONGEST_FRESH_MS,
         spec.stale_ratio,
         spec.stale_limit_ms,
         crowd.listed,
@@ -381,6 +386,7 @@ def mean_at(
         grid.ny,
         CELL_M,
         spec.path_exponent,
+        spec.attenuation_db_per_m,
         spec.wall_db,
         spec.floor_db,
         spec.atrium_db,
