@@ -145,7 +145,7 @@ def _hours(run: Run) -> str:
 def _plans(run: Run) -> str:
     scans = _phones(run)
     scans = scans[(scans["mall"] == 0) & (scans["store"] >= 0)]
-    venue = run.world.mall.venue
+    venue = run.venue
     n = np.bincount(scans["store"], minlength=len(venue.stores))
     hits = np.bincount(scans["store"], weights=scans["front"] == scans["store"], minlength=len(venue.stores))
     values = {
