@@ -137,8 +137,8 @@ class _Sent:
 class Day:
     """A day under way: ``play_tick`` in order, then ``close``.
 
-    ``was_heard`` tells of each planned scan whether its phone was there to hear; ``keeps_visits`` of each phone that has
-    registered.
+    ``was_heard`` tells of each planned scan whether its phone was there to hear; ``keeps_visits`` of each phone that
+    has registered.
     """
 
     plan: DayPlan
@@ -174,6 +174,15 @@ class Day:
         """Until the last scan has reached the server."""
         last_s = max(float(self.sends.sent_at_s.max(initial=0.0)), float(self.rogues.at_s.max(initial=0.0)))
         return math.ceil((last_s + 1.0) / self.plan.scenario.tick_s)
+
+    def is_over(self, tick: int) -> bool:
+        """Whether everybody has left before a tick, and all that their phones heard has reached the server."""
+        start_s = tick * self.plan.scenario.tick_s
+        return (
+            not self._readings
+            and not (self.rogues.at_s >= start_s).any()
+            and all(one.leaves_s < start_s for one in self.shoppers)
+        )
 
     def play_tick(self, tick: int) -> None:
         """Hear what falls in the tick, and answer what reaches the server in it."""

@@ -1,7 +1,7 @@
 """The system in this process: a mall's model, the flow and its live state; for runs where speed matters.
 
-It keeps the promises of the API (``server.Server``): a scan that comes again moves nothing and gets the same answer, and
-a coupon is redeemed once. Its clock is what it is told, and a phone too far ahead of it is refused.
+It keeps the promises of the API (``server.Server``): a scan that comes again moves nothing and gets the same answer,
+and a coupon is redeemed once. Its clock is what it is told, and a phone too far ahead of it is refused.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A run as lines of JSON: every scan, visit, card, redemption, payment and event, the truth beside what the system said.
+"""A run as lines of JSON: scans, visits, cards, redemptions, payments and events, the truth beside what was said.
 
 Stores and levels are indices into the venue of the row's mall (``sim export-venue`` writes it); seconds count from
 opening. What a column means stands with its table in ``outcome.py``; codes are written out, -1 and NaN are null.

@@ -162,6 +162,8 @@ def _play_days(opened: Mall, mall: int, system: System, tell: Callable[[Tick], N
 def _play_day(day: Day, number: int, tell: Callable[[Tick], None]) -> None:
     n_ticks, name = day.n_ticks, f"mall {day.plan.mall + 1}, day {day.plan.day + 1}"
     for tick in range(n_ticks):
+        if day.is_over(tick):
+            break
         day.play_tick(tick)
         if tick % 20 == 0:
             tell(Tick(number, 0, tick / n_ticks, name))
