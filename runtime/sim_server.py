@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +19,31 @@ from runtime.errors import VenueFileError
 from runtime.home import Home, open_home
 from runtime.server import bind, make_server
 from runtime.settings import DATABASE_FILE
-from runtime.wiring import start
+from runtime.wiring import Running, start
 
 if TYPE_CHECKING:
-    from sim.http_server import HttpSystem
+    from sim.http_server import HttpSystem, ServerClock
     from sim.run import Mall, Serve
 
 _START_WITHIN_S = 30.0
+_NEVER_S = 1e7
+"""The engine sweeps when the run asks it to."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnClock:
+    """The clock and the sweeps of a server that was started for a run."""
+
+    played: PlayedClock
+    running: Running
+
+    def set(self, at: datetime) -> None:
+        """It is now so late."""
+        self.played.set(at)
+
+    def sweep(self) -> None:
+        """Let the visits run out that have."""
+        self.running.engine.sweep()
 
 
 @contextmanager
@@ -39,14 +59,16 @@ def serve_own(mall: "Mall") -> Iterator["HttpSystem"]:
         path = Path(folder) / "data"
         home = open_home(path, database_url=f"sqlite:///{path / DATABASE_FILE}")  # whatever the environment says
         keys = prepare(home, mall)
-        running = start(home, clock)
+        running = start(home, clock, sweep_every_s=_NEVER_S)
         listener = bind("127.0.0.1", 0)
         server = make_server(running.app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
             _wait_until_started(server)
-            with _connect(mall, f"http://127.0.0.1:{listener.getsockname()[1]}", keys, clock) as system:
+            with _connect(
+                mall, f"http://127.0.0.1:{listener.getsockname()[1]}", keys, OwnClock(clock, running)
+            ) as system:
                 yield system
         finally:
             server.should_exit = True
@@ -74,7 +96,7 @@ def prepare(home: Home, mall: "Mall") -> DemoKeys:
 
 
 @contextmanager
-def _connect(mall: "Mall", url: str, keys: DemoKeys, clock: PlayedClock | None) -> Iterator["HttpSystem"]:
+def _connect(mall: "Mall", url: str, keys: DemoKeys, clock: "ServerClock | None") -> Iterator["HttpSystem"]:
     from sim.http_server import HttpSystem, publish
 
     with ExitStack() as stack:
@@ -85,7 +107,7 @@ def _connect(mall: "Mall", url: str, keys: DemoKeys, clock: PlayedClock | None) 
         yield HttpSystem(
             phones,
             till,
-            set_clock=None if clock is None else clock.set,
+            clock=clock,
             desk=desk,
             campaign_ids=publish(desk, mall.campaigns),
         )
@@ -111,4 +133,3 @@ def _wait_until_started(server: uvicorn.Server) -> None:
         if time.monotonic() > until_s:
             raise TimeoutError(f"the server has not started within {_START_WITHIN_S} s")
         time.sleep(0.02)
-

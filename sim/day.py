@@ -38,7 +38,8 @@ _AFTER_CLOSING_S = 1_800.0
 _SWEEP_TICKS = 10
 _PAY_AFTER_S = (40.0, 150.0)
 _FEWEST = 100.0
-_NIGHT = timedelta(hours=23)
+_AFTERWARDS = timedelta(hours=2)
+"""From the last scan to where all visits have run out: longer than any phone's clock is ahead, and their leave gap."""
 _NOWHERE = (-1, math.nan, math.nan, -1)
 
 
@@ -203,7 +204,8 @@ class Day:
         """The mall has closed: tills tell what they have not told yet, and visits run out."""
         self._register(math.inf)
         self._redeem(math.inf)
-        self.server.close_all(self.plan.opens_at + _NIGHT)
+        ends = timedelta(seconds=self.n_ticks * self.plan.scenario.tick_s)
+        self.server.close_all(self.plan.opens_at + ends + _AFTERWARDS)
 
     def phones(self) -> dict[str, int]:
         """Phones by id, rogues behind the shoppers."""

@@ -151,12 +151,12 @@ class DemoRun:
                 self._report(self.progress)
         day.close()
 
-    def arrived(self, n_scans: int, n_again: int, n_changed: int) -> None:  # noqa: ARG002  nothing comes again here
+    def arrived(self, n_scans: int, n_again: int, n_changed: int) -> None:
         """Count the scans of a call."""
         self._n_now += n_scans
         self.progress = replace(self.progress, scans=self.progress.scans + n_scans)
 
-    def answered(self, day: Day, heard: Heard, answer: Answer) -> None:  # noqa: ARG002  only the answer counts
+    def answered(self, day: Day, heard: Heard, answer: Answer) -> None:
         """Count an answer."""
         done = self.progress
         self.progress = replace(
@@ -165,11 +165,11 @@ class DemoRun:
             refused_scans=done.refused_scans + ("error" in answer),
         )
 
-    def showed(self, day: Day, shown: Shown) -> None:  # noqa: ARG002  one is as good as another
+    def showed(self, day: Day, shown: Shown) -> None:
         """Count a card."""
         self.progress = replace(self.progress, cards=self.progress.cards + 1)
 
-    def redeemed(self, redeeming: Redeeming, said: str) -> None:  # noqa: ARG002  only the answer counts
+    def redeemed(self, redeeming: Redeeming, said: str) -> None:
         """Count what a till was told."""
         done = self.progress
         if said == "redeemed":

@@ -4,12 +4,11 @@ Visits and events come back under a name for each person and day that nobody can
 their visits, so that a run, which is all of its phones, knows whose name it is.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from atrium_client import CampaignDraft, Client, Conflict, InvalidInput, NotFound, RateLimited, ServerError, Unreachable
 from atrium_client.wire import Answer, Device
@@ -21,10 +20,21 @@ from sim.server import SaidEvent, SaidVisit
 T = TypeVar("T")
 
 _LONGEST_PATIENCE_S = 5.0
-_CLOSE_WITHIN_S = 20.0
 _ROWS = 1_000
 SCENE_EVENTS = ("visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed")
 """Events of scenes; those of cards and coupons stand with the cards."""
+
+
+class ServerClock(Protocol):
+    """The clock of a server that was started for a run."""
+
+    def set(self, at: datetime) -> None:
+        """It is now so late."""
+        ...
+
+    def sweep(self) -> None:
+        """Let the visits run out that have, by this clock."""
+        ...
 
 
 @dataclass
@@ -34,14 +44,15 @@ class HttpServer:
     Args:
         pause: waits so many seconds, or raises to end the run; with it a server that is away is waited for, however
             long. None: the client's own patience is enough.
-        set_clock: sets the server's clock, where the run may: a server of its own. None: the server has its own time.
+        clock: where the run may set the server's clock and ask for a sweep: a server of its own. None: the server has
+            its own time, and sweeps by it.
         wants_truth: send with each scan where it was truly made.
     """
 
     phones: Client
     till: Client
     pause: Callable[[float], None] | None = None
-    set_clock: Callable[[datetime], None] | None = None
+    clock: ServerClock | None = None
     wants_truth: bool = False
     told_visits: dict[str, str] = field(default_factory=dict)
     """Visit id -> the phone that was told of it."""
@@ -72,16 +83,18 @@ class HttpServer:
         return "redeemed"
 
     def sweep(self, now: datetime) -> None:
-        """The server sweeps by itself; only its clock may be ours."""
+        """Where the clock is ours, the server sweeps when it is told; else by itself."""
         self._at(now)
+        if self.clock is not None:
+            self.clock.sweep()
 
     def close_all(self, now: datetime) -> None:
-        """Where the clock is ours: set it, and wait until the server has swept."""
-        self._at(now)
+        """Visits run out; on a server with a time of its own they do so without us."""
+        self.sweep(now)
 
     def _at(self, now: datetime) -> None:
-        if self.set_clock is not None:
-            self.set_clock(now)
+        if self.clock is not None:
+            self.clock.set(now)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         wait_s = 0.2
@@ -106,19 +119,6 @@ class HttpSystem(HttpServer):
 
     desk: Client = field(kw_only=True)
     campaign_ids: Sequence[str] = field(kw_only=True)
-
-    def close_all(self, now: datetime) -> None:
-        """Where the clock is ours: set it, and wait until the server has swept.
-
-        Raises:
-            TimeoutError: it has not, within a time that is many times its own.
-        """
-        super().close_all(now)
-        until_s = time.monotonic() + _CLOSE_WITHIN_S
-        while self.set_clock is not None and any(row["left_at"] is None for row in self._visit_rows()):
-            if time.monotonic() > until_s:
-                raise TimeoutError(f"visits are still open {_CLOSE_WITHIN_S} s after the day's end")
-            time.sleep(0.2)
 
     def visits(self) -> list[SaidVisit]:
         """``GET /v1/visits``, those of this run's phones."""

@@ -27,6 +27,7 @@ from sim.scenario import CampaignSpec, Scenario, ScenarioError
 from sim.server import System
 from sim.tally import DayTally
 from sim.world import World, make_world
+from venues.build import build_venue
 from venues.model import Venue
 
 _MALL_SEEDS = 1_000_003
@@ -125,7 +126,8 @@ def open_mall(scenario: Scenario, mall: int) -> Mall:
 
 def serve_by_flow(mall: Mall) -> AbstractContextManager[FlowServer]:
     """Train, and answer in this process."""
-    venue, seed = mall.world.mall.venue, mall.scenario.seed
+    seed, venue_id = mall.scenario.seed, mall.world.mall.venue.id
+    venue = build_venue(mall.world.mall.archive, venue_id)  # as an import has it, to the last digit
     model = train_venue(mall.survey, venue, venue_id=venue.id).model
     return nullcontext(FlowServer(LightLocator((model,)), mall.campaigns, f"sim-{seed}".encode()))
 
