@@ -1,8 +1,8 @@
 """The tills of one mall's day: people pay and give in their coupons, and tills tell the server when they can.
 
 A group pays as the day's records have it, so long before it leaves a store. Where a card has sent the group another
-way, it pays when it is truly there; where a coupon brings it to a store in which it had nothing to pay, it buys, since a
-coupon is used by paying. Redemption and payment are acts of one till at one instant, the coupon first.
+way, it pays when it is truly there; where a coupon brings it to a store in which it had nothing to pay, it buys, since
+a coupon is used by paying. Redemption and payment are acts of one till at one instant, the coupon first.
 
 Call ``turned`` and ``hold`` with instants that never go back, each before ``due`` is asked beyond it: what has happened
 by then stays as it is.
