@@ -52,7 +52,7 @@ def serve_own(mall: "Mall") -> Iterator["HttpSystem"]:
 
     The server's clock is the run's, so that it says what the flow would: it refuses phones that are too far ahead.
     """
-    from sim.day import opens_at
+    from sim.day_plan import opens_at
 
     clock = PlayedClock(opens_at(mall.scenario, 0))
     with tempfile.TemporaryDirectory(prefix="atrium-sim-") as folder:

@@ -7,8 +7,7 @@ The same for any ``server.Server``, in this process or over HTTP, and for whoeve
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +16,19 @@ from atrium_client.wire import Answer, Card
 from fingerprints.scan import LabelledScan, Reading, Scan
 from kernel.ids import DeviceId, ScanId
 from sim.chance import F64, I64, stream_key, uniform
-from sim.checkout import Checkout, Redeeming, open_checkout
-from sim.dates import FIRST_DAY
+from sim.checkout import Checkout, open_checkout
+from sim.day_plan import DayPlan
 from sim.delivery import ScanSends, clock_skew_s, deliver
 from sim.history import History
 from sim.outcome import ROGUE
 from sim.phones import SCAN_PERIOD_S, device_of, truth_of
 from sim.radio import Crowd
 from sim.rogues import RogueScans, plan_rogues
-from sim.scenario import Scenario, ScenarioError
+from sim.scenario import ScenarioError
 from sim.schedules import draw_mix, only_beacons, scan_times
 from sim.server import MOST_SCANS, Server
 from sim.shoppers import Shopper, plan_day
+from sim.watch import Heard, Shown, Watch
 from sim.world import World
 
 ACTION_STORE = "atrium:store/"
@@ -37,91 +37,9 @@ _TAKES, _PAYS = range(640, 642)
 _AFTER_CLOSING_S = 1_800.0
 _SWEEP_TICKS = 10
 _PAY_AFTER_S = (40.0, 150.0)
-_FEWEST = 100.0
 _AFTERWARDS = timedelta(hours=2)
 """From the last scan to where all visits have run out: longer than any phone's clock is ahead, and their leave gap."""
 _NOWHERE = (-1, math.nan, math.nan, -1)
-
-
-@dataclass(frozen=True, slots=True)
-class DayPlan:
-    """Which day of which mall of a scenario."""
-
-    scenario: Scenario
-    mall: int
-    day: int
-
-    @property
-    def on(self) -> date:
-        """The date."""
-        return self.scenario.first_day + timedelta(days=self.day)
-
-    @property
-    def opens_at(self) -> datetime:
-        """When the mall opens, in UTC."""
-        return opens_at(self.scenario, self.day)
-
-    @property
-    def world_day(self) -> int:
-        """The day as the world counts it."""
-        return (self.on - FIRST_DAY).days
-
-
-def opens_at(scenario: Scenario, day: int) -> datetime:
-    """When the malls open on a day, in UTC."""
-    spec = scenario.mall
-    midnight = datetime.combine(scenario.first_day + timedelta(days=day), datetime.min.time(), UTC)
-    return midnight + timedelta(hours=spec.opens_hour - spec.utc_offset_h)
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A scan as it was made and sent; seconds since opening, ``said_s`` by the phone's clock.
-
-    ``place`` is level index, venue-frame metres and store index (-1 for none), all of it -1 and NaN for a rogue's.
-    """
-
-    phone: int
-    kind: int
-    number: int
-    device_id: str
-    at_s: float
-    sent_s: float
-    said_s: float
-    place: tuple[int, float, float, int]
-    n_readings: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A card that a phone shows; ``store`` is where its scan was truly made, ``goes``: its person follows it."""
-
-    phone: int
-    kind: int
-    campaign_id: str
-    at_s: float
-    store: int
-    goes: bool
-
-
-class Watch(Protocol):
-    """Whoever is told of the day as it goes by."""
-
-    def arrived(self, n_scans: int, n_again: int, n_changed: int) -> None:
-        """So many scans reached the server, so many of them again, and so many of those were answered otherwise."""
-        ...
-
-    def answered(self, day: "Day", heard: Heard, answer: Answer) -> None:
-        """A scan was answered for the first time; in the order in which the server takes them in."""
-        ...
-
-    def showed(self, day: "Day", shown: Shown) -> None:
-        """A phone shows a card."""
-        ...
-
-    def redeemed(self, redeeming: Redeeming, said: str) -> None:
-        """A till was told ``redeemed``, or the code of a refusal."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,12 +281,6 @@ class Day:
 
     def _key(self, stream: int) -> int:
         return stream_key(self.world.seed, stream, self.plan.world_day)
-
-
-def people_of(scenario: Scenario, world: World) -> History:
-    """The people round a mall of the scenario, and their days."""
-    crowd = scenario.crowd
-    return world.history(visits_a_day=crowd.visits_per_day or 3.0 * crowd.phones_per_day + _FEWEST)
 
 
 def open_day(plan: DayPlan, world: World, history: History, server: Server, watch: Watch) -> Day:

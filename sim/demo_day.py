@@ -13,7 +13,8 @@ from atrium_client import Client
 from atrium_client.wire import Answer
 from sim.checkout import Redeeming
 from sim.dates import FIRST_DAY
-from sim.day import Day, DayPlan, Heard, Shown, open_day, people_of
+from sim.day import Day, open_day
+from sim.day_plan import DayPlan, people_of
 from sim.delivery import ClockSpec, DeliverySpec
 from sim.http_server import HttpServer
 from sim.layout import MallSpec
@@ -25,6 +26,7 @@ from sim.schedules import PhoneMix
 from sim.sending import CallSpec
 from sim.server import Server
 from sim.tills import TillSpec
+from sim.watch import Heard, Shown
 from sim.world import World, make_world
 
 _VISITS_A_PHONE, _FEWEST_PHONES = 3, 100

@@ -19,7 +19,8 @@ from fingerprints.scan import LabelledScan
 from kernel.ids import CampaignId, derive_id
 from positioning.light import LightLocator
 from positioning.train import train_venue
-from sim.day import ACTION_STORE, Day, DayPlan, open_day, opens_at, people_of
+from sim.day import ACTION_STORE, Day, open_day
+from sim.day_plan import DayPlan, opens_at, people_of
 from sim.flow_server import FlowServer
 from sim.outcome import DayOutcome
 from sim.radio import aged

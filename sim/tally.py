@@ -28,9 +28,10 @@ from sim.outcome import (
     stays_in_stores,
 )
 from sim.server import Desk
+from sim.watch import Heard, Shown
 
 if TYPE_CHECKING:
-    from sim.day import Day, Heard, Shown
+    from sim.day import Day
 
 _SAMPLE_S = 1.0
 _FLUSH_ROWS = 8_192
@@ -60,7 +61,7 @@ class DayTally:
     def __post_init__(self) -> None:
         self._withheld, self._n_events = self.desk.withheld(), len(self.desk.events())
 
-    def answered(self, day: "Day", heard: "Heard", answer: Answer) -> None:
+    def answered(self, day: "Day", heard: Heard, answer: Answer) -> None:
         """Write a scan's first answer beside the truth."""
         is_late = self._is_late(day, heard, answer)
         self._rows.append(
@@ -76,7 +77,7 @@ class DayTally:
         self.n_repeats += n_again
         self.n_changed += n_changed
 
-    def showed(self, day: "Day", shown: "Shown") -> None:
+    def showed(self, day: "Day", shown: Shown) -> None:
         """Write a card beside where its phone truly was."""
         ids = self.desk.campaign_ids
         if shown.campaign_id not in ids:  # another's, on a server that is not ours alone
@@ -124,7 +125,7 @@ class DayTally:
             self._scans.append(np.array(self._rows, dtype=SCAN))
             self._rows.clear()
 
-    def _is_late(self, day: "Day", heard: "Heard", answer: Answer) -> bool:
+    def _is_late(self, day: "Day", heard: Heard, answer: Answer) -> bool:
         """Whether the scan comes too late to move anything; batches are given in the order of their instants."""
         if "error" in answer or not day.keeps_visits[heard.device_id]:
             return False
@@ -190,7 +191,7 @@ class DayTally:
         return np.array(rows, dtype=REDEMPTION)
 
 
-def _said(day: "Day", answer: Answer, heard: "Heard") -> tuple[object, ...]:
+def _said(day: "Day", answer: Answer, heard: Heard) -> tuple[object, ...]:
     if "error" in answer:
         return (_REFUSED, -1, math.nan, math.nan, -1, -1, math.nan, math.nan, False)
     position: Position | None = answer["position"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from sim.delivery import ClockSpec, DeliverySpec
 from sim.http_server import draft_of
 from sim.layout import MallSpec
 from sim.lines import run_files
-from sim.outcome import RESULTS, ROGUE, join
+from sim.outcome import RESULTS, ROGUE
 from sim.run import Run, open_mall, run_scenario
 from sim.scenario import CampaignSpec, CrowdSpec, RogueSpec, Scenario, SurveySpec
 from sim.schedules import PhoneMix
@@ -101,7 +100,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Living,
 
 
 def test_a_server_that_runs_elsewhere_says_the_same_where_clocks_are_right(prepared: tuple[Living, DemoKeys]) -> None:
-    """Its clock is the newest scan's, and it sweeps when it likes: events of visits that ran out have other instants."""
+    """Its clock is the newest scan's, and it sweeps when it likes: a visit that runs out is told at another instant."""
     living, keys = prepared
     flow, http = (written(run_scenario(RIGHT_CLOCKS, serve=how)) for how in (None, serve_at(living.url, keys)))
     for name in flow:

@@ -128,7 +128,7 @@ def test_tills_asked_tick_by_tick_send_what_they_send_when_asked_at_once(
     spec = TillSpec(1_200.0, 300.0, (Outage(900.0, 1_500.0),), CallSpec(1, answer_lost_ratio=0.4))
     whole, stepped = (make(small_world, people, records, shoppers, spec) for _ in range(2))
     for one in (whole, stepped):
-        rows = [i for i in range(len(one.purchases)) if int(one.purchases["household"][i]) in one._rows]  # noqa: SLF001
+        rows = [i for i in range(len(one.purchases)) if int(one.purchases["household"][i]) in one._rows]
         for row in rows:
             group = [s for s in shoppers if s.household == one.purchases["household"][row]]
             store, at_s = int(one.purchases["store"][row]), float(one.purchases["at_s"][row])
