@@ -28,6 +28,8 @@ def read_scenario(name_or_path: str) -> tuple["Scenario", str]:
     text = shipped.get(name_or_path)
     if text is None:
         path = Path(name_or_path)
+        if path.is_dir():
+            raise VenueFileError(f"{path} is a folder; give a .toml file or one of {', '.join(shipped)}")
         if not path.is_file() and path.suffix != ".toml":
             raise VenueFileError(f"no scenario {name_or_path!r}; give a .toml file or one of {', '.join(shipped)}")
         try:

@@ -122,8 +122,8 @@ def _check_mall(mall: "Mall", desk: Client) -> None:
         known = set()
     if known != {store.id for store in venue.stores}:
         raise VenueFileError(
-            f"the server does not have venue {venue.id} as this scenario and seed build it; in its data folder: "
-            f"atrium sim prepare {mall.scenario.name} --seed {mall.scenario.seed}"
+            f"the server does not have venue {venue.id} as scenario {mall.scenario.name} builds it from seed "
+            f"{mall.scenario.seed}; make it in the server's data folder with: atrium sim prepare"
         )
 
 

@@ -111,7 +111,7 @@ def test_a_server_that_runs_elsewhere_says_the_same_where_clocks_are_right(prepa
 
 def test_a_server_with_another_mall_is_refused(prepared: tuple[Living, DemoKeys]) -> None:
     living, keys = prepared
-    with pytest.raises(VenueFileError, match="atrium sim prepare an-hour-of-faults --seed 8"):
+    with pytest.raises(VenueFileError, match="scenario an-hour-of-faults builds it from seed 8"):
         run_scenario(replace(RIGHT_CLOCKS, seed=8), serve=serve_at(living.url, keys))
 
 

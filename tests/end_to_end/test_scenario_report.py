@@ -29,6 +29,9 @@ budget = 5
 """
 
 
+KEYS = ("--device-key", "d", "--cashier-key", "c", "--marketer-key", "m")
+
+
 def sim_run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from runtime.cli import main; main()", "sim", "run", *words],
@@ -67,6 +70,11 @@ def test_a_run_writes_what_was_true_and_what_was_said(folder: Path) -> None:
         (("nosuch.toml",), "cannot read"),
         (("bad.toml",), "mall.n_level"),
         (("far.toml",), "stores 0 to"),
+        (("out",), "out is a folder"),
+        (("two-hours.toml", "--out", "bad.toml"), "cannot write to bad.toml"),
+        (("two-hours.toml", "--http", "--workers", "2"), "leave it out"),
+        (("two-hours.toml", "--url", "http://127.0.0.1:9"), "--device-key"),
+        (("peak-day", "--url", "http://127.0.0.1:9", *KEYS), "one server plays one mall"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_line(folder: Path, words: tuple[str, ...], told: str) -> None:
