@@ -104,5 +104,10 @@ def test_the_report_opens_without_an_error_and_fits_the_screen(folder: Path, wid
         assert page.locator("figure svg").count() >= 3
         assert page.locator(".tile").count() >= 6
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        scales = page.locator("figure svg:visible").evaluate_all(
+            "all => all.map(svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"
+        )
+        assert len(scales) >= 3
+        assert min(scales) >= 1.25  # the pictures' text is of 9 points: 11 pixels and more
         assert faults == []
         browser.close()
