@@ -59,10 +59,30 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
     "childrenswear": (("Pebble Kids", "小石童装"), ("Ladybird Lane", "瓢虫巷")),
 }
 
-BRANDS: tuple[Brand, ...] = tuple(
-    Brand(name_en, name_zh, category) for category, names in _TABLE.items() for name_en, name_zh in names
-)
-"""Every brand, by category; a mall with more stores than brands opens second branches."""
+_ANCHOR_TABLE: dict[str, tuple[tuple[str, str], ...]] = {
+    "departmentstore": (
+        ("Gallery of Winds", "风廊百货"),
+        ("Hopewell & Daughters", "合望百货"),
+        ("Tern House", "燕鸥百货"),
+    ),
+    "cinema": (("Lanternlight Pictures", "灯影影城"), ("Ninth Reel", "九卷影院")),
+}
+"""Of anchor stores alone; an anchor supermarket is a large branch of an everyday brand."""
 
-CATEGORIES: tuple[str, ...] = tuple(_TABLE)
-"""IMDF occupant categories in use."""
+
+def _brands(table: dict[str, tuple[tuple[str, str], ...]]) -> tuple[Brand, ...]:
+    return tuple(Brand(name_en, name_zh, category) for category, names in table.items() for name_en, name_zh in names)
+
+
+EVERYDAY_BRANDS: tuple[Brand, ...] = _brands(_TABLE)
+"""The brands of common stores, by category; a mall with more stores than brands opens second branches."""
+
+BRANDS: tuple[Brand, ...] = EVERYDAY_BRANDS + _brands(_ANCHOR_TABLE)
+"""Every brand, by category."""
+
+EVERYDAY_CATEGORIES: tuple[str, ...] = tuple(_TABLE)
+"""IMDF occupant categories of common stores."""
+
+CATEGORIES: tuple[str, ...] = EVERYDAY_CATEGORIES + tuple(_ANCHOR_TABLE)
+"""IMDF occupant categories in use; those of anchor stores alone come last, so that people's draws of the others are
+the same without them."""

@@ -97,7 +97,8 @@ def list_payments(
     who, house = groups.person[row], groups.household[group]
     category = stores.category[store]
     median = np.array([spec.purchases[name][1] for name in CATEGORIES])[category] * people.spend[who]
-    median = median * np.where(category == CATEGORIES.index("restaurant"), groups.size[group], 1)
+    is_each = np.isin(category, [CATEGORIES.index(name) for name in spec.each_pays])
+    median = median * np.where(is_each, groups.size[group], 1)
     chance = uniform(stream_key(people.seed, _BASKET), house, groups.day, store)
     amount = median * np.exp(spec.basket_sd * ndtri(np.maximum(chance, 1e-12)))
     low_s, high_s = _PAYS_BEFORE_LEAVING_S

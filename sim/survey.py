@@ -15,6 +15,7 @@ from sim.mall import SimulatedMall
 from sim.phones import label
 from sim.radio import Crowd, PhoneRadio, RadioField, draw_phones
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph, make_walking_graph
+from venues.model import Level
 
 SURVEY_AT = datetime.combine(SURVEY_DAY, time(2), UTC)
 _STORE_SCAN_S = 4.0
@@ -57,7 +58,7 @@ def walk_survey(
         listeners: the survey phones, as many as ``phones``; by default they are drawn first.
         prefix: of the walks' names, which must differ between surveys that are compared.
     """
-    ways = make_walking_graph(mall.venue, mall.entrances_xy_m) if graph is None else graph
+    ways = make_walking_graph(mall.venue, mall.entrances_xy_m, mall.bays) if graph is None else graph
     if listeners is not None and len(listeners) != phones:
         raise ValueError(f"expected {phones} survey phones, found {len(listeners)}")
     heard_by = draw_phones(phones, radio.spec, rng) if listeners is None else listeners
@@ -93,7 +94,7 @@ def _corridor_walks(
     mall: SimulatedMall, ways: WalkingGraph, phones: int, scans_per_level: int, rng: np.random.Generator
 ) -> Iterator[_Walk]:
     for level in mall.venue.levels:
-        here = np.array([i for i, store in enumerate(mall.venue.stores) if store.level_id == level.id])
+        here = _ends_on(mall, ways, level)
         wanted_s = scans_per_level * _CORRIDOR_SCAN_S / phones
         for phone in range(phones if len(here) > 1 else 0):
             walked_s, leg = 0.0, 0
@@ -108,6 +109,14 @@ def _corridor_walks(
                 walked_s += outside * _CORRIDOR_SCAN_S
                 leg += 1
                 yield walk
+
+
+def _ends_on(mall: SimulatedMall, ways: WalkingGraph, level: Level) -> NDArray[np.int64]:
+    """Where the ways of a level's corridors begin and end: its stores, and the bays of its car park."""
+    stores = [i for i, store in enumerate(mall.venue.stores) if store.level_id == level.id]
+    first_bay = len(ways.destinations) - ways.n_bays
+    bays = [first_bay + i for i, (at, _) in enumerate(mall.bays) if mall.venue.levels[at].id == level.id]
+    return np.array(stores + bays, dtype=np.int64)
 
 
 def _places(

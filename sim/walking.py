@@ -29,10 +29,10 @@ _NO_PREDECESSOR = -9999
 
 @dataclass(frozen=True)
 class WalkingGraph:
-    """Shortest ways from anywhere to the stores and entrances of a venue.
+    """Shortest ways from anywhere to the stores, the entrances and the car park of a venue.
 
     A node is ``level_index * grid.n_cells + cell``. ``predecessors[d]`` is the tree of ways to destination ``d``:
-    the stores in the venue's order, then the entrances.
+    the stores in the venue's order, then the entrances, then ``n_bays`` bays.
     """
 
     grid: CellGrid
@@ -40,6 +40,7 @@ class WalkingGraph:
     predecessors: NDArray[np.int32]
     distance_m: NDArray[np.float32]
     n_stores: int
+    n_bays: int = 0
 
     def node_of(self, level_index: int, xy_m: tuple[float, float]) -> int:
         return level_index * self.grid.n_cells + int(self.grid.cell_of(xy_m))
@@ -68,8 +69,12 @@ class WalkingGraph:
         return level, xy_m
 
 
-def make_walking_graph(venue: Venue, entrances_xy_m: tuple[tuple[float, float], ...]) -> WalkingGraph:
-    """Build the graph and the trees of shortest ways to each store and entrance (ground level)."""
+def make_walking_graph(
+    venue: Venue,
+    entrances_xy_m: tuple[tuple[float, float], ...],
+    bays: tuple[tuple[int, tuple[float, float]], ...] = (),
+) -> WalkingGraph:
+    """Build the graph and the trees of shortest ways to each store, entrance (ground level) and bay (level index)."""
     grid = make_grid(venue)
     starts, ends, lengths = zip(
         *(_level_steps(venue, grid, i, level) for i, level in enumerate(venue.levels)), strict=True
@@ -82,13 +87,13 @@ def make_walking_graph(venue: Venue, entrances_xy_m: tuple[tuple[float, float], 
     graph = coo_array((np.tile(length, 2), (np.r_[a, b], np.r_[b, a])), shape=(n_nodes, n_nodes)).tocsr()
     ground = min(range(len(venue.levels)), key=lambda i: abs(venue.levels[i].ordinal))
     level_index = {level.id: i for i, level in enumerate(venue.levels)}
-    places = [
-        (level_index[store.level_id], (store.display_point.x, store.display_point.y)) for store in venue.stores
-    ] + [(ground, entrance) for entrance in entrances_xy_m]
+    places = [(level_index[store.level_id], (store.display_point.x, store.display_point.y)) for store in venue.stores]
+    places += [(ground, entrance) for entrance in entrances_xy_m]
+    places += bays
     goals = np.array([i * grid.n_cells + int(grid.cell_of(xy_m)) for i, xy_m in places], dtype=np.int64)
     distance_m, predecessors = dijkstra(graph, directed=False, indices=goals, return_predecessors=True)
     return WalkingGraph(
-        grid, goals, predecessors.astype(np.int32), distance_m.astype(np.float32), n_stores=len(venue.stores)
+        grid, goals, predecessors.astype(np.int32), distance_m.astype(np.float32), len(venue.stores), len(bays)
     )
 
 

@@ -140,7 +140,7 @@ def make_world(
     radio = make_radio_field(mall.venue, radio_spec or RadioSpec(), np.random.default_rng([seed, _RADIO]))
     fate = ageing or Ageing()
     later = aged(radio, mall.venue, fate, np.random.default_rng([seed, _AGEING]))
-    return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m), fate)
+    return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m, mall.bays), fate)
 
 
 def make_history(

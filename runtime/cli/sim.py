@@ -29,6 +29,7 @@ class MallPreset(StrEnum):
 
     STANDARD = "standard"
     TABLE = "table"
+    ANCHORS = "anchors"
 
 
 class RadioPreset(StrEnum):
@@ -41,7 +42,8 @@ class RadioPreset(StrEnum):
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The mall and its people")]
 Target = Annotated[Path, typer.Argument(help="The file to write")]
 Mall = Annotated[
-    MallPreset, typer.Option("--mall", help="standard: 3 levels, about 62 stores; table: 5 levels, about 200 stores")
+    MallPreset,
+    typer.Option("--mall", help="standard: 3 levels, about 62 stores; table: 5, about 200; anchors: 3 and a car park"),
 ]
 Radio = Annotated[
     RadioPreset, typer.Option("--radio", help="standard: constants of the study; xixi: fitted to a real mall's survey")
