@@ -1,5 +1,6 @@
 """The floor cut into cells: which unit and store each cell lies in, and where a person can stand."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,12 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from sim.kernels import is_line_inside
-from venues.model import Venue
+from venues.model import Area, Venue
 
 CELL_M = 1.0
 """Edge of a cell. Shadowing changes over 7 m (research on the radio model), so a metre is fine enough to be
 called the mean field, and the walls of a simulated mall stand on cell edges."""
-NOT_WALKABLE = frozenset({"opentobelow", "nonpublic", "structure", "opentobelow.atrium"})
+NOT_WALKABLE = frozenset({"opentobelow", "nonpublic", "structure", "opentobelow.atrium", "column"})
 """IMDF unit categories that no shopper stands in."""
 NO_STORE = -1
 
@@ -47,6 +48,18 @@ class CellGrid:
         x, y = np.meshgrid(np.arange(self.nx) + 0.5, np.arange(self.ny) + 0.5)
         return np.column_stack([x.ravel(), y.ravel()]) * CELL_M + self.origin_xy_m
 
+    def cells_in(self, area: Area) -> NDArray[np.int64]:
+        """Flat numbers of the cells whose middles lie in an area, ascending."""
+        if area.is_empty:
+            return np.empty(0, dtype=np.int64)
+        x0, y0, x1, y1 = (np.array(area.bounds) - np.tile(self.origin_xy_m, 2)) / CELL_M
+        columns = np.arange(max(0, math.floor(x0)), min(self.nx, math.ceil(x1)))
+        rows = np.arange(max(0, math.floor(y0)), min(self.ny, math.ceil(y1)))
+        column, row = (part.ravel() for part in np.meshgrid(columns, rows))
+        x_m, y_m = (column + 0.5) * CELL_M + self.origin_xy_m[0], (row + 0.5) * CELL_M + self.origin_xy_m[1]
+        cells: NDArray[np.int64] = (row * self.nx + column)[shapely.contains_xy(area, x_m, y_m)]
+        return cells
+
     def cell_of(self, xy_m: ArrayLike) -> NDArray[np.int64]:
         """Flat cell of each of (..., 2) places; a place beyond the edge gets the nearest cell."""
         offset: NDArray[np.float64] = (np.asarray(xy_m, dtype=np.float64) - self.origin_xy_m) / CELL_M
@@ -79,13 +92,10 @@ def make_grid(venue: Venue) -> CellGrid:
     ny = int(np.ceil((bounds[:, 3].max() - y0) / CELL_M))
     shape = (len(venue.levels), ny, nx)
     grid = CellGrid((float(x0), float(y0)), nx, ny, np.full(shape, NO_STORE, np.int32), np.zeros(shape, np.bool_))
-    xy_m = grid.centres_xy_m()
     level_index = {level.id: i for i, level in enumerate(venue.levels)}
     for unit in venue.units:
         if unit.category not in NOT_WALKABLE:
-            inside = shapely.contains_xy(unit.area, xy_m).reshape(ny, nx)
-            grid.is_walkable[level_index[unit.level_id]] |= inside
+            grid.is_walkable[level_index[unit.level_id]].flat[grid.cells_in(unit.area)] = True
     for i, store in enumerate(venue.stores):
-        inside = shapely.contains_xy(store.area, xy_m).reshape(ny, nx)
-        grid.store_of[level_index[store.level_id]][inside] = i
+        grid.store_of[level_index[store.level_id]].flat[grid.cells_in(store.area)] = i
     return grid

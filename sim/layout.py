@@ -143,8 +143,8 @@ def anchor_ends(spec: MallSpec) -> dict[tuple[int, Side], str]:
     the top down; the west end of the ground is an entrance.
     """
     top = spec.n_levels - 1
-    ends: list[tuple[int, Side]] = [(0, "east"), *([(top, "east")] if top else [])]
-    ends += [(ordinal, "east") for ordinal in range(1, top)]
+    eastern = [0, top, *range(1, top)] if top else [0]
+    ends: list[tuple[int, Side]] = [(ordinal, "east") for ordinal in eastern]
     ends += [(ordinal, "west") for ordinal in range(top, 0, -1)]
     kinds = ["supermarket", "cinema"] + ["departmentstore"] * len(ends)
     return dict(zip(ends[: spec.anchors], kinds, strict=False))

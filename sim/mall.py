@@ -16,7 +16,6 @@ from venues.archive import ImdfArchive
 from venues.frame import LocalFrame
 from venues.model import Level, Opening, Store, Unit, Venue
 
-
 Bay: TypeAlias = tuple[int, tuple[float, float]]
 MOST_BAYS = 24
 """So many bays, spread over all, stand for the car park: each costs the tree of ways to it."""
@@ -69,8 +68,10 @@ def some_bays(venue: Venue) -> tuple[Bay, ...]:
         for unit in venue.units
         if unit.category == "parking"
     ]
-    chosen = np.unique(np.linspace(0, len(every) - 1, MOST_BAYS).round().astype(np.int64)) if every else []
-    return tuple(every[i] for i in chosen)
+    if not every:
+        return ()
+    chosen = np.unique(np.linspace(0, len(every) - 1, MOST_BAYS).round().astype(np.int64))
+    return tuple(every[i] for i in chosen.tolist())
 
 
 def _draw_brands(anchors: list[str | None], rng: np.random.Generator) -> tuple[Brand, ...]:

@@ -212,7 +212,7 @@ def draw_people(n_households: int, spec: PeopleSpec, seed: int, stream: int) -> 
 def _with_anchors(
     taste: NDArray[np.float32], brand_u: NDArray[np.float32], band: NDArray[np.int8], seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Tastes and favourite brands of the categories that only anchors have, drawn by counter: the rest stays as drawn."""
+    """Tastes and favourite brands of what only anchors have, drawn by counter: the rest stays as it was drawn."""
     number = np.arange(len(CATEGORIES) - len(EVERYDAY_CATEGORIES))
     person = np.arange(len(band))[:, None]
     shares = np.array([ANCHOR_SHARES[name] for name in CATEGORIES[len(EVERYDAY_CATEGORIES) :]])
