@@ -108,7 +108,7 @@ def _walk_seconds(graph: WalkingGraph) -> F64:
     walking = here != goals[towards]
     while walking.any():
         before = here[walking]
-        after = graph.predecessors[towards[walking], before].astype(np.int64)
+        after = graph.next_of(towards[walking], before)
         if (after < 0).any():
             raise ValueError("a store or entrance cannot be reached from another")
         level, xy_m = graph.place_of(np.concatenate([before, after]))
