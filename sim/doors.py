@@ -5,7 +5,7 @@ one that can be gone through. A place is *reached* when it hangs together with t
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from shapely.geometry import LineString, Point
 
-from kernel.ids import LevelId, UnitId
+from kernel.ids import UnitId
 from sim.grid import CellGrid
 from sim.tidy import NAMESPACE
 from sim.walking import LINK_M, level_steps
@@ -190,17 +190,3 @@ def _door_line(unit: Unit, step: LineString) -> LineString | None:
     near = shapely.line_merge(shapely.intersection(outline, at.buffer(_HALF_DOOR_M)))
     lines = [part for part in shapely.get_parts(near) if isinstance(part, LineString) and part.distance(at) < 1e-6]
     return max(lines, key=lambda line: line.length) if lines else None
-
-
-def missing_units(venue: Venue, cells: Sequence[LevelCells], reached: Iterable[set[int]]) -> set[UnitId]:
-    """The units of stores of which no cell is reached."""
-    inside: set[UnitId] = set()
-    for level, pieces in zip(cells, reached, strict=True):
-        there = np.isin(level.piece, sorted(pieces))
-        inside |= {level.units[i].id for i in np.unique(level.unit_of[there]).tolist() if i >= 0}
-    return {store.unit_id for store in venue.stores} - inside
-
-
-def level_ids(venue: Venue) -> list[LevelId]:
-    """The levels from below upwards."""
-    return [level.id for level in sorted(venue.levels, key=lambda level: level.ordinal)]

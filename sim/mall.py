@@ -10,6 +10,7 @@ from shapely.geometry import LineString, Point, Polygon
 from kernel.ids import LevelId, StoreId, UnitId, VenueId
 from sim.brands import BRANDS, EVERYDAY_BRANDS, Brand
 from sim.imdf import FeatureIds, MallPlan, to_archive
+from sim.imported_spec import ImportedSpec
 from sim.layout import MallSpec, PlannedUnit, plan_level
 from sim.parking import plan_parking
 from venues.archive import ImdfArchive
@@ -31,7 +32,7 @@ class SimulatedMall:
     level, and the middle of the bay.
     """
 
-    spec: MallSpec
+    spec: MallSpec | ImportedSpec
     archive: ImdfArchive
     venue: Venue
     entrances_xy_m: tuple[tuple[float, float], ...]

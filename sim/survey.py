@@ -69,7 +69,7 @@ def walk_survey(
     out: list[LabelledScan] = []
     at = starts_at
     for walk in walks:
-        scans = _scan_along(mall, radio, replace(walk, name=prefix + walk.name), heard_by[walk.phone], at, rng)
+        scans = _scan_along(mall, ways, radio, replace(walk, name=prefix + walk.name), heard_by[walk.phone], at, rng)
         out += scans
         at += timedelta(seconds=math.ceil(walk.trajectory.t_s[-1]) + 30)
     return out
@@ -119,9 +119,7 @@ def _ends_on(mall: SimulatedMall, ways: WalkingGraph, level: Level) -> NDArray[n
     return np.array(stores + bays, dtype=np.int64)
 
 
-def _places(
-    ways: WalkingGraph | RadioField, walk: _Walk
-) -> tuple[NDArray[np.float64], list[tuple[int, tuple[float, float], int]]]:
+def _places(ways: WalkingGraph, walk: _Walk) -> tuple[NDArray[np.float64], list[tuple[int, tuple[float, float], int]]]:
     """When the walk scans, and where; a corridor walk leaves out the ends inside stores."""
     n = max(1, int(walk.trajectory.t_s[-1] // walk.scan_s))
     times = np.arange(0.5, n, dtype=np.float64) * walk.scan_s
@@ -137,13 +135,14 @@ def _places(
 
 def _scan_along(
     mall: SimulatedMall,
+    ways: WalkingGraph,
     radio: RadioField,
     walk: _Walk,
     listener: PhoneRadio,
     starts_at: datetime,
     rng: np.random.Generator,
 ) -> list[LabelledScan]:
-    times, places = _places(radio, walk)
+    times, places = _places(ways, walk)
     if not places:
         return []
     at_ms = np.rint(times * 1000.0).astype(np.int64)

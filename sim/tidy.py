@@ -42,9 +42,9 @@ def tidy(venue: Venue) -> Venue:
             units.append(Unit(name, level.id, "walkway", floor))
     area_of = {unit.id: unit.area for unit in units}
     stores = [
-        replace(store, area=area_of[store.unit_id], display_point=_point_in(area_of[store.unit_id], store.display_point))
+        replace(store, area=area, display_point=_point_in(area, store.display_point))
         for store in venue.stores
-        if store.unit_id in area_of
+        if (area := area_of.get(store.unit_id)) is not None
     ]
     return replace(venue, levels=tuple(levels), units=tuple(units), stores=tuple(stores))
 

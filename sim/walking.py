@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 from shapely.geometry.base import BaseGeometry
 
-from sim.grid import CELL_M, NO_STORE, CellGrid, make_grid
+from sim.grid import NO_STORE, CellGrid, make_grid
 from sim.walls import barriers
 from venues.model import Store, Unit, Venue
 
@@ -107,7 +107,7 @@ class WalkingGraph:
         """Level index and middle (n, 2) of each node."""
         level, cell = np.divmod(nodes, self.grid.n_cells)
         row, column = np.divmod(cell, self.grid.nx)
-        xy_m = (np.column_stack([column, row]) + 0.5) * CELL_M + np.asarray(self.grid.origin_xy_m)
+        xy_m = (np.column_stack([column, row]) + 0.5) * self.grid.cell_m + np.asarray(self.grid.origin_xy_m)
         return level, xy_m
 
 
@@ -190,7 +190,7 @@ def join_steps(venue: Venue, grid: CellGrid) -> csr_array:
 def level_steps(
     venue: Venue, grid: CellGrid, level_index: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Possible steps on one level: two cells and the cost in metres, each pair once; and (n, 2) those that a wall stops."""
+    """Possible steps on one level, each pair once: two cells and the cost in metres; and (n, 2) what a wall stops."""
     walkable = grid.is_walkable[level_index]
     xy_m = grid.centres_xy_m()
     index = np.arange(grid.n_cells).reshape(grid.ny, grid.nx)
