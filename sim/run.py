@@ -23,6 +23,7 @@ from sim.outcome import DayOutcome
 from sim.radio import aged
 from sim.scenario import CampaignSpec, Scenario, ScenarioError
 from sim.world import World, make_world
+from venues.model import Venue
 
 _MALL_SEEDS = 1_000_003
 _CHANGE = 90
@@ -47,8 +48,17 @@ class Run:
     days: tuple[DayOutcome, ...]
 
 
-def run_scenario(scenario: Scenario, *, workers: int = 1, tell: Callable[[Tick], None] | None = None) -> Run:
+def run_scenario(
+    scenario: Scenario,
+    *,
+    workers: int = 1,
+    tell: Callable[[Tick], None] | None = None,
+    venue: Venue | None = None,
+) -> Run:
     """Run it all. The result is the same for any number of workers.
+
+    Args:
+        venue: that of ``scenario.imported``.
 
     Raises:
         ScenarioError: a campaign that could never be right.
@@ -58,7 +68,7 @@ def run_scenario(scenario: Scenario, *, workers: int = 1, tell: Callable[[Tick],
     days: list[DayOutcome] = []
     if workers < 2 or scenario.malls < 2:
         for mall in range(scenario.malls):
-            for outcome in play_mall(scenario, mall, lambda tick: said(replace(tick, n_days=n))):
+            for outcome in play_mall(scenario, mall, lambda tick: said(replace(tick, n_days=n)), venue):
                 days.append(outcome)
                 said(Tick(len(days), n, 0.0, f"mall {mall + 1}, day {outcome.day + 1}"))
     else:
@@ -66,26 +76,35 @@ def run_scenario(scenario: Scenario, *, workers: int = 1, tell: Callable[[Tick],
             for played in pool.map(_play_whole, [scenario] * scenario.malls, range(scenario.malls)):
                 days += played
                 said(Tick(len(days), n, 0.0, f"mall {played[0].mall + 1}"))
-    return Run(scenario, make_mall_world(scenario, 0), tuple(days))
+    return Run(scenario, make_mall_world(scenario, 0, venue), tuple(days))
 
 
-def make_mall_world(scenario: Scenario, mall: int) -> World:
-    """The world of one of the scenario's malls; the first has the scenario's own seed."""
+def make_mall_world(scenario: Scenario, mall: int, venue: Venue | None = None) -> World:
+    """The world of one of the scenario's malls; the first has the scenario's own seed.
+
+    Raises:
+        ScenarioError: the scenario is of an imported venue, which is not here.
+    """
+    if (scenario.imported is None) != (venue is None):
+        raise ScenarioError(f"mall.imported: expected the map of venue {scenario.imported}, found {venue and venue.id}")
     return make_world(
         scenario.seed + mall * _MALL_SEEDS,
         scenario.mall,
         scenario.radio,
         ageing=scenario.ageing,
         venue_id=f"mall-{mall}",
+        venue=venue,
     )
 
 
-def play_mall(scenario: Scenario, mall: int, tell: Callable[[Tick], None] | None = None) -> Iterator[DayOutcome]:
+def play_mall(
+    scenario: Scenario, mall: int, tell: Callable[[Tick], None] | None = None, venue: Venue | None = None
+) -> Iterator[DayOutcome]:
     """The days of one mall, in order."""
     said = tell or (lambda _tick: None)
     first = mall * scenario.days
     said(Tick(first, 0, 0.0, f"mall {mall + 1}: building"))
-    world = make_mall_world(scenario, mall)
+    world = make_mall_world(scenario, mall, venue)
     said(Tick(first, 0, 0.0, f"mall {mall + 1}: surveying and training"))
     survey = world.survey(phones=scenario.survey.phones, scans_per_store=scenario.survey.scans_per_store)
     model = train_venue(survey, world.mall.venue, venue_id=world.mall.venue.id).model

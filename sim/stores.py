@@ -6,6 +6,7 @@ import numpy as np
 
 from sim.brands import BRANDS, CATEGORIES
 from sim.chance import F64, I64
+from sim.likings import brand_of, category_of
 from sim.mall import SimulatedMall
 from sim.walking import CHANGE_OF_LEVEL_M, WALK_MPS, WalkingGraph
 
@@ -81,14 +82,13 @@ def make_stores(mall: SimulatedMall, graph: WalkingGraph) -> Stores:
     """The numbers of a mall."""
     listed = mall.venue.stores
     ordinal = {level.id: level.ordinal for level in mall.venue.levels}
-    brand_at = {brand.name_en: i for i, brand in enumerate(BRANDS)}
-    category = np.array([CATEGORIES.index(store.category or "") for store in listed], dtype=np.int64)
+    category = np.array([category_of(store) for store in listed], dtype=np.int64)
     area_m2 = np.array([store.area.area for store in listed])
     pull = np.array([1.0 / (1.0 + _LEVEL_PULL * abs(ordinal[store.level_id])) for store in listed])
     pull *= np.maximum(area_m2 / _LARGE_M2, 1.0)
     return Stores(
         category=category,
-        brand=np.array([brand_at[store.name] for store in listed], dtype=np.int64),
+        brand=np.array([brand_of(store) for store in listed], dtype=np.int64),
         area_m2=area_m2,
         share=pull / np.bincount(category, weights=pull, minlength=len(CATEGORIES))[category],
         walk_s=_walk_seconds(graph),

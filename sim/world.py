@@ -153,7 +153,7 @@ def make_world(
     """
     shape = spec or MallSpec()
     if venue is None:
-        mall = make_mall(shape, np.random.default_rng([seed, _MALL]), venue_id=venue_id)
+        mall = draw_mall(seed, shape, venue_id=venue_id)
     else:
         hours = OpenHours(shape.opens_hour, shape.closes_hour, shape.utc_offset_h)
         mall = import_mall(venue, hours, venue_id=venue_id)
@@ -169,6 +169,11 @@ def make_world(
         mall.venue, mall.entrances_xy_m, mall.bays, has_walls_anywhere=isinstance(mall.spec, ImportedSpec)
     )
     return World(seed, mall, radio, later, graph, fate)
+
+
+def draw_mall(seed: int, spec: MallSpec, *, venue_id: str | None = None) -> SimulatedMall:
+    """The mall of a seed alone."""
+    return make_mall(spec, np.random.default_rng([seed, _MALL]), venue_id=venue_id)
 
 
 def _radio_cell_m(venue: Venue) -> float:
