@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from shapely.geometry import LineString, Point
+from shapely.geometry.base import BaseGeometry
 
 from kernel.errors import InputRefusedError
 from kernel.ids import StoreId, VenueId
@@ -129,7 +130,7 @@ def _with_entrances(venue: Venue, grid: CellGrid) -> tuple[Venue, tuple[tuple[fl
     return replace(venue, openings=(*venue.openings, *added)), tuple(places), len(places)
 
 
-def _street_door(venue: Venue, edge: shapely.Geometry, place: tuple[float, float], number: int) -> Opening:
+def _street_door(venue: Venue, edge: BaseGeometry, place: tuple[float, float], number: int) -> Opening:
     level = venue.levels[ground_index(venue)]
     on_edge = edge.interpolate(edge.project(Point(place)))
     part = shapely.line_merge(shapely.intersection(edge, on_edge.buffer(_HALF_ENTRANCE_M)))

@@ -142,16 +142,13 @@ def export_venue(
     venue_id: Imported = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the simulated mall of a seed as an IMDF archive; or an imported venue with all that was added to walk it."""
+    """Write the simulated mall of a seed as an IMDF archive, or an imported venue with what was added to walk it."""
     from sim.imported import import_mall
     from sim.world import draw_mall
     from venues.imdf import write_archive
 
     with progress("building the mall"):
-        if venue_id is None:
-            made = draw_mall(seed, _spec_of(mall))
-        else:
-            made = import_mall(_load_venue(venue_id, data_dir))
+        made = draw_mall(seed, _spec_of(mall)) if venue_id is None else import_mall(_load_venue(venue_id, data_dir))
     _write(target, write_archive(made.archive))
     _tell_added(made)
 
