@@ -13,23 +13,23 @@ from sim.people import CATEGORY_SHARES
 from venues.model import Store
 
 _SAME: dict[str, str] = {
-    "apparel": "fashion", "clothing": "fashion", "fashionaccessories": "fashion", "menswear": "fashion",
-    "womensclothing": "fashion", "shoestore": "shoes", "watches": "jewelry", "perfume": "cosmetics",
-    "skincare": "cosmetics", "electronicappliances": "electronics", "mobilephones": "electronics",
-    "computersandaccessories": "electronics", "sportsgoods": "sportinggoods", "sportswear": "sportinggoods",
-    "gym": "sportinggoods", "books": "bookstore", "stationery": "bookstore", "education": "bookstore",
-    "toystore": "toys", "playcenter": "toys", "entertainment": "cinema", "theater": "cinema", "movietheater": "cinema",
-    "optician": "eyewear", "opticians": "eyewear", "eyewear.opticians": "eyewear", "furniture": "homefurnishings",
-    "homedecor": "homefurnishings", "foodcourt": "restaurant", "foodservice": "restaurant", "fastfood": "restaurant",
-    "cafe": "coffee", "tea": "coffee", "bubbletea": "coffee", "bakedgoods": "bakery", "desserts": "dessert",
-    "icecream": "dessert", "healthcare": "pharmacy", "pharmacystore": "pharmacy", "grocery": "supermarket",
-    "grocerystore": "supermarket", "hypermarket": "supermarket", "conveniencestore": "supermarket",
-    "giftshops": "gifts", "souvenirs": "gifts", "leathergoods": "luggage", "beautyspas": "beautysalon",
-    "hairstylist": "beautysalon", "services": "beautysalon", "clothing.childrens": "childrenswear",
-    "babyclothesandsupplies": "childrenswear",
+    "apparel": "fashion", "clothing": "fashion", "fashionaccessories": "fashion", "clothing.mens": "fashion",
+    "clothing.womens": "fashion", "shoestore": "shoes", "watches": "jewelry", "perfume": "cosmetics",
+    "skincare": "cosmetics", "electronics": "electronicappliances", "mobilephones": "electronicappliances",
+    "computersandaccessories": "electronicappliances", "sportsgoods": "sportinggoods", "sportswear": "sportinggoods",
+    "gym": "sportinggoods", "bookstore": "books", "stationery": "books", "education": "books", "toystore": "toys",
+    "playcenter": "toys", "entertainment": "cinema", "theater": "cinema", "theater.movie": "cinema",
+    "opticians": "eyewear.opticians", "furniture": "homedecor", "furniturestore": "homedecor",
+    "foodcourt": "restaurant", "foodservice": "restaurant", "fastfood": "restaurant", "cafe": "coffee",
+    "coffee.tea": "coffee", "tea": "coffee", "bubbletea": "coffee", "bakery": "bakedgoods", "cakes": "bakedgoods",
+    "dessert": "desserts", "icecream": "desserts", "healthcare": "pharmacy", "pharmacystore": "pharmacy",
+    "grocery": "supermarket", "grocerystore": "supermarket", "hypermarket": "supermarket",
+    "conveniencestore": "supermarket", "gifts": "giftshops", "souvenirs": "giftshops", "leathergoods": "luggage",
+    "beautyspas": "beautysalon", "hairstylist": "beautysalon", "services": "beautysalon",
+    "babyclothesandsupplies": "clothing.childrens",
 }  # fmt: skip
 """Categories that mean one of ours, or are nearest to it in how often and how long people go there."""
-_FOOD = frozenset({"restaurant", "coffee", "bakery", "dessert", "supermarket"})
+_FOOD = frozenset({"restaurant", "coffee", "bakedgoods", "desserts", "supermarket"})
 
 
 def category_of(store: Store) -> int:

@@ -27,7 +27,7 @@ _CHUNK = 2_048
 _CHILD_UNTIL_Y = 14
 _ADULT_FROM_Y = 18
 _OLD_FROM_Y = 62
-_CHILD_LIKES = {"toys": 6.0, "dessert": 3.0, "childrenswear": 2.0, "bookstore": 2.0, "restaurant": 1.0}
+_CHILD_LIKES = {"toys": 6.0, "desserts": 3.0, "clothing.childrens": 2.0, "books": 2.0, "restaurant": 1.0}
 _DAYS_A_YEAR = 365.0
 
 
@@ -96,10 +96,10 @@ class PeopleSpec:
 
 
 CATEGORY_SHARES: dict[str, float] = {
-    "fashion": 0.16, "shoes": 0.05, "jewelry": 0.03, "cosmetics": 0.06, "electronics": 0.05, "sportinggoods": 0.04,
-    "bookstore": 0.04, "toys": 0.03, "eyewear": 0.02, "homefurnishings": 0.03, "restaurant": 0.16, "coffee": 0.08,
-    "bakery": 0.04, "dessert": 0.04, "pharmacy": 0.02, "supermarket": 0.08, "gifts": 0.02, "luggage": 0.01,
-    "beautysalon": 0.02, "childrenswear": 0.02,
+    "fashion": 0.16, "shoes": 0.05, "jewelry": 0.03, "cosmetics": 0.06, "electronicappliances": 0.05,
+    "sportinggoods": 0.04, "books": 0.04, "toys": 0.03, "eyewear.opticians": 0.02, "homedecor": 0.03,
+    "restaurant": 0.16, "coffee": 0.08, "bakedgoods": 0.04, "desserts": 0.04, "pharmacy": 0.02, "supermarket": 0.08,
+    "giftshops": 0.02, "luggage": 0.01, "beautysalon": 0.02, "clothing.childrens": 0.02,
 }  # fmt: skip
 """Mean taste of grown people; ours. The sum is 1."""
 ANCHOR_SHARES: dict[str, tuple[float, float]] = {"departmentstore": (0.10, 0.02), "cinema": (0.06, 0.08)}
