@@ -33,8 +33,9 @@ def radio_walls(venue: Venue, level_id: LevelId) -> NDArray[np.float64]:
 
 
 def barriers(venue: Venue, level_id: LevelId) -> BaseGeometry:
-    """All that a walker cannot cross on one level: the outlines of closed units, but for the doors in them."""
+    """What a walker cannot cross on a level: its outline and those of closed units, but for the doors in them."""
     outlines = [u.area.boundary for u in venue.units if u.level_id == level_id and u.category not in NO_BARRIER]
+    outlines.append(venue.level(level_id).area.boundary)
     return _without_doors(venue, level_id, shapely.union_all(outlines))
 
 
