@@ -15,7 +15,6 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from shapely.geometry import LineString, Point
-from shapely.geometry.base import BaseGeometry
 
 from kernel.errors import InputRefusedError
 from kernel.ids import StoreId, VenueId
@@ -33,6 +32,7 @@ from venues.model import Opening, Venue
 _AT_EDGE_M = 1.5
 _MOST_ENTRANCES = 4
 _HALF_ENTRANCE_M = 1.5
+_SAME_EDGE_M = 0.02
 
 
 class UnwalkableVenueError(InputRefusedError):
@@ -126,15 +126,23 @@ def _with_entrances(venue: Venue, grid: CellGrid) -> tuple[Venue, tuple[tuple[fl
     gap_m = shapely.distance(edge, shapely.points(xy_m))
     at_edge = xy_m[gap_m < max(_AT_EDGE_M, float(gap_m.min()) + 1e-6)]
     places = _spread(at_edge)
-    added = [_street_door(venue, level.area.boundary, place, i) for i, place in enumerate(places)]
+    added = [_street_door(venue, place, i) for i, place in enumerate(places)]
     return replace(venue, openings=(*venue.openings, *added)), tuple(places), len(places)
 
 
-def _street_door(venue: Venue, edge: BaseGeometry, place: tuple[float, float], number: int) -> Opening:
+def _street_door(venue: Venue, place: tuple[float, float], number: int) -> Opening:
+    """A door in the border of the floor at a place, where that is nearest to the level's outline."""
     level = venue.levels[ground_index(venue)]
-    on_edge = edge.interpolate(edge.project(Point(place)))
-    part = shapely.line_merge(shapely.intersection(edge, on_edge.buffer(_HALF_ENTRANCE_M)))
-    lines = [line for line in shapely.get_parts(part) if isinstance(line, LineString) and line.distance(on_edge) < 1e-6]
+    point = Point(place)
+    floor = next(unit for unit in venue.units if unit.level_id == level.id and unit.area.contains(point))
+    border = floor.area.boundary
+    on_edge = level.area.boundary.interpolate(level.area.boundary.project(point))
+    at = border.interpolate(border.project(on_edge))
+    part = shapely.intersection(border, at.buffer(_HALF_ENTRANCE_M))
+    if at.distance(on_edge) < _SAME_EDGE_M:  # not round the corner into a wall
+        part = shapely.intersection(part, level.area.boundary.buffer(_SAME_EDGE_M))
+    part = shapely.line_merge(part)
+    lines = [line for line in shapely.get_parts(part) if isinstance(line, LineString) and line.distance(at) < 1e-6]
     name = str(uuid.uuid5(NAMESPACE, f"entrance:{level.id}:{number}"))
     return Opening(name, level.id, "pedestrian.principal", max(lines, key=lambda line: line.length))
 

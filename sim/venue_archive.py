@@ -19,6 +19,9 @@ from venues.build import SOURCE_ID_PROPERTY
 from venues.model import Level, Opening, Store, Unit, Venue
 
 _DEGREE_DIGITS = 9
+_SHRINKS_DEG = (1e-9, 3e-9, 1e-8, 3e-8, 1e-7)
+"""Rounding can make a polygon that nearly touches itself cross itself; then it is drawn 0.1 mm to 1 cm smaller."""
+_SLIVER_DEG2 = 1e-12
 
 
 def archive_of(venue: Venue) -> ImdfArchive:
@@ -108,10 +111,14 @@ class _Writer:
     def json(self, shape: BaseGeometry) -> dict[str, Any]:
         """GeoJSON in degrees; a polygon's outer rings run counter-clockwise, and it is valid as rounded."""
         degrees = shapely.transform(shape, self._frame.to_lon_lat_deg)
-        if isinstance(degrees, Polygon | MultiPolygon):
-            degrees = shapely.orient_polygons(shapely.set_precision(degrees, 10.0**-_DEGREE_DIGITS))
-        degrees = shapely.transform(degrees, lambda lon_lat_deg: lon_lat_deg.round(_DEGREE_DIGITS))
-        return {"type": degrees.geom_type, "coordinates": _lists(mapping(degrees)["coordinates"])}
+        rounded = _rounded(degrees)
+        for shrink_deg in _SHRINKS_DEG:
+            if rounded.is_valid:
+                break
+            smaller = shapely.buffer(degrees, -shrink_deg, join_style="mitre")
+            rounded = _rounded(polygonal(smaller, _SLIVER_DEG2))
+        turned = shapely.orient_polygons(rounded) if isinstance(rounded, Polygon | MultiPolygon) else rounded
+        return {"type": turned.geom_type, "coordinates": _lists(mapping(turned)["coordinates"])}
 
     def feature(self, kind: str, feature_id: str, shape: BaseGeometry | None, **properties: Any) -> Feature:
         return {
@@ -198,6 +205,10 @@ class _Writer:
             correlation_id=store.correlation_id,
             **source,
         )
+
+
+def _rounded(shape: BaseGeometry) -> BaseGeometry:
+    return shapely.transform(shape, lambda lon_lat_deg: lon_lat_deg.round(_DEGREE_DIGITS))
 
 
 def _lists(value: Any) -> Any:
