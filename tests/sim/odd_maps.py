@@ -1,5 +1,7 @@
 """Maps such as people send: polygons of stores that overlap and cross themselves, and neither doors nor stairs."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon, box
@@ -12,9 +14,9 @@ WIDTH_M, DEPTH_M = 46.0, 34.0
 
 
 def venue_of(
-    plans: dict[int, list[tuple[str, Area]]],
+    plans: Mapping[int, Sequence[tuple[str, Area]]],
     *,
-    outline: Area | dict[int, Area] | None = None,
+    outline: Area | Mapping[int, Area] | None = None,
     openings: tuple[Opening, ...] = (),
 ) -> Venue:
     """A venue of units (IMDF category and polygon) by ordinal; those called ``store:CATEGORY`` have an occupant."""
@@ -22,7 +24,7 @@ def venue_of(
     units: list[Unit] = []
     stores: list[Store] = []
     for ordinal, plan in plans.items():
-        area = outline.get(ordinal) if isinstance(outline, dict) else outline
+        area = outline.get(ordinal) if isinstance(outline, Mapping) else outline
         level_id = LevelId(f"level{ordinal}")
         name = f"F{ordinal + 1}" if ordinal >= 0 else f"B{-ordinal}"
         levels.append(Level(level_id, name, name, ordinal, box(0, 0, WIDTH_M, DEPTH_M) if area is None else area))

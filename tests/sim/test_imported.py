@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 import shapely
-from shapely.geometry import LineString, Polygon, box
+from shapely.geometry import LineString, MultiPolygon, Polygon, box
 
 from sim.brands import BRANDS, CATEGORIES
 from sim.export import shopper_scans
@@ -50,8 +50,8 @@ def test_units_of_a_tidy_map_neither_overlap_nor_leave_their_level_and_floor_fil
         assert all(area.is_valid and level.area.buffer(1e-6).covers(area) for area in areas)
         assert sum(area.area for area in areas) == pytest.approx(shapely.union_all(areas).area, abs=1e-3)
         assert sum(area.area for area in areas) == pytest.approx(level.area.area, abs=2.0)  # less slivers
-    areas = {store.name: store.area for store in venue.stores}
-    assert areas["Shop 0-2"].area == pytest.approx(9.0)  # the shop in the shop keeps its place
+    area_of = {store.name: store.area for store in venue.stores}
+    assert area_of["Shop 0-2"].area == pytest.approx(9.0)  # the shop in the shop keeps its place
 
 
 def test_what_nobody_can_have_is_shut_and_all_else_is_reached_from_everywhere(odd_world: World) -> None:
@@ -165,7 +165,7 @@ def test_stairs_without_a_door_get_one_and_no_others_are_put_up() -> None:
 
 
 def test_parts_of_the_ground_level_are_joined_over_the_street_and_others_are_not() -> None:
-    parts = shapely.union_all([box(0, 0, 20, 30), box(30, 0, 50, 30)])
+    parts = MultiPolygon([box(0, 0, 20, 30), box(30, 0, 50, 30)])
     ground = [("store:fashion", box(2, 2, 10, 10)), ("store:books", box(40, 2, 48, 10))]
     mall = import_mall(venue_of({0: ground}, outline=parts))
     assert spec_of(mall).shut == ()
