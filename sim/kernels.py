@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 @numba.njit(cache=True)
 def count_crossings(
     x0: float, y0: float, z0: float, x1: float, y1: float, z1: float,
-    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float, most: float,
+    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float, most: float = math.inf,
 ) -> int:  # fmt: skip
     """Walls of one storey (``low_m`` <= height < ``high_m``) that the straight way from 0 to 1 goes through.
 
@@ -134,7 +134,7 @@ def mean_power_dbm(
                 part = walls[wall_starts[storey] : wall_starts[storey + 1]]
                 indptr, listed = sides[storey]
                 ahead = listed[indptr[sector] : indptr[sector + 1]]
-                most = (power - lowest_dbm) / wall_db if wall_db > 0.0 else np.inf
+                most = (power - lowest_dbm) / wall_db if wall_db > 0.0 else math.inf
                 power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m, most)
                 if power < lowest_dbm:
                     break
