@@ -54,6 +54,20 @@ class EventClock:
                 self._now, self._is_running = at, True
 
 
+class PlayedClock(SystemClock):
+    """The machine's clock at the instants of a simulation, whose driver sets it: it refuses what a real one would."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        return self._at
+
+    def set(self, at: datetime) -> None:
+        """It is now so late. Set by one thread, read by any."""
+        self._at = at
+
+
 LiveClock = SystemClock | EventClock
 
 

@@ -58,22 +58,23 @@ def store_mall(
     archive: ImdfArchive,
     survey: Sequence[LabelledScan],
     tell: Callable[[str, float], None] | None,
+    venue_id: VenueId = VENUE_ID,
 ) -> None:
     """Import the map and the survey, and train, as the command line would."""
     with home.database.write() as connection:
-        home.venues.save_map(connection, DEFAULT_TENANT, VENUE_ID, archive, "imdf", SystemClock().now())
+        home.venues.save_map(connection, DEFAULT_TENANT, venue_id, archive, "imdf", SystemClock().now())
     encode = msgspec.json.Encoder().encode
     lines = [encode(scan_to_json(held.scan, held.truth, held.walk)) for held in survey]
-    home.venues.save_survey(DEFAULT_TENANT, VENUE_ID, lines)
-    train_stored(home, VENUE_ID, tell)
+    home.venues.save_survey(DEFAULT_TENANT, venue_id, lines)
+    train_stored(home, venue_id, tell)
 
 
-def make_demo_keys(home: Home) -> DemoKeys:
+def make_demo_keys(home: Home, label: str = "demo") -> DemoKeys:
     """Make this run's keys."""
     at = SystemClock().now()
     with home.database.write() as connection:
         made = [
-            make_key(connection, DEFAULT_TENANT, role, "demo", at).text
+            make_key(connection, DEFAULT_TENANT, role, label, at).text
             for role in (Role.DEVICE, Role.MARKETER, Role.CASHIER)
         ]
     return DemoKeys(*made)

@@ -38,6 +38,7 @@ from runtime.records.effects import Answer, campaigns_by_id, store_effects
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
+from runtime.records.tenants import DEFAULT_TENANT
 from runtime.secrets import ServerKeys
 from scenes.advance import close_all, close_stale
 from scenes.rules import SceneRules
@@ -63,6 +64,7 @@ Observer = Callable[[TenantId, Truth, Reply], None]
 class _Job:
     tenant: TenantId
     scans: Sequence[Scan | LabelledScan]
+    is_sweep: bool = False
     done: "Future[list[Outcome]]" = field(default_factory=Future)
 
 
@@ -88,7 +90,11 @@ class ScanEngine:
         clock: LiveClock,
         rules: SceneRules,
         observer: Observer | None = None,
+        *,
+        sweep_every_s: float = SWEEP_EVERY_S,
     ) -> None:
+        """Args: sweep_every_s: by the machine's clock; a played day, whose own clock runs faster, asks for its own."""
+        self._sweep_every_s = sweep_every_s
         self._database, self._locators, self._keys = database, locators, keys
         self._clock, self._rules, self._observer = clock, rules, observer
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -142,6 +148,12 @@ class ScanEngine:
         self._jobs.put(job)
         return await asyncio.wrap_future(job.done)
 
+    def sweep(self) -> None:
+        """Close the visits that have run out by the clock, behind all scans that wait; returns when it is done."""
+        job = _Job(DEFAULT_TENANT, (), is_sweep=True)
+        self._jobs.put(job)
+        job.done.result()
+
     def device_changed(self, tenant: TenantId, ref: DeviceRef) -> None:
         """A device's record changed: the next batch reads it anew."""
         self._changed_devices.put((tenant, ref))
@@ -153,15 +165,18 @@ class ScanEngine:
     # -- the engine's own thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        next_sweep = time.monotonic() + SWEEP_EVERY_S
+        next_sweep = time.monotonic() + self._sweep_every_s
         stopping = False
         while not stopping:
-            jobs, stopping = self._take_jobs(max(0.0, next_sweep - time.monotonic()))
+            taken, stopping = self._take_jobs(max(0.0, next_sweep - time.monotonic()))
+            jobs, asked = [job for job in taken if not job.is_sweep], [job for job in taken if job.is_sweep]
             for tenant in dict.fromkeys(job.tenant for job in jobs):
                 self._finish(tenant, [job for job in jobs if job.tenant == tenant])
-            if time.monotonic() >= next_sweep:
+            if asked or time.monotonic() >= next_sweep:
                 self._guarded(self._sweep)
-                next_sweep = time.monotonic() + SWEEP_EVERY_S
+                next_sweep = time.monotonic() + self._sweep_every_s
+            for job in asked:
+                job.done.set_result([])
             if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.errors import SettingsError
 
+DATABASE_FILE = "atrium.db"
 ClockKind = Literal["system", "events"]
 
 
@@ -40,7 +41,7 @@ def load_settings(environ: Mapping[str, str], data_dir: Path | None = None) -> S
     folder = folder.expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"the data directory {folder} is a file")
-    url = environ.get("ATRIUM_DATABASE_URL") or f"sqlite:///{folder / 'atrium.db'}"
+    url = environ.get("ATRIUM_DATABASE_URL") or f"sqlite:///{folder / DATABASE_FILE}"
     if not url.startswith("sqlite:"):
         raise SettingsError("ATRIUM_DATABASE_URL: this version stores its records in SQLite (sqlite:///PATH)")
     return Settings(data_dir=folder, database_url=url)

@@ -28,6 +28,8 @@ def read_scenario(name_or_path: str) -> tuple["Scenario", str]:
     text = shipped.get(name_or_path)
     if text is None:
         path = Path(name_or_path)
+        if path.is_dir():
+            raise VenueFileError(f"{path} is a folder; give a .toml file or one of {', '.join(shipped)}")
         if not path.is_file() and path.suffix != ".toml":
             raise VenueFileError(f"no scenario {name_or_path!r}; give a .toml file or one of {', '.join(shipped)}")
         try:
@@ -41,6 +43,23 @@ def with_seed(text: str, seed: int) -> str:
     """A scenario's text with another seed."""
     found, n = re.subn(r"(?m)^seed\s*=.*$", f"seed = {seed}", text, count=1)
     return found if n else f"seed = {seed}\n{text}"
+
+
+def with_venue(text: str, venue_id: str) -> tuple["Scenario", str]:
+    """A scenario on an imported venue, whatever mall it had; its hours stay.
+
+    Raises:
+        ScenarioError: it cannot be run as written.
+    """
+    from sim.scenario import parse_scenario
+
+    kept, n_cut = re.subn(r"(?ms)^\[mall\][^\n]*\n(.*?)(?=^\[|\Z)", "", text, count=1)
+    hours = re.findall(r"(?m)^(?:opens_hour|closes_hour|utc_offset_h)\s*=.*$", text) if n_cut else []
+    lines = "\n".join([f'imported = "{venue_id}"', *hours])
+    at = re.search(r"(?m)^\[", kept)
+    head, tail = (kept, "") if at is None else (kept[: at.start()], kept[at.start() :])
+    made = f"{head.rstrip()}\n\n[mall]\n{lines}\n\n{tail}"
+    return parse_scenario(made), made
 
 
 def begin_run(folder: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from api.app import create_app
 from api.ports import Demo, Services
 from kernel.clock import EPOCH
 from runtime.clocks import EventClock, LiveClock, SystemClock
-from runtime.engine import Observer, ScanEngine
+from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.home import Home
 from runtime.locators import Locators
 from runtime.records.history import latest_instant
@@ -46,10 +46,17 @@ def start(
     rules: SceneRules | None = None,
     observer: Observer | None = None,
     demo: Demo | None = None,
+    sweep_every_s: float = SWEEP_EVERY_S,
 ) -> Running:
     """Start the engine and build the application."""
     engine = ScanEngine(
-        home.database, Locators(home.venues), home.keys, clock, rules or SceneRules(), observer=observer
+        home.database,
+        Locators(home.venues),
+        home.keys,
+        clock,
+        rules or SceneRules(),
+        observer=observer,
+        sweep_every_s=sweep_every_s,
     )
     venues = VenueDesk(home.venues)
     services = Services(

@@ -42,8 +42,8 @@ def figures(run: Run) -> dict[str, Any]:
         "malls": run.scenario.malls,
         "days": run.scenario.days,
         "visits_to_malls": sum(day.n_visits for day in run.days),
-        "payments": sum(day.n_payments for day in run.days),
-        "paid_minor": sum(day.paid_minor for day in run.days),
+        "payments": sum(len(day.payments) for day in run.days),
+        "paid_minor": sum(int(day.payments["amount_minor"].sum()) for day in run.days),
         "phones": sum(day.n_people for day in run.days),
         "scans": len(phones),
         "positions": {
@@ -57,6 +57,7 @@ def figures(run: Run) -> dict[str, Any]:
         "on_the_way": {
             "calls_hold": sum(day.n_sends for day in run.days),
             "came_again": sum(day.n_repeats for day in run.days),
+            "answered_otherwise": sum(day.n_changed for day in run.days),
             "lost_in_the_queue": sum(day.n_dropped for day in run.days),
             "late": int(phones["is_late"].sum()),
             "refused": int((phones["reason"] == REASONS.index("refused")).sum()),
@@ -159,14 +160,16 @@ def _last_given(run: Run, mall: int, campaign: int) -> int:
 
 
 def tills(run: Run) -> dict[str, Any]:
-    """What became of coupons at tills, and how late the tills told."""
-    acts = join(run.days, "redemptions")
-    late_s = acts["sent_s"] - acts["at_s"]
+    """What became of coupons at tills, and how late the tills told of them and of payments."""
+    acts, paid = join(run.days, "redemptions"), join(run.days, "payments")
+    late_s, paid_late_s = acts["sent_s"] - acts["at_s"], paid["sent_s"] - paid["at_s"]
     return {
         "redemptions": len(acts),
         **{name: int((acts["result"] == i).sum()) for i, name in enumerate(RESULTS) if (acts["result"] == i).any()},
         "asked_again": int((acts["attempts"] > 1).sum()),
         "told_late_s": [float(x) for x in np.percentile(late_s, (50, 95, 100))] if len(acts) else None,
+        "payments_told_late_s": [float(x) for x in np.percentile(paid_late_s, (50, 95, 100))] if len(paid) else None,
+        "payments_only_for_a_coupon": int((~paid["is_planned"]).sum()),
     }
 
 

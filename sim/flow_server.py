@@ -1,84 +1,122 @@
 """The system in this process: a mall's model, the flow and its live state; for runs where speed matters.
 
-It keeps the promises of the API: a scan that comes again moves nothing, and a coupon is redeemed once.
+It keeps the promises of the API (``server.Server``): a scan that comes again moves nothing and gets the same answer,
+and a coupon is redeemed once. Its clock is what it is told, and a phone too far ahead of it is refused.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
 
+import msgspec
+
+from atrium_client.wire import Answer
+from atrium_client.wire import Device as DeviceJson
 from campaigns.campaign import Campaign
 from campaigns.coupon import Coupon, check_redeemable
 from campaigns.decide import Delivery
 from campaigns.errors import AlreadyRedeemedError
-from fingerprints.scan import Scan
+from fingerprints.scan import LabelledScan, Scan
+from flow.answers import reply_json
 from flow.run_batch import BatchState, Deps, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError
-from kernel.ids import DeviceId, DeviceRef, PersonRef, ScanId, StoreId, VisitId, derive_id
+from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, StoreId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose, allowance_of
 from positioning.ports import Locator
 from scenes.advance import close_stale
 from scenes.rules import SceneRules
 from scenes.state import Visit
+from sim.server import SaidEvent, SaidVisit
 
 UNKNOWN_CODE = "unknown_code"
 
 
 @dataclass(slots=True)
 class FlowServer:
-    """One venue. ``visits`` holds the last word on each visit, ``deliveries`` each card given or withheld."""
+    """One venue. Answers are kept, encoded, until ``close_all``: a repeat on the same day gets the same."""
 
     locator: Locator
     campaigns: Sequence[Campaign]
     code_key: bytes
     rules: SceneRules = field(default_factory=SceneRules)
-    visits: dict[VisitId, tuple[DeviceId, Visit]] = field(default_factory=dict)
-    deliveries: list[Delivery] = field(default_factory=list)
-    events: Counter[str] = field(default_factory=Counter)
-    n_repeats: int = 0
+    wants_truth: bool = False
+    _visits: dict[VisitId, tuple[DeviceId, Visit]] = field(default_factory=dict)
+    _deliveries: list[Delivery] = field(default_factory=list)
+    _events: list[SaidEvent] = field(default_factory=list)
     _members: dict[DeviceId, Device] = field(default_factory=dict)
     _names: dict[DeviceRef, DeviceId] = field(default_factory=dict)
     _coupons: dict[str, Coupon] = field(default_factory=dict)
     _redeemed: dict[str, str] = field(default_factory=dict)
-    _taken: set[tuple[DeviceId, ScanId]] = field(default_factory=set)
+    _answers: dict[Hashable, bytes] = field(default_factory=dict)
     _state: BatchState = field(default_factory=BatchState)
 
-    def register(self, device_id: DeviceId, age_band: str, consents: Sequence[str], at: datetime) -> None:
+    @property
+    def campaign_ids(self) -> Sequence[str]:
+        """In the order given."""
+        return [campaign.id for campaign in self.campaigns]
+
+    def register(self, device_id: str, device: DeviceJson) -> bool:
         """What ``PUT /v1/devices/{device_id}`` does."""
-        ref = DeviceRef(derive_id("dev", "sim", device_id))
-        self._names[ref] = device_id
-        self._members[device_id] = Device(
+        name, ref = DeviceId(device_id), DeviceRef(derive_id("dev", "sim", device_id))
+        held = Device(
             ref=ref,
             person=PersonRef(derive_id("per", "sim", device_id)),
-            age_band=AgeBand(age_band),
-            consents=tuple(Consent(Purpose(purpose), "sim", at) for purpose in consents),
+            age_band=AgeBand(device.get("age_band", "unknown")),
+            consents=tuple(
+                Consent(Purpose(one["purpose"]), one["version"], datetime.fromisoformat(one["at"]))
+                for one in device.get("consents", ())
+            ),
         )
+        self._names[ref], self._members[name] = name, held
+        return allowance_of(held).keeps_visits
 
-    def answer(self, scans: Sequence[Scan], now: datetime) -> list[Reply | None]:
-        """Answer scans that reached the server by ``now``; None for one that was answered before."""
-        fresh: list[Scan] = []
-        places: list[int] = []
-        for place, scan in enumerate(scans):
-            if scan.device_id is not None and scan.scan_id is not None:
-                name = (scan.device_id, scan.scan_id)
-                if name in self._taken:
-                    self.n_repeats += 1
-                    continue
-                self._taken.add(name)
-            fresh.append(scan)
-            places.append(place)
-        result = run_batch(fresh, self._state, self._deps(now))
+    def answer(self, scans: Sequence[Scan | LabelledScan], now: datetime) -> list[Answer]:
+        """What ``POST /v1/scans`` does; a scan without a phone or a name is new each time."""
+        bare = [scan.scan if isinstance(scan, LabelledScan) else scan for scan in scans]
+        keys = [_key(scan, place) for place, scan in enumerate(bare)]
+        fresh: dict[Hashable, Scan] = {}
+        for key, scan in zip(keys, bare, strict=True):
+            if key not in self._answers:
+                fresh.setdefault(key, scan)
+        made = self._run(fresh, now)
+        return [cast("Answer", msgspec.json.decode(made.get(key) or self._answers[key])) for key in keys]
+
+    def _run(self, fresh: Mapping[Hashable, Scan], now: datetime) -> dict[Hashable, bytes]:
+        """Take new scans into the flow. A refused one is no answer: it may come again and be taken."""
+        if not fresh:
+            return {}
+        result = run_batch(list(fresh.values()), self._state, self._deps(now))
         self._state = result.state
         self._keep(result.effects.events, result.effects.visits)
-        self.deliveries += result.effects.deliveries
+        self._deliveries += result.effects.deliveries
         for delivery in result.effects.deliveries:
             if delivery.coupon is not None:
                 self._coupons[delivery.coupon.code] = delivery.coupon
-        replies: list[Reply | None] = [None] * len(scans)
-        for place, reply in zip(places, result.replies, strict=True):
-            replies[place] = reply
-        return replies
+        by_id = {campaign.id: campaign for campaign in self.campaigns}
+        made = {key: _encode(reply, by_id) for key, reply in zip(fresh, result.replies, strict=True)}
+        for key, reply in zip(fresh, result.replies, strict=True):
+            if reply.error is None and not isinstance(key, int):
+                self._answers[key] = made[key]
+        return made
+
+    def redeem(self, code: str, store_id: str, at: datetime, key: str) -> str:
+        """What ``POST /v1/redemptions`` answers."""
+        if self._redeemed.get(code) == key:
+            return "redeemed"
+        coupon = self._coupons.get(code)
+        if coupon is None:
+            return UNKNOWN_CODE
+        try:
+            if code in self._redeemed:
+                raise AlreadyRedeemedError(coupon.redeemed_at or at)
+            check_redeemable(coupon, StoreId(store_id), at)
+        except AtriumError as refused:
+            return refused.code
+        self._redeemed[code] = key
+        self._coupons[code] = replace(coupon, status="redeemed", redeemed_at=at)
+        return "redeemed"
 
     def sweep(self, now: datetime) -> None:
         """Close the visits of phones that have long been silent."""
@@ -93,34 +131,37 @@ class FlowServer:
                 )
         self._state = BatchState(scenes, self._state.ledger)
 
-    def redeem(self, code: str, store_id: StoreId, at: datetime, key: str) -> str:
-        """What ``POST /v1/redemptions`` answers: ``redeemed``, or the code of the refusal.
+    def close_all(self, now: datetime) -> None:
+        """Close all visits; the day's answers are forgotten."""
+        self.sweep(now)
+        self._answers.clear()
 
-        The same key gets the same answer.
-        """
-        if self._redeemed.get(code) == key:
-            return "redeemed"
-        coupon = self._coupons.get(code)
-        if coupon is None:
-            return UNKNOWN_CODE
-        try:
-            if code in self._redeemed:
-                raise AlreadyRedeemedError(coupon.redeemed_at or at)
-            check_redeemable(coupon, store_id, at)
-        except AtriumError as refused:
-            return refused.code
-        self._redeemed[code] = key
-        self._coupons[code] = replace(coupon, status="redeemed", redeemed_at=at)
-        return "redeemed"
+    def visits(self) -> list[SaidVisit]:
+        """The last word on each visit, in the order in which they began to be."""
+        return [
+            SaidVisit(
+                device_id,
+                visit.place.kind.value,
+                visit.place.id,
+                visit.arrived_at,
+                visit.last_inside_at,
+                visit.is_counted,
+            )
+            for device_id, visit in self._visits.values()
+        ]
+
+    def events(self) -> list[SaidEvent]:
+        """All that scenes told."""
+        return list(self._events)
+
+    def withheld(self) -> Counter[str]:
+        """Cards withheld, by reason."""
+        return Counter(one.reason.value for one in self._deliveries if not one.is_delivered)
 
     def given(self) -> tuple[int, ...]:
         """Cards given, by campaign."""
-        counts = Counter(delivery.campaign_id for delivery in self.deliveries if delivery.is_delivered)
+        counts = Counter(one.campaign_id for one in self._deliveries if one.is_delivered)
         return tuple(counts[campaign.id] for campaign in self.campaigns)
-
-    def keeps_visits(self, device_id: DeviceId) -> bool:
-        """Whether a phone's visits may be kept."""
-        return allowance_of(self._members.get(device_id)).keeps_visits
 
     def _deps(self, now: datetime) -> Deps:
         return Deps(
@@ -134,6 +175,22 @@ class FlowServer:
         )
 
     def _keep(self, events: Sequence[PersonEvent], visits: Sequence[tuple[Device, Visit]]) -> None:
-        self.events.update(made.event.type for made in events)
+        for made in events:
+            event = made.event
+            kind, place_id = (None, None) if event.place is None else (event.place.kind.value, event.place.id)
+            name = self._names[made.device.ref]
+            self._events.append(SaidEvent(name, event.type, event.occurred_at, kind, place_id))
         for device, visit in visits:
-            self.visits[visit.visit_id] = self._names[device.ref], visit
+            self._visits[visit.visit_id] = self._names[device.ref], visit
+
+
+def _key(scan: Scan, place: int) -> Hashable:
+    """What a scan is known by: phone and name, else its place in the call alone."""
+    return place if scan.device_id is None or scan.scan_id is None else (scan.device_id, scan.scan_id)
+
+
+def _encode(reply: Reply, campaigns: dict[CampaignId, Campaign]) -> bytes:
+    """The reply as the API writes it; of a problem its code alone."""
+    if reply.error is not None:
+        return msgspec.json.encode({"scan_id": reply.scan.scan_id, "error": {"code": reply.error.code}})
+    return msgspec.json.encode(reply_json(reply, campaigns))

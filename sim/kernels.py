@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 @numba.njit(cache=True)
 def count_crossings(
     x0: float, y0: float, z0: float, x1: float, y1: float, z1: float,
-    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float,
+    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float, most: float = math.inf,
 ) -> int:  # fmt: skip
     """Walls of one storey (``low_m`` <= height < ``high_m``) that the straight way from 0 to 1 goes through.
 
     Args:
         walls: (n_walls, 4) segments x0, y0, x1, y1 in metres.
         tried: which of them are looked at.
+        most: counting stops above so many.
     """
     dx, dy, dz = x1 - x0, y1 - y0, z1 - z0
     n = 0
@@ -34,6 +35,8 @@ def count_crossings(
             z = z0 + along_way / cross * dz
             if low_m <= z < high_m:
                 n += 1
+                if n > most:
+                    break
     return n
 
 
@@ -132,7 +135,10 @@ def mean_power_dbm(
                 part = walls[wall_starts[storey] : wall_starts[storey + 1]]
                 indptr, listed = sides[storey]
                 ahead = listed[indptr[sector] : indptr[sector + 1]]
-                power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m)
+                most = (power - lowest_dbm) / wall_db if wall_db > 0.0 else math.inf
+                power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m, most)
+                if power < lowest_dbm:
+                    break
             if power >= lowest_dbm:
                 out[place, r] = power
     return out

@@ -1,4 +1,4 @@
-"""A run as lines of JSON: every scan, visit, card and redemption, the truth beside what the system said.
+"""A run as lines of JSON: scans, visits, cards, redemptions, payments and events, the truth beside what was said.
 
 Stores and levels are indices into the venue of the row's mall (``sim export-venue`` writes it); seconds count from
 opening. What a column means stands with its table in ``outcome.py``; codes are written out, -1 and NaN are null.
@@ -13,11 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.figures import KINDS, pair_visits
-from sim.outcome import REASONS, RESULTS, join
+from sim.outcome import EVENTS, PLACES, REASONS, RESULTS, join
 from sim.run import Run
 
-_CODES: Mapping[str, tuple[str, ...]] = {"kind": KINDS, "reason": REASONS, "result": RESULTS}
-_MAY_BE_NONE = frozenset({"level", "store", "said_level", "front", "said_store", "target", "true_store"})
+_CODES: Mapping[str, tuple[str, ...]] = {
+    "kind": KINDS,
+    "reason": REASONS,
+    "result": RESULTS,
+    "type": EVENTS,
+    "place": PLACES,
+}
+_MAY_BE_NONE = frozenset({"level", "store", "said_level", "front", "said_store", "target", "true_store", "phone"})
 _DIGITS = 3
 
 
@@ -33,6 +39,8 @@ def run_files(run: Run) -> dict[str, Iterator[bytes]]:
         ),
         "cards.ndjson": table_lines(join(run.days, "cards")),
         "redemptions.ndjson": table_lines(join(run.days, "redemptions")),
+        "payments.ndjson": table_lines(join(run.days, "payments")),
+        "events.ndjson": table_lines(join(run.days, "events")),
     }
 
 

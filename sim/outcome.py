@@ -38,6 +38,21 @@ REDEMPTION = np.dtype(
      ("result", "i1"), ("attempts", "i2")]
 )  # fmt: skip
 """A coupon at a till; ``result`` is the place in ``RESULTS``."""
+PAYMENT = np.dtype(
+    [("mall", "i2"), ("day", "i2"), ("phone", "i4"), ("store", "i4"), ("at_s", "f8"), ("amount_minor", "i8"),
+     ("is_planned", "?"), ("coupons", "i2"), ("sent_s", "f8"), ("attempts", "i2")]
+)  # fmt: skip
+"""A payment of a group: ``phone`` is the first of the group's that is followed, -1 for none; ``is_planned`` is false
+where only a coupon led there; ``coupons`` were given in with it; ``sent_s`` is when its till's call first reaches the
+server. No server takes payments yet (docs/simulation.md), so none has an answer."""
+EVENTS = ("visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed")
+PLACES = ("none", "store", "level", "venue")
+EVENT = np.dtype(
+    [("mall", "i2"), ("day", "i2"), ("phone", "i4"), ("kind", "i1"), ("type", "i1"), ("said_s", "f8"), ("place", "i1"),
+     ("store", "i4")]
+)  # fmt: skip
+"""What the system told of a phone's scene; ``said_s`` is its own instant, ``type`` and ``place`` are places in
+``EVENTS`` and ``PLACES``."""
 RESULTS = ("redeemed", "already_redeemed", "expired", "wrong_store", "unknown_code", "other")
 
 
@@ -48,7 +63,10 @@ class DayOutcome:
     Attributes:
         keeps_visits: (n_phones,) whose visits may be kept.
         n_visits: persons who came, with and without phones; the phones above are some of them.
-        n_payments, paid_minor: theirs, in the currency's minor unit.
+        payments: theirs.
+        n_sends: scans that reached the server, with those that came again.
+        n_repeats: of these, came again; n_changed: of those, were not answered as before.
+        n_dropped: lost in a phone's queue.
         given: cards of each campaign given up to the day's end.
         withheld: cards withheld on the day, by reason.
     """
@@ -58,14 +76,15 @@ class DayOutcome:
     scans: NDArray[np.void]
     true_visits: NDArray[np.void]
     said_visits: NDArray[np.void]
+    events: NDArray[np.void]
     cards: NDArray[np.void]
     redemptions: NDArray[np.void]
+    payments: NDArray[np.void]
     keeps_visits: NDArray[np.bool_]
     n_visits: int
-    n_payments: int
-    paid_minor: int
     n_sends: int
     n_repeats: int
+    n_changed: int
     n_dropped: int
     given: tuple[int, ...]
     withheld: dict[str, int]

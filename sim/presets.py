@@ -6,6 +6,19 @@ from sim.radio_spec import RadioSpec
 TABLE_MALL = MallSpec(n_levels=5, width_m=120, depth_m=72, island_m=30, frontage_m=(7, 12))
 """The malls of the project's comparison of methods: 5 levels of 120 x 72 m, about 200 stores of 84 to 294 m2."""
 
+ANCHORS_MALL = MallSpec(
+    n_levels=3,
+    width_m=110,
+    depth_m=64,
+    row_m=18,
+    island_m=18,
+    anchors=3,
+    parking_levels=1,
+    name_en="Egret Court",
+    name_zh="白鹭天地",
+)
+"""A mall with a supermarket, a cinema and a department store at its ends, and a car park below."""
+
 
 XIXI = RadioSpec(
     area_per_access_point_m2=203.8,
@@ -40,6 +53,6 @@ XIXI = RadioSpec(
 XIXI_PLACING_SD_M = 1.5
 """How far, on each axis, its surveyors' marked places are taken to be off (``sim.likeness.placing_errors``)."""
 
-MALLS: dict[str, MallSpec] = {"standard": MallSpec(), "table": TABLE_MALL}
+MALLS: dict[str, MallSpec] = {"standard": MallSpec(), "table": TABLE_MALL, "anchors": ANCHORS_MALL}
 RADIOS: dict[str, RadioSpec] = {"standard": RadioSpec(), "xixi": XIXI}
 """What commands and scenarios call the malls and radio models."""

@@ -315,9 +315,9 @@ def _hear_chunk(
     return indptr, tables.ids[item[:n]], rssi[:n].copy(), age_ms[:n].copy()
 
 
-def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
-    """Hang the radios and compute their means; about 3 s of one core for the default mall."""
-    grid = make_grid(venue)
+def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator, *, cell_m: float = CELL_M) -> RadioField:
+    """Hang the radios and compute their means in cells of ``cell_m``; about 3 s of one core for the default mall."""
+    grid = make_grid(venue, cell_m)
     transmitters = make_transmitters(venue, spec, rng)
     mean_dbm = _mean_dbm(venue, grid, spec, transmitters.radio_xyz_m, transmitters.power_1m_dbm)
     _add_shadowing(mean_dbm, grid, transmitters.radio_mast, spec.shadowing_sd_db, spec.shadowing_length_m, rng)
@@ -347,11 +347,16 @@ def aged(field: RadioField, venue: Venue, ageing: Ageing, rng: np.random.Generat
 def _mean_dbm(
     venue: Venue, grid: CellGrid, spec: RadioSpec, radio_xyz_m: NDArray[np.float64], power_1m_dbm: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
-    level_index = np.repeat(np.arange(grid.n_levels), grid.n_cells)
-    places_xy_m = np.tile(grid.centres_xy_m(), (grid.n_levels, 1))
-    mean_dbm = mean_at(venue, grid, spec, radio_xyz_m, power_1m_dbm, level_index, places_xy_m, _LOWEST_DBM)
-    return mean_dbm.reshape(grid.n_levels, grid.n_cells, -1)
+    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing; NaN beyond a level's outline."""
+    cells = [grid.cells_in(shapely.buffer(level.area, grid.cell_m)) for level in venue.levels]
+    level_index = np.repeat(np.arange(grid.n_levels), [len(part) for part in cells])
+    cell = np.concatenate(cells)
+    places_xy_m = grid.centres_xy_m()[cell]
+    mean_dbm = np.full((grid.n_levels, grid.n_cells, len(power_1m_dbm)), np.nan, dtype=np.float32)
+    mean_dbm[level_index, cell] = mean_at(
+        venue, grid, spec, radio_xyz_m, power_1m_dbm, level_index, places_xy_m, _LOWEST_DBM
+    )
+    return mean_dbm
 
 
 def mean_at(
@@ -384,7 +389,7 @@ def mean_at(
         np.array(grid.origin_xy_m),
         grid.nx,
         grid.ny,
-        CELL_M,
+        grid.cell_m,
         spec.path_exponent,
         spec.attenuation_db_per_m,
         spec.wall_db,
@@ -406,7 +411,7 @@ def _add_shadowing(
     """Add one field a mast and level, the same for all radios of a mast."""
     masts, at = np.unique(radio_mast, return_inverse=True)
     for level in range(grid.n_levels):
-        fields = shadowing_fields(len(masts), grid.nx, grid.ny, CELL_M, sd_db, length_m, rng)
+        fields = shadowing_fields(len(masts), grid.nx, grid.ny, grid.cell_m, sd_db, length_m, rng)
         mean_dbm[level] += fields.reshape(len(masts), -1)[at].T
 
 

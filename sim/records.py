@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from sim.brands import CATEGORIES
 from sim.cards import Sightings, together
-from sim.chance import stream_key, uniform
+from sim.chance import I64, stream_key, uniform
 from sim.people import Population
 from sim.plans import Groups, Stops, Wishes
 from sim.stores import Stores
@@ -95,19 +95,28 @@ def list_payments(
     group, store = stops.group[at], stops.store[at]
     row = oldest[group]
     who, house = groups.person[row], groups.household[group]
-    category = stores.category[store]
-    median = np.array([spec.purchases[name][1] for name in CATEGORIES])[category] * people.spend[who]
-    median = median * np.where(category == CATEGORIES.index("restaurant"), groups.size[group], 1)
-    chance = uniform(stream_key(people.seed, _BASKET), house, groups.day, store)
-    amount = median * np.exp(spec.basket_sd * ndtri(np.maximum(chance, 1e-12)))
     low_s, high_s = _PAYS_BEFORE_LEAVING_S
     before_s = low_s + (high_s - low_s) * uniform(stream_key(people.seed, _PAYS_AT), house, groups.day, store)
     payments = np.zeros(len(at), dtype=PAYMENT)
     payments["visit"], payments["person"], payments["store"], payments["member"] = row, who, store, people.member[who]
     inside_s = np.minimum(before_s, stops.leaves_s[at] - stops.enters_s[at])
     payments["at_s"] = stops.leaves_s[at] - inside_s + groups.lag_s[row]
-    payments["amount_minor"] = np.maximum(1, np.rint(amount * _MINOR_UNITS)).astype(np.int64)
+    payments["amount_minor"] = baskets_minor(people, stores, spec, who, groups.size[group], groups.day, store)
     return payments
+
+
+def baskets_minor(
+    people: Population, stores: Stores, spec: VisitSpec, person: I64, group_size: I64, day: int, store: I64
+) -> I64:
+    """(n,) what each person pays who pays in a store on a day, in the currency's minor unit."""
+    category = stores.category[store]
+    median = np.array([spec.purchases[name][1] for name in CATEGORIES])[category] * people.spend[person]
+    is_each = np.isin(category, [CATEGORIES.index(name) for name in spec.each_pays])
+    median = median * np.where(is_each, group_size, 1)
+    chance = uniform(stream_key(people.seed, _BASKET), people.household[person], day, store)
+    amount = median * np.exp(spec.basket_sd * ndtri(np.maximum(chance, 1e-12)))
+    found: I64 = np.maximum(1, np.rint(amount * _MINOR_UNITS)).astype(np.int64)
+    return found
 
 
 def list_exposures(wishes: Wishes, seen: Sequence[Sightings], stops: Stops) -> NDArray[np.void]:

@@ -31,6 +31,9 @@ _KIND_NAMES = {
 _LEAST_SCANS = 20
 _HOUR_S = 3_600.0
 _FAR_M = 30.0
+_NARROW_IN = 3.7
+"""A telephone's screen of 390 points, less the margins: a picture made for it is not shrunk, nor its text."""
+_NARROW_BELOW_IN = 5.0
 
 
 def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
@@ -51,7 +54,7 @@ def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
         run=run,
         scenario=run.scenario,
         found=known,
-        pictures=[(title, text, svg) for title, text, svg in pictures if svg],
+        pictures=[(title, text, drawn) for title, text, drawn in pictures if drawn is not None],
         definitions=DEFINITIONS,
         names=_KIND_NAMES,
         percent=_percent,
@@ -61,6 +64,15 @@ def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{100.0 * share:.{digits}f} %"
+
+
+def _picture(width: float, height: float, paint: Callable[["Figure"], None], narrow_height: float) -> tuple[str, str]:
+    """A figure drawn for a wide page, and again for a narrow one."""
+    return _draw(width, height, paint), _draw(_NARROW_IN, narrow_height, paint)
+
+
+def _is_narrow(figure: "Figure") -> bool:
+    return bool(figure.get_figwidth() < _NARROW_BELOW_IN)
 
 
 def _draw(width: float, height: float, paint: Callable[["Figure"], None]) -> str:
@@ -92,10 +104,10 @@ def _phones(run: Run) -> NDArray[np.void]:
     return found
 
 
-def _errors(run: Run) -> str:
+def _errors(run: Run) -> tuple[str, str] | None:
     scans = _phones(run)
     if not len(scans):
-        return ""
+        return None
 
     def paint(figure: "Figure") -> None:
         ax: Axes = figure.subplots()
@@ -109,16 +121,19 @@ def _errors(run: Run) -> str:
                 )  # fmt: skip
         ax.set(xlim=(0, _FAR_M), ylim=(0, 100), xlabel="metres", ylabel="% of answered scans")
         ax.grid(alpha=0.3)
-        ax.legend(frameon=False, loc="lower right")
+        if _is_narrow(figure):
+            ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.0)
+        else:
+            ax.legend(frameon=False, loc="lower right")
 
-    return _draw(7.2, 3.6, paint)
+    return _picture(7.2, 3.6, paint, 3.9)
 
 
-def _hours(run: Run) -> str:
+def _hours(run: Run) -> tuple[str, str] | None:
     scans = _phones(run)
     scans = scans[scans["store"] >= 0]
     if not len(scans):
-        return ""
+        return None
     hour = scans["day"].astype(np.int64) * 24 + (scans["at_s"] // _HOUR_S).astype(np.int64)
     right = scans["front"] == scans["store"]
     slots, slot = np.unique(hour, return_inverse=True)
@@ -139,24 +154,24 @@ def _hours(run: Run) -> str:
         ax.set(ylim=(0, 100), ylabel="% right store")
         ax.grid(alpha=0.3)
 
-    return _draw(7.2, 3.0, paint)
+    return _picture(7.2, 3.0, paint, 2.8)
 
 
-def _plans(run: Run) -> str:
+def _plans(run: Run) -> tuple[str, str] | None:
     scans = _phones(run)
     scans = scans[(scans["mall"] == 0) & (scans["store"] >= 0)]
-    venue = run.world.mall.venue
+    venue = run.venue
     n = np.bincount(scans["store"], minlength=len(venue.stores))
     hits = np.bincount(scans["store"], weights=scans["front"] == scans["store"], minlength=len(venue.stores))
     values = {
         store.id: float(hits[i] / n[i]) for i, store in enumerate(venue.stores) if n[i] >= _LEAST_SCANS
     }  # fmt: skip
     if not values:
-        return ""
+        return None
 
     def paint(figure: "Figure") -> None:
-        rows = -(-len(venue.levels) // 2)
-        axes = np.atleast_1d(figure.subplots(rows, 2 if len(venue.levels) > 1 else 1)).ravel()
+        columns = 1 if _is_narrow(figure) or len(venue.levels) == 1 else 2
+        axes = np.atleast_1d(figure.subplots(-(-len(venue.levels) // columns), columns)).ravel()
         shade = None
         for i, ax in enumerate(axes):
             if i < len(venue.levels):
@@ -165,17 +180,21 @@ def _plans(run: Run) -> str:
             else:
                 ax.set_axis_off()
         if shade is not None:
-            figure.colorbar(shade, ax=axes.tolist(), shrink=0.6, label="share right")
+            if _is_narrow(figure):
+                figure.colorbar(shade, ax=axes.tolist(), shrink=0.8, aspect=30, label="share right", location="top")
+            else:
+                figure.colorbar(shade, ax=axes.tolist(), shrink=0.6, label="share right")
 
-    return _draw(7.6, 2.6 * -(-len(venue.levels) // 2), paint)
+    n_levels = len(venue.levels)
+    return _picture(7.6, 2.6 * -(-n_levels // 2), paint, 2.4 * n_levels + 0.7)
 
 
-def _footfall(run: Run) -> str:
+def _footfall(run: Run) -> tuple[str, str] | None:
     true, said = join(run.days, "true_visits"), join(run.days, "said_visits")
     true = true[may_be_kept(run, true)]
     said = said[said["is_counted"] & (said["kind"] != ROGUE)]
     if not len(true):
-        return ""
+        return None
     n = max(int(true["store"].max(initial=0)), int(said["store"].max(initial=0))) + 1
     key_true = true["mall"].astype(np.int64) * n + true["store"]
     key_said = said["mall"].astype(np.int64) * n + said["store"]
@@ -190,6 +209,6 @@ def _footfall(run: Run) -> str:
         ax.scatter(x[keep], y[keep], s=14, color=_COLOURS[0], alpha=0.7)
         ax.set(xlabel="true stays", ylabel="visits counted")
         ax.grid(alpha=0.3)
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.0)
 
-    return _draw(4.6, 3.6, paint)
+    return _picture(5.2, 3.8, paint, 3.2)

@@ -15,7 +15,7 @@ import httpx
 from api.ports import Role
 from fingerprints.scan import LabelledScan
 from fingerprints.wire import scan_to_json
-from kernel.ids import TenantId
+from kernel.ids import TenantId, VenueId
 from runtime.clocks import EventClock, LiveClock
 from runtime.demo import VENUE_ID
 from runtime.home import Home, open_home
@@ -48,7 +48,7 @@ class Living:
 
 
 @contextmanager
-def serve(folder: Path, world: World, clock: LiveClock | None = None) -> Iterator[Living]:
+def serve(folder: Path, world: World, clock: LiveClock | None = None, venue_id: VenueId = VENUE_ID) -> Iterator[Living]:
     """Serve a prepared data folder until the block ends."""
     home = open_home(folder, clock="events")
     at = datetime.now(UTC)
@@ -56,7 +56,7 @@ def serve(folder: Path, world: World, clock: LiveClock | None = None) -> Iterato
         keys = {role: make_key(connection, DEFAULT_TENANT, role, "test", at).text for role in Role}
         ensure_tenant(connection, OTHER_TENANT, "Other", at)
         other = make_key(connection, OTHER_TENANT, Role.ADMIN, "test", at).text
-    venue = home.venues.load_venue(DEFAULT_TENANT, VENUE_ID)
+    venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
     assert venue is not None
     running = start(home, clock or EventClock(NOON))
     listener = bind("127.0.0.1", 0)

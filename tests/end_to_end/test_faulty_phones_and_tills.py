@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from api.ports import Role
 from atrium_client import CampaignDraft, Client, Device, Scan
 from kernel.clock import from_epoch_us
-from runtime.clocks import SystemClock
+from runtime.clocks import PlayedClock
 from runtime.records.schema import answers, coupons, visits
 from sim.delivery import ClockSpec, DeliverySpec, ScanSends, deliver
 from sim.schedules import PhoneMix, draw_mix, only_beacons, scan_times
@@ -31,16 +31,6 @@ SPEC = DeliverySpec(
     hasty_ratio=0.5,
     flush_after_s=(30.0, 90.0),
 )
-
-
-class PlayedClock(SystemClock):
-    """The machine's clock at the instants of the simulation: phones that are too far ahead are refused."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        return self.at
 
 
 @dataclass
@@ -75,7 +65,7 @@ def played(prepared_home: Path, small_world: World, tmp_path_factory: pytest.Tem
             scans.append(
                 {**made, "scan_id": f"{phone}-{times.number[scan]}", "at": round(1_000 * at.timestamp()), "wifi": wifi}
             )
-    clock = PlayedClock()
+    clock = PlayedClock(NOON)
     folder = copy_home(prepared_home, tmp_path_factory.mktemp("faulty") / "home")
     with serve(folder, small_world, clock) as living, Client(living.url, living.keys[Role.ADMIN]) as client:
         for phone in range(N_PHONES):
@@ -85,7 +75,7 @@ def played(prepared_home: Path, small_world: World, tmp_path_factory: pytest.Tem
             client.publish_campaign(client.create_campaign(draft)["id"])
         run = Played(living, sends, times.phone, times.at_s, scans)
         for start, end in zip(sends.call_starts[:-1], sends.call_starts[1:], strict=True):
-            clock.at = NOON + timedelta(seconds=float(sends.sent_at_s[start]))
+            clock.set(NOON + timedelta(seconds=float(sends.sent_at_s[start])))
             run.answers += client.locate_many([cast("Scan", scans[scan]) for scan in sends.scan[start:end]])
         yield run
 

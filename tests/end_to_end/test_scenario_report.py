@@ -29,6 +29,9 @@ budget = 5
 """
 
 
+KEYS = ("--device-key", "d", "--cashier-key", "c", "--marketer-key", "m")
+
+
 def sim_run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from runtime.cli import main; main()", "sim", "run", *words],
@@ -67,6 +70,11 @@ def test_a_run_writes_what_was_true_and_what_was_said(folder: Path) -> None:
         (("nosuch.toml",), "cannot read"),
         (("bad.toml",), "mall.n_level"),
         (("far.toml",), "stores 0 to"),
+        (("out",), "out is a folder"),
+        (("two-hours.toml", "--out", "bad.toml"), "cannot write to bad.toml"),
+        (("two-hours.toml", "--http", "--workers", "2"), "leave it out"),
+        (("two-hours.toml", "--url", "http://127.0.0.1:9"), "--device-key"),
+        (("peak-day", "--url", "http://127.0.0.1:9", *KEYS), "one server plays one mall"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_a_line(folder: Path, words: tuple[str, ...], told: str) -> None:
@@ -96,5 +104,10 @@ def test_the_report_opens_without_an_error_and_fits_the_screen(folder: Path, wid
         assert page.locator("figure svg").count() >= 3
         assert page.locator(".tile").count() >= 6
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        scales = page.locator("figure svg:visible").evaluate_all(
+            "all => all.map(svg => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"
+        )
+        assert len(scales) >= 3
+        assert min(scales) >= 1.25  # the pictures' text is of 9 points: 11 pixels and more
         assert faults == []
         browser.close()

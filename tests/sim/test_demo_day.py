@@ -16,6 +16,7 @@ from atrium_client import AuthError, Client
 from atrium_client.retry import RetryPolicy
 from sim.dates import FIRST_DAY
 from sim.demo_day import DemoRun
+from sim.http_server import HttpServer
 from sim.pace import Pacer, Stopped
 from sim.world import World
 
@@ -138,8 +139,9 @@ def play(
     pacer = Pacer(60.0, lambda: stop_after is not None and mall.n_requests >= stop_after, clock.monotonic, clock.sleep)
     never = RetryPolicy(retries=0)
     with Client(mall.url, "device", policy=never) as phones, Client(mall.url, "cashier", policy=never) as till:
-        run = DemoRun(world, phones, till, pacer, first_day=on)
-        run.play_day(0, n_shoppers)
+        server = HttpServer(phones, till, pause=pacer.pause, wants_truth=True)
+        run = DemoRun(world, server, pacer, n_shoppers=n_shoppers, first_day=on)
+        run.play_day(0)
     return run
 
 

@@ -1,6 +1,7 @@
 """Every scenario, short: a small mall, two hours, a few phones; and what must hold in each."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 from html import escape
@@ -11,10 +12,10 @@ import pytest
 from sim.figures import figures
 from sim.layout import MallSpec
 from sim.lines import run_files
-from sim.outcome import RESULTS, ROGUE, join
+from sim.outcome import EVENTS, PLACES, RESULTS, ROGUE, join
 from sim.report import report_html
 from sim.run import Run, run_scenario
-from sim.scenario import Scenario, parse_scenario, shipped_scenarios
+from sim.scenario import Scenario, ScenarioError, parse_scenario, shipped_scenarios
 from sim.tills import Outage
 
 SHORT_MALL = MallSpec(n_levels=2, width_m=78, depth_m=52, closes_hour=12)
@@ -112,6 +113,34 @@ def test_tills_that_were_offline_tell_afterwards_and_nothing_twice() -> None:
     assert (during["sent_s"] >= 5_400.0).all()
     assert set(acts["result"].tolist()) <= {RESULTS.index("redeemed"), RESULTS.index("expired")}
     assert (acts["result"] == RESULTS.index("redeemed")).any()
+
+
+def test_coupons_are_given_in_at_the_instant_and_till_of_a_payment() -> None:
+    for name in ("ordinary-day", "grand-opening"):
+        for day in short_run(name).days:
+            paid = {(float(row["at_s"]), int(row["store"])): int(row["coupons"]) for row in day.payments}
+            used = Counter((float(row["at_s"]), int(row["store"])) for row in day.redemptions)
+            assert used == Counter({act: n for act, n in paid.items() if n})
+            assert (day.payments["sent_s"] >= day.payments["at_s"]).all()
+    assert sum(len(day.redemptions) for day in short_run("grand-opening").days) > 0
+
+
+def test_an_outage_of_a_store_that_is_not_there_is_refused() -> None:
+    scenario = shortened("till-outage")
+    scenario = replace(scenario, tills=replace(scenario.tills, outages=(Outage(0.0, 9.0), Outage(0.0, 9.0, (2, 900)))))
+    with pytest.raises(ScenarioError, match=r"tills\.outages\[1\]\.stores: the mall has stores 0 to"):
+        run_scenario(scenario)
+
+
+def test_what_the_system_told_is_written_and_fits_its_visits() -> None:
+    (day,) = short_run("ordinary-day").days
+    visits, events = day.said_visits, day.events
+    at_stores = events[events["place"] == PLACES.index("store")]
+    entered = at_stores[at_stores["type"] == EVENTS.index("visit.entered")]
+    exited = at_stores[at_stores["type"] == EVENTS.index("visit.exited")]
+    revised = at_stores[at_stores["type"] == EVENTS.index("visit.revised")]
+    assert Counter(entered["phone"].tolist()) == Counter(visits["phone"].tolist())
+    assert len(exited) == len(entered) + len(revised)  # each that closed and went on has closed again
 
 
 def test_nobody_acts_on_a_card_before_the_phone_has_heard_of_it() -> None:
