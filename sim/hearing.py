@@ -1,38 +1,73 @@
-"""The compiled loop that hears: which ids a phone lists at a place, how strong, how old.
-
-Each scan draws from a stream of its own, counted from a seed and the scan's number, so what it hears does not hang on
-which other scans are asked with it, in which order, or by how many workers.
-"""
+"""The compiled loop that hears: which ids a phone lists at a place, how strong, how old."""
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-_N_QUANTILES = 4_096
-_QUANTILES = (np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES
-NORMALS = ndtri(_QUANTILES).astype(np.float32)
-EXPONENTIALS = (-np.log(_QUANTILES)).astype(np.float32)
-"""A draw is one of these quantiles, chosen by 12 random bits: both tables stay in the first cache."""
-_GREATEST_NORMAL = 3.7
+from sim.draws import draw32, exponential16, mix64, normal16
+
+U32, U64, I32, F32 = np.uint32, np.uint64, np.int32, np.float32
 MEMORY_SIZE = 768
-"""Readings that a phone's list can hold; what comes after the first so many, by id, is not listed."""
+_STEP = U64(0xD1B54A32D192ED03)
+_ID, _RSSI = U64(40), U64(32)
+_FASTMATH = {"contract", "nsz"}
+
+
+class Places(NamedTuple):
+    indptr: NDArray[np.int64]
+    entry: NDArray[np.uint32]
+    mean: NDArray[np.float32]
+    first_id: NDArray[np.int32]
+    is_beacon: NDArray[np.bool_]
+    transmitter: NDArray[np.int32]
+
+
+class Model(NamedTuple):
+    fading_sd_db: float
+    slow_sd_db: float
+    slow_ms: float
+    carry_sd_db: float
+    walk_miss_ratio: float
+    hand_sd_db: float
+    body_db: float
+    gain_pivot_dbm: float
+    radio_miss_ratio: float
+    miss_ratio: float
+    mean_age_ms: float
+    longest_age_ms: float
+    stale_ratio: float
+    stale_limit_ms: float
+
+
+class Scans(NamedTuple):
+    number: NDArray[np.int64]
+    place: NDArray[np.int64]
+    phone: NDArray[np.int64]
+    at_ms: NDArray[np.int64]
+    facing_rad: NDArray[np.float64]
+
+
+class Phones(NamedTuple):
+    walk_seed: NDArray[np.uint64]
+    receiver: NDArray[np.float64]
+    only_beacons: NDArray[np.bool_]
+    n_listed: NDArray[np.int64]
+    listed_at_ms: NDArray[np.int64]
+    listed: NDArray[np.uint64]
+
+
+class Out(NamedTuple):
+    indptr: NDArray[np.int64]
+    transmitter: NDArray[np.int32]
+    rssi_dbm: NDArray[np.int16]
+    age_ms: NDArray[np.float32]
 
 
 @numba.njit(cache=True, nogil=True)
-def index_cells(
-    mean_dbm: NDArray[np.float32],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """The radios of each place, ascending, as CSR.
-
-    Args:
-        mean_dbm: (n_places, n_radios), NaN where never heard.
-
-    Returns:
-        ``indptr`` (n_places + 1,), ``radio`` and ``mean`` (n_entries,).
-    """
+def index_cells(mean_dbm, place_xy_m, radio_xy_m, radius_m):
     n_places, n_radios = mean_dbm.shape
     indptr = np.zeros(n_places + 1, dtype=np.int64)
     for place in range(n_places):
@@ -40,191 +75,181 @@ def index_cells(
         for r in range(n_radios):
             n += not math.isnan(mean_dbm[place, r])
         indptr[place + 1] = indptr[place] + n
-    radio = np.empty(indptr[-1], dtype=np.int32)
+    entry = np.empty(indptr[-1], dtype=np.uint32)
     mean = np.empty(indptr[-1], dtype=np.float32)
     for place in range(n_places):
         at = indptr[place]
         for r in range(n_radios):
             if not math.isnan(mean_dbm[place, r]):
-                radio[at] = r
+                dx, dy = radio_xy_m[r, 0] - place_xy_m[place, 0], radio_xy_m[r, 1] - place_xy_m[place, 1]
+                scale = 127.0 / math.sqrt(dx * dx + dy * dy + radius_m * radius_m)
+                east, north = np.int64(np.rint(dx * scale)), np.int64(np.rint(dy * scale))
+                entry[at] = r | (east & 0xFF) << 16 | (north & 0xFF) << 24
                 mean[at] = mean_dbm[place, r]
                 at += 1
-    return indptr, radio, mean
+    return indptr, entry, mean
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _mix(z: np.uint64) -> np.uint64:
-    """64 bits that look random, of any 64 bits (SplitMix64's output function)."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _add_slow(entry, mean, walk_seed, knot, from_db, to_db, walk_miss_ratio, out):
+    miss = U32(walk_miss_ratio * 65_536.0)
+    own = mix64(walk_seed)
+    first, then = mix64(own + U64(knot) * _STEP), mix64(own + U64(knot + 1) * _STEP)
+    a, b = F32(from_db), F32(to_db)
+    for k in range(len(mean)):
+        radio = U32(entry[k] & U32(0xFFFF))
+        slow_db = F32(a * normal16(draw32(first, radio)) + b * normal16(draw32(then, radio)))
+        out[k] = F32(mean[k] + slow_db) if U32(draw32(own, radio) >> U32(16)) >= miss else F32(-np.inf)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _next(state: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): the next state and 64 random bits."""
-    state = state + np.uint64(0x9E3779B97F4A7C15)
-    return state, _mix(state)
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _receive(entry, mean, key, fading_sd_db, ahead_east_db, ahead_north_db, miss_ratio, out):
+    sd, east, north = F32(fading_sd_db), F32(ahead_east_db / 127.0), F32(ahead_north_db / 127.0)
+    miss = U32(miss_ratio * 65_536.0)
+    for k in range(len(mean)):
+        word = entry[k]
+        bits = draw32(key, U32(word & U32(0xFFFF)))
+        toward_east = F32(I32(I32(U32(word << U32(8))) >> I32(24)))
+        toward_north = F32(I32(I32(word) >> I32(24)))
+        ahead_db = F32(toward_east * east + toward_north * north)
+        power = F32(mean[k] + sd * normal16(bits) + (ahead_db if ahead_db < F32(0.0) else F32(0.0)))
+        out[k] = power if U32(bits >> U32(16)) >= miss else F32(-np.inf)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _keep(entry, power, needed, kept_radio, kept_power):
+    n = 0
+    for k in range(len(power)):
+        kept_radio[n] = entry[k] & U32(0xFFFF)
+        kept_power[n] = power[k]
+        n += power[k] >= needed
+    return n
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _list_fresh(n, radio, power, key, gain, shift, mean_age, longest, miss_ratio, first_id, rssi, age, fresh):
+    miss = U32(miss_ratio * 65_536.0)
+    g, s, mean, most = F32(gain), F32(shift), F32(mean_age), F32(longest)
+    for j in range(n):
+        read = F32(np.rint(F32(g * power[j] + s)))
+        read = read if read > F32(-110.0) else F32(-110.0)
+        read = read if read < F32(-10.0) else F32(-10.0)
+        rssi[j] = I32(read) + I32(128)
+    for j in range(n):
+        ms = F32(mean * exponential16(draw32(key, radio[j])))
+        age[j] = ms if ms < most else most
+    m = 0
+    ids = ~key
+    for j in range(n):
+        first, end = U32(first_id[radio[j]]), U32(first_id[radio[j] + U32(1)])
+        low = U64(U64(rssi[j]) << _RSSI | U64(F32(age[j]).view(np.uint32)))
+        for one in range(first, end):
+            fresh[m] = U64(one) << _ID | low
+            m += (draw32(ids, U32(one)) >> U32(16)) >= miss
+    return m
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _keep_old(n, listed, since_ms, key, ratio, limit_ms, old):
+    stale = U32(ratio * 65_536.0)
+    since, limit = F32(since_ms), F32(limit_ms)
+    m = 0
+    for k in range(n):
+        word = listed[k]
+        age = F32(U32(word).view(np.float32) + since)
+        old[m] = (word >> _RSSI << _RSSI) | U64(age.view(np.uint32))
+        m += ((draw32(key, U32(word >> _ID)) >> U32(16)) < stale) & (age <= limit)
+    return m
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def hear_scans(  # noqa: PLR0912, PLR0915  one pass over flat arrays
-    seed: np.uint64,
-    number: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    cell_xy_m: NDArray[np.float64],
-    who: NDArray[np.int64],
-    at_ms: NDArray[np.int64],
-    facing_rad: NDArray[np.float64],
-    walk_seed: NDArray[np.uint64],
-    receiver: NDArray[np.float64],
-    only_beacons: NDArray[np.bool_],
-    c_indptr: NDArray[np.int64],
-    c_radio: NDArray[np.int32],
-    c_mean: NDArray[np.float32],
-    radio_xy_m: NDArray[np.float64],
-    is_beacon: NDArray[np.bool_],
-    r_indptr: NDArray[np.int64],
-    normals: NDArray[np.float32],
-    exponentials: NDArray[np.float32],
-    fading_sd_db: float,
-    slow_sd_db: float,
-    slow_ms: float,
-    carry_sd_db: float,
-    walk_miss_ratio: float,
-    hand_sd_db: float,
-    body_db: float,
-    body_radius_m: float,
-    gain_pivot_dbm: float,
-    radio_miss_ratio: float,
-    miss_ratio: float,
-    mean_age_ms: float,
-    longest_age_ms: float,
-    stale_ratio: float,
-    stale_limit_ms: float,
-    m_size: NDArray[np.int64],
-    m_at_ms: NDArray[np.int64],
-    m_id: NDArray[np.int32],
-    m_rssi: NDArray[np.int16],
-    m_age_ms: NDArray[np.float32],
-    out_indptr: NDArray[np.int64],
-    out_id: NDArray[np.int32],
-    out_rssi: NDArray[np.int16],
-    out_age_ms: NDArray[np.float32],
-) -> None:
-    """Hear one scan after the other; a phone's scans must come in the order of time.
+def _merge(n_fresh, fresh, n_old, old, out):
+    fresh[n_fresh] = U64(0xFFFFFFFFFFFFFFFF)
+    old[n_old] = U64(0xFFFFFFFFFFFFFFFF)
+    f, s, n = 0, 0, 0
+    a, b = fresh[0], old[0]
+    while n < MEMORY_SIZE and f + s < n_fresh + n_old:
+        ka, kb = a >> _ID, b >> _ID
+        out[n] = a if ka <= kb else b
+        f += ka <= kb
+        s += kb <= ka
+        a, b = fresh[f], old[s]
+        n += 1
+    return n
 
-    A radio's power in the scan is its mean, slow fading that a phone keeps for a while (of each radio, and of all by
-    how it is carried), fast fading, the hand and the body of the holder, read through the receiver; some radios are
-    silent for a phone's whole walk, its ids are missed one by one. Slow fading between two knots ``slow_ms`` apart
-    turns from the one's draw to the other's, at a constant deviation. Then those that the phone's last list had and
-    this scan missed are listed again, each with ``stale_ratio``, at their old power and with their age.
 
-    Args:
-        number: (n,) counts the scan in its stream; the same number gives the same draws.
-        cell: (n,) the place, a row of ``c_indptr``; ``cell_xy_m`` (n, 2) where it is.
-        facing_rad: (n,) where the holder faces; NaN for any way.
-        walk_seed: (n_phones,) of the slow fading and the silent radios of each phone.
-        who: (n,) the phone: a row of ``receiver`` (n_phones, 3: offset, gain, sensitivity), ``only_beacons`` and m_*.
-        c_*: of ``index_cells``.
-        r_indptr: ids are numbered radio by radio; those of radio r are ``r_indptr[r]`` to ``r_indptr[r + 1]``.
-        m_*: what each phone listed last, by id, (n_phones, MEMORY_SIZE); changed here.
-        out_*: room for MEMORY_SIZE readings a scan; filled by id.
-    """
-    radio_miss = np.uint64(radio_miss_ratio * 65_536.0)
-    miss = np.uint64(miss_ratio * 65_536.0)
-    stale = np.uint64(stale_ratio * 65_536.0)
-    walk_miss = np.uint64(walk_miss_ratio * 65_536.0)
-    keeps_slowly = slow_sd_db > 0.0 or walk_miss_ratio > 0.0
-    low16, low12 = np.uint64(0xFFFF), np.uint64(0xFFF)
-    heard_id = np.empty(MEMORY_SIZE, dtype=np.int32)
-    heard_rssi = np.empty(MEMORY_SIZE, dtype=np.int16)
-    heard_age_ms = np.empty(MEMORY_SIZE, dtype=np.float32)
-    out_indptr[0] = 0
-    for i in range(len(cell)):
-        n = 0
-        state = seed ^ (np.uint64(number[i]) * np.uint64(0xD1B54A32D192ED03))
-        knot, turned = 0, 0.0
-        if slow_sd_db > 0.0 or carry_sd_db > 0.0:
-            knot = int(at_ms[i] // slow_ms)
-            turned = (at_ms[i] / slow_ms - knot) * (math.pi / 2.0)
-        slow_from, slow_to = math.cos(turned), math.sin(turned)
-        state, bits = _next(state)
-        hand_db = hand_sd_db * normals[bits & low12]
-        if carry_sd_db > 0.0:
-            first = _mix(~walk_seed[who[i]] + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
-            then = _mix(~walk_seed[who[i]] + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
-            hand_db += carry_sd_db * (slow_from * normals[first & low12] + slow_to * normals[then & low12])
-        facing = float((bits >> np.uint64(16)) & np.uint64(0xFFFFFFFF)) * (2.0 * math.pi / 4_294_967_296.0)
-        if not math.isnan(facing_rad[i]):
-            facing = facing_rad[i]
-        ahead_x, ahead_y = body_db * math.cos(facing), body_db * math.sin(facing)
-        phone = who[i]
-        offset_db, gain, sensitivity_dbm = receiver[phone, 0], receiver[phone, 1], receiver[phone, 2]
-        needed_dbm = (sensitivity_dbm - offset_db - gain_pivot_dbm) / gain + gain_pivot_dbm - hand_db
-        least_mean_dbm = needed_dbm - _GREATEST_NORMAL * (fading_sd_db + 1.5 * slow_sd_db)
-        x, y = cell_xy_m[i, 0], cell_xy_m[i, 1]
-        for at in range(c_indptr[cell[i]], c_indptr[cell[i] + 1]):
-            mean = c_mean[at]
-            if mean < least_mean_dbm:
-                continue
-            radio = np.uint64(c_radio[at])
-            if only_beacons[phone] and not is_beacon[radio]:
-                continue
-            state, bits = _next(state)
-            if (bits >> np.uint64(12)) & low16 < radio_miss:
-                continue
-            power = mean + fading_sd_db * normals[bits & low12]
-            if keeps_slowly:
-                own = _mix(walk_seed[phone] + radio * np.uint64(0x9E3779B97F4A7C15))
-                if own & low16 < walk_miss:
-                    continue
-                first = _mix(own + np.uint64(knot) * np.uint64(0xD1B54A32D192ED03))
-                then = _mix(own + np.uint64(knot + 1) * np.uint64(0xD1B54A32D192ED03))
-                power += slow_sd_db * (slow_from * normals[first & low12] + slow_to * normals[then & low12])
-            if power < needed_dbm:
-                continue
-            dx, dy = radio_xy_m[radio, 0] - x, radio_xy_m[radio, 1] - y
-            behind_db = -(dx * ahead_x + dy * ahead_y)
-            if behind_db > 0.0:
-                power -= behind_db / math.sqrt(dx * dx + dy * dy + body_radius_m * body_radius_m)
-                if power < needed_dbm:
-                    continue
-            read_dbm = gain_pivot_dbm + gain * (power + hand_db - gain_pivot_dbm) + offset_db
-            rssi = np.int16(min(max(round(read_dbm), -110.0), -10.0))
-            age_ms = np.float32(min(mean_age_ms * exponentials[(bits >> np.uint64(28)) & low12], longest_age_ms))
-            for one in range(r_indptr[radio], r_indptr[radio + 1]):
-                state, bits = _next(state)
-                if bits & low16 < miss or n == MEMORY_SIZE:
-                    continue
-                heard_id[n], heard_rssi[n], heard_age_ms[n] = one, rssi, age_ms
-                n += 1
-        since_ms = np.float32(at_ms[i] - m_at_ms[phone])
-        start = out_indptr[i]
-        to, most = start, start + MEMORY_SIZE
-        f = 0
-        for k in range(m_size[phone]):  # both lists come by id
-            one = m_id[phone, k]
-            while f < n and heard_id[f] < one and to < most:
-                out_id[to], out_rssi[to], out_age_ms[to] = heard_id[f], heard_rssi[f], heard_age_ms[f]
-                f += 1
-                to += 1
-            if f < n and heard_id[f] == one:
-                continue
-            state, bits = _next(state)
-            age_ms = m_age_ms[phone, k] + since_ms
-            if bits & low16 < stale and age_ms <= stale_limit_ms and to < most:
-                out_id[to], out_rssi[to], out_age_ms[to] = one, m_rssi[phone, k], age_ms
-                to += 1
-        while f < n and to < most:
-            out_id[to], out_rssi[to], out_age_ms[to] = heard_id[f], heard_rssi[f], heard_age_ms[f]
-            f += 1
-            to += 1
-        n = to - start
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
+    most = 0
+    for i in range(len(places.indptr) - 1):
+        most = max(most, places.indptr[i + 1] - places.indptr[i])
+    n_ids = len(places.transmitter)
+    level = np.empty(most, dtype=np.float32)
+    power = np.empty(most, dtype=np.float32)
+    kept_radio = np.empty(most + 1, dtype=np.uint32)
+    kept_power = np.empty(most + 1, dtype=np.float32)
+    kept_rssi = np.empty(most + 1, dtype=np.int32)
+    kept_age = np.empty(most + 1, dtype=np.float32)
+    fresh = np.empty(n_ids + 1, dtype=np.uint64)
+    old = np.empty(MEMORY_SIZE + 1, dtype=np.uint64)
+    has_slow = model.slow_sd_db > 0.0 or model.walk_miss_ratio > 0.0
+    to = 0
+    for i in range(begin, len(scans.place)):
+        if to + MEMORY_SIZE > len(out.transmitter):
+            return i
+        phone, at_ms = scans.phone[i], scans.at_ms[i]
+        key = mix64(seed ^ (U64(scans.number[i]) * _STEP))
+        bits = mix64(key)
+        hand_db = model.hand_sd_db * normal16(U32(bits))
+        facing = scans.facing_rad[i]
+        if math.isnan(facing):
+            facing = float(bits >> U64(32)) * (2.0 * math.pi / 4_294_967_296.0)
+        first, last = places.indptr[scans.place[i]], places.indptr[scans.place[i] + 1]
+        entry, mean = places.entry[first:last], places.mean[first:last]
+        if has_slow or model.carry_sd_db > 0.0:
+            knot = int(at_ms // model.slow_ms)
+            turned = (at_ms / model.slow_ms - knot) * (math.pi / 2.0)
+            slow_from, slow_to = math.cos(turned), math.sin(turned)
+            walk = ~phones.walk_seed[phone]
+            a = normal16(U32(mix64(walk + U64(knot) * _STEP)))
+            b = normal16(U32(mix64(walk + U64(knot + 1) * _STEP)))
+            hand_db += model.carry_sd_db * (slow_from * a + slow_to * b)
+            if has_slow:
+                sd = model.slow_sd_db
+                _add_slow(entry, mean, phones.walk_seed[phone], knot, sd * slow_from, sd * slow_to, model.walk_miss_ratio, level)
+                mean = level[: last - first]
+        if phones.only_beacons[phone]:
+            for k in range(last - first):
+                level[k] = mean[k] if places.is_beacon[entry[k] & U32(0xFFFF)] else F32(-np.inf)
+            mean = level[: last - first]
+        offset_db, gain, sensitivity_dbm = phones.receiver[phone, 0], phones.receiver[phone, 1], phones.receiver[phone, 2]
+        pivot = model.gain_pivot_dbm
+        needed = (sensitivity_dbm - offset_db - pivot) / gain + pivot - hand_db
+        shift = pivot + gain * (hand_db - pivot) + offset_db
+        _receive(
+            entry, mean, key, model.fading_sd_db, model.body_db * math.cos(facing), model.body_db * math.sin(facing),
+            model.radio_miss_ratio, power,
+        )
+        n = _keep(entry, power[: last - first], F32(needed), kept_radio, kept_power)
+        ids_key = mix64(bits)
+        n_fresh = _list_fresh(
+            n, kept_radio, kept_power, ids_key, gain, shift, model.mean_age_ms, model.longest_age_ms,
+            model.miss_ratio, places.first_id, kept_rssi, kept_age, fresh,
+        )
+        n_old = 0
+        since_ms = at_ms - phones.listed_at_ms[phone]
+        listed = phones.listed[phone]
+        if phones.n_listed[phone] > 0:
+            n_old = _keep_old(phones.n_listed[phone], listed, since_ms, key + ids_key, model.stale_ratio, model.stale_limit_ms, old)
+        n = _merge(n_fresh, fresh, n_old, old, listed)
+        phones.n_listed[phone] = n
+        phones.listed_at_ms[phone] = at_ms
         for k in range(n):
-            m_id[phone, k] = out_id[start + k]
-            m_rssi[phone, k] = out_rssi[start + k]
-            m_age_ms[phone, k] = out_age_ms[start + k]
-        m_size[phone] = n
-        m_at_ms[phone] = at_ms[i]
-        out_indptr[i + 1] = start + n
+            word = listed[k]
+            out.rssi_dbm[to + k] = np.int16(I32(U32(word >> _RSSI) & U32(0xFF)) - I32(128))
+            out.age_ms[to + k] = U32(word).view(np.float32)
+        for k in range(n):
+            out.transmitter[to + k] = places.transmitter[listed[k] >> _ID]
+        to += n
+        out.indptr[i + 1] = out.indptr[i] + n
+    return len(scans.place)

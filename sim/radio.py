@@ -17,7 +17,7 @@ from fingerprints.scan import Reading
 from kernel.ids import TransmitterId
 from sim.ageing import age_transmitters
 from sim.grid import CELL_M, CellGrid, make_grid
-from sim.hearing import EXPONENTIALS, MEMORY_SIZE, NORMALS, hear_scans, index_cells
+from sim.hearing import MEMORY_SIZE, Model, Out, Phones, Places, Scans, hear_scans, index_cells
 from sim.kernels import mean_power_dbm
 from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
@@ -32,7 +32,7 @@ _GAIN_PIVOT_DBM = -65.0
 _BODY_RADIUS_M = 1.0
 """Nearer than this in plan a radio hangs overhead, and a body shades less."""
 _LONGEST_FRESH_MS = 4_000.0
-_CHUNK = 1_024
+_ROOM = 4_194_304
 _by_transmitter = attrgetter("transmitter")
 
 
@@ -70,14 +70,12 @@ class Crowd:
         self.walk_seed = np.random.default_rng(seed).integers(0, 2**64, n, dtype=np.uint64)
         self.receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
         self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
-        self.listed = np.zeros(n, dtype=np.int64)
+        self.n_listed = np.zeros(n, dtype=np.int64)
         self.listed_at_ms = np.zeros(n, dtype=np.int64)
-        self.listed_id = np.empty((n, MEMORY_SIZE), dtype=np.int32)
-        self.listed_rssi = np.empty((n, MEMORY_SIZE), dtype=np.int16)
-        self.listed_age_ms = np.empty((n, MEMORY_SIZE), dtype=np.float32)
+        self.listed = np.empty((n, MEMORY_SIZE), dtype=np.uint64)
 
     def __len__(self) -> int:
-        return len(self.listed)
+        return len(self.n_listed)
 
 
 @dataclass(frozen=True)
@@ -180,34 +178,28 @@ class RadioField:
 class HearingTables:
     """Mean powers at places, laid out for the compiled loop (``hearing.hear_scans``)."""
 
-    place_xy_m: NDArray[np.float64]
-    indptr: NDArray[np.int64]
-    radio: NDArray[np.int32]
-    mean: NDArray[np.float32]
-    radio_xy_m: NDArray[np.float64]
-    is_beacon: NDArray[np.bool_]
-    id_indptr: NDArray[np.int64]
-    ids: NDArray[np.int32]
-    """Index into ``Transmitters.ids`` of each id, radio by radio."""
+    places: Places
 
     @staticmethod
     def of(
         mean_dbm: NDArray[np.float32], place_xy_m: NDArray[np.float64], transmitters: Transmitters
     ) -> "HearingTables":
         """Of (n_places, n_radios) means, NaN where never heard."""
-        indptr, radio, mean = index_cells(mean_dbm)
+        indptr, entry, mean = index_cells(
+            mean_dbm, place_xy_m, np.ascontiguousarray(transmitters.radio_xyz_m[:, :2]), _BODY_RADIUS_M
+        )
         counts = np.bincount(transmitters.radio_of, minlength=transmitters.n_radios)
         is_beacon = np.zeros(transmitters.n_radios, dtype=np.bool_)
         is_beacon[transmitters.radio_of[transmitters.frequency_mhz == 0]] = True
         return HearingTables(
-            place_xy_m,
-            indptr,
-            radio,
-            mean,
-            np.ascontiguousarray(transmitters.radio_xyz_m[:, :2]),
-            is_beacon,
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
+            Places(
+                indptr,
+                entry,
+                mean,
+                np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+                is_beacon,
+                np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
+            )
         )
 
 
@@ -232,55 +224,8 @@ def hear_at(
     numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
     facing = np.full(n, np.nan) if facing_rad is None else np.asarray(facing_rad, dtype=np.float64)
     seed = np.uint64(rng.integers(0, 2**63))
-    size = min(n, _CHUNK) * MEMORY_SIZE
-    room = np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.float32)
-    parts = [
-        _hear_chunk(tables, spec, seed, crowd, numbers[at], place[at], phone[at], when_ms[at], facing[at], room)
-        for at in (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
-    ]
-    counts = np.concatenate([np.diff(indptr) for indptr, _, _, _ in parts])
-    return Heard(
-        np.concatenate([[0], np.cumsum(counts)]),
-        np.concatenate([item for _, item, _, _ in parts]),
-        np.concatenate([rssi for _, _, rssi, _ in parts]),
-        np.concatenate([age_ms for _, _, _, age_ms in parts]),
-        rng.poisson(spec.hotspots_per_scan, n).astype(np.int64),
-    )
-
-
-def _hear_chunk(
-    tables: HearingTables,
-    spec: RadioSpec,
-    seed: np.uint64,
-    crowd: Crowd,
-    number: NDArray[np.int64],
-    place: NDArray[np.int64],
-    phone: NDArray[np.int64],
-    at_ms: NDArray[np.int64],
-    facing_rad: NDArray[np.float64],
-    room: tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
-    indptr = np.zeros(len(place) + 1, dtype=np.int64)
-    item, rssi, age_ms = room
-    hear_scans(
-        seed,
-        number,
-        place,
-        tables.place_xy_m[place],
-        phone,
-        at_ms,
-        facing_rad,
-        crowd.walk_seed,
-        crowd.receiver,
-        crowd.only_beacons,
-        tables.indptr,
-        tables.radio,
-        tables.mean,
-        tables.radio_xy_m,
-        tables.is_beacon,
-        tables.id_indptr,
-        NORMALS,
-        EXPONENTIALS,
+    scans = Scans(numbers, place, phone, when_ms, facing)
+    model = Model(
         spec.fading_sd_db,
         spec.slow_sd_db,
         spec.slow_s * 1000.0,
@@ -288,7 +233,6 @@ def _hear_chunk(
         spec.walk_miss_ratio,
         spec.hand_sd_db,
         spec.body_db,
-        _BODY_RADIUS_M,
         _GAIN_PIVOT_DBM,
         spec.radio_miss_ratio,
         spec.miss_ratio,
@@ -296,18 +240,27 @@ def _hear_chunk(
         _LONGEST_FRESH_MS,
         spec.stale_ratio,
         spec.stale_limit_ms,
-        crowd.listed,
-        crowd.listed_at_ms,
-        crowd.listed_id,
-        crowd.listed_rssi,
-        crowd.listed_age_ms,
-        indptr,
-        item,
-        rssi,
-        age_ms,
     )
-    n = int(indptr[-1])
-    return indptr, tables.ids[item[:n]], rssi[:n].copy(), age_ms[:n].copy()
+    phones = Phones(
+        crowd.walk_seed, crowd.receiver, crowd.only_beacons, crowd.n_listed, crowd.listed_at_ms, crowd.listed
+    )
+    indptr = np.zeros(n + 1, dtype=np.int64)
+    parts = []
+    done = 0
+    while done < n:
+        room = min((n - done) * MEMORY_SIZE, _ROOM)
+        out = Out(indptr, np.empty(room, np.int32), np.empty(room, np.int16), np.empty(room, np.float32))
+        first = indptr[done]
+        done = hear_scans(seed, scans, tables.places, model, phones, out, done)
+        size = int(indptr[done] - first)
+        for column in out[1:]:
+            column.resize(size, refcheck=False)
+        parts.append(out)
+    if len(parts) == 1:
+        readings = parts[0][1:]
+    else:
+        readings = tuple(np.concatenate(column) for column in zip(*(p[1:] for p in parts)))
+    return Heard(indptr, *readings, rng.poisson(spec.hotspots_per_scan, n).astype(np.int64))
 
 
 def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
