@@ -7,12 +7,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.draws import draw32, exponential16, mix64, normal16
+from sim.draws import draw32, exponential16, mix64, normal32, other32
 
 U32, U64, I32, F32 = np.uint32, np.uint64, np.int32, np.float32
 MEMORY_SIZE = 768
 _STEP = U64(0xD1B54A32D192ED03)
 _ID, _RSSI = U64(40), U64(32)
+_DROP = U64(1 << 39)
 _FASTMATH = {"contract", "nsz"}
 
 
@@ -66,20 +67,18 @@ class Out(NamedTuple):
     age_ms: NDArray[np.float32]
 
 
-@numba.njit(cache=True, nogil=True)
 def index_cells(mean_dbm, place_xy_m, radio_xy_m, radius_m):
-    n_places, n_radios = mean_dbm.shape
-    indptr = np.zeros(n_places + 1, dtype=np.int64)
-    for place in range(n_places):
-        n = 0
-        for r in range(n_radios):
-            n += not math.isnan(mean_dbm[place, r])
-        indptr[place + 1] = indptr[place] + n
-    entry = np.empty(indptr[-1], dtype=np.uint32)
-    mean = np.empty(indptr[-1], dtype=np.float32)
-    for place in range(n_places):
-        at = indptr[place]
-        for r in range(n_radios):
+    indptr = np.concatenate([[0], np.cumsum((~np.isnan(mean_dbm)).sum(axis=1))])
+    entry, mean = np.empty(indptr[-1], dtype=np.uint32), np.empty(indptr[-1], dtype=np.float32)
+    _fill_cells(mean_dbm, place_xy_m, radio_xy_m, radius_m, entry, mean)
+    return indptr, entry, mean
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_cells(mean_dbm, place_xy_m, radio_xy_m, radius_m, entry, mean):
+    at = 0
+    for place in range(mean_dbm.shape[0]):
+        for r in range(mean_dbm.shape[1]):
             if not math.isnan(mean_dbm[place, r]):
                 dx, dy = radio_xy_m[r, 0] - place_xy_m[place, 0], radio_xy_m[r, 1] - place_xy_m[place, 1]
                 scale = 127.0 / math.sqrt(dx * dx + dy * dy + radius_m * radius_m)
@@ -87,95 +86,117 @@ def index_cells(mean_dbm, place_xy_m, radio_xy_m, radius_m):
                 entry[at] = r | (east & 0xFF) << 16 | (north & 0xFF) << 24
                 mean[at] = mean_dbm[place, r]
                 at += 1
-    return indptr, entry, mean
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
 def _add_slow(entry, mean, walk_seed, knot, from_db, to_db, walk_miss_ratio, out):
-    miss = U32(walk_miss_ratio * 65_536.0)
+    miss = U32(walk_miss_ratio * 4294967295.0)
     own = mix64(walk_seed)
     first, then = mix64(own + U64(knot) * _STEP), mix64(own + U64(knot + 1) * _STEP)
     a, b = F32(from_db), F32(to_db)
     for k in range(len(mean)):
         radio = U32(entry[k] & U32(0xFFFF))
-        slow_db = F32(a * normal16(draw32(first, radio)) + b * normal16(draw32(then, radio)))
-        out[k] = F32(mean[k] + slow_db) if U32(draw32(own, radio) >> U32(16)) >= miss else F32(-np.inf)
+        slow_db = F32(a * normal32(draw32(first, radio)) + b * normal32(draw32(then, radio)))
+        out[k] = F32(mean[k] + slow_db) if draw32(own, radio) >= miss else F32(-np.inf)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
-def _receive(entry, mean, key, fading_sd_db, ahead_east_db, ahead_north_db, miss_ratio, out):
+def _receive(entry, mean, key, fading_sd_db, ahead_east_db, ahead_north_db, miss_ratio, needed_dbm, gain, shift_dbm, out):
     sd, east, north = F32(fading_sd_db), F32(ahead_east_db / 127.0), F32(ahead_north_db / 127.0)
-    miss = U32(miss_ratio * 65_536.0)
+    needed, g, shift = F32(needed_dbm), F32(gain), F32(shift_dbm)
+    miss = U32(miss_ratio * 4294967295.0)
     for k in range(len(mean)):
         word = entry[k]
         bits = draw32(key, U32(word & U32(0xFFFF)))
         toward_east = F32(I32(I32(U32(word << U32(8))) >> I32(24)))
         toward_north = F32(I32(I32(word) >> I32(24)))
         ahead_db = F32(toward_east * east + toward_north * north)
-        power = F32(mean[k] + sd * normal16(bits) + (ahead_db if ahead_db < F32(0.0) else F32(0.0)))
-        out[k] = power if U32(bits >> U32(16)) >= miss else F32(-np.inf)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
-def _keep(entry, power, needed, kept_radio, kept_power):
-    n = 0
-    for k in range(len(power)):
-        kept_radio[n] = entry[k] & U32(0xFFFF)
-        kept_power[n] = power[k]
-        n += power[k] >= needed
-    return n
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
-def _list_fresh(n, radio, power, key, gain, shift, mean_age, longest, miss_ratio, first_id, rssi, age, fresh):
-    miss = U32(miss_ratio * 65_536.0)
-    g, s, mean, most = F32(gain), F32(shift), F32(mean_age), F32(longest)
-    for j in range(n):
-        read = F32(np.rint(F32(g * power[j] + s)))
+        power = F32(mean[k] + sd * normal32(bits) + (ahead_db if ahead_db < F32(0.0) else F32(0.0)))
+        read = F32(np.rint(F32(g * power + shift)))
         read = read if read > F32(-110.0) else F32(-110.0)
         read = read if read < F32(-10.0) else F32(-10.0)
-        rssi[j] = I32(read) + I32(128)
-    for j in range(n):
-        ms = F32(mean * exponential16(draw32(key, radio[j])))
-        age[j] = ms if ms < most else most
-    m = 0
-    ids = ~key
-    for j in range(n):
-        first, end = U32(first_id[radio[j]]), U32(first_id[radio[j] + U32(1)])
-        low = U64(U64(rssi[j]) << _RSSI | U64(F32(age[j]).view(np.uint32)))
-        for one in range(first, end):
-            fresh[m] = U64(one) << _ID | low
-            m += (draw32(ids, U32(one)) >> U32(16)) >= miss
-    return m
+        listed = U32(U32(word & U32(0xFFFF)) | U32(U32(I32(F32(-read))) << U32(16)) | U32(0x80000000))
+        out[k] = listed if (power >= needed) & (other32(bits) >= miss) else U32(0)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
-def _keep_old(n, listed, since_ms, key, ratio, limit_ms, old):
-    stale = U32(ratio * 65_536.0)
+def _keep(word, kept):
+    n = U64(0)
+    for k in range(len(word)):
+        kept[n] = word[k]
+        n = U64(n + U64(word[k] >> U32(31)))
+    return np.int64(n)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _draw_ids(kept, key, mean_age, longest, age, bits):
+    mean, most = F32(mean_age), F32(longest)
+    for j in range(len(kept)):
+        drawn = draw32(key, U32(kept[j] & U32(0xFFFF)))
+        bits[j] = drawn
+        ms = F32(mean * exponential16(other32(drawn) >> U32(16)))
+        age[j] = ms if ms < most else most
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _list_fresh(kept, age, bits, key, miss_ratio, first_id, fresh):
+    miss = U32(miss_ratio * 65_536.0)
+    m = U64(0)
+    for j in range(len(kept)):
+        radio = U64(kept[j] & U32(0xFFFF))
+        first, end = U64(first_id[radio]), U64(first_id[U64(radio + U64(1))])
+        low = U64(U64((kept[j] >> U32(16)) & U32(0x7F)) << _RSSI | U64(F32(age[j]).view(np.uint32)))
+        fresh[m] = first << _ID | low
+        m = U64(m + U64(U32(bits[j] & U32(0xFFFF)) >= miss))
+        second = U64(first + U64(1))
+        fresh[m] = second << _ID | low
+        m = U64(m + U64((U32(bits[j] >> U32(16)) >= miss) & (second < end)))
+        for one in range(U64(first + U64(2)), end):
+            fresh[m] = U64(one) << _ID | low
+            m = U64(m + U64((draw32(key, U32(one)) >> U32(16)) >= miss))
+    return np.int64(m)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
+def _keep_old(listed, since_ms, key, ratio, limit_ms, aged, old):
+    stale = U32(ratio * 4294967295.0)
     since, limit = F32(since_ms), F32(limit_ms)
-    m = 0
-    for k in range(n):
+    for k in range(len(listed)):
         word = listed[k]
         age = F32(U32(word).view(np.float32) + since)
-        old[m] = (word >> _RSSI << _RSSI) | U64(age.view(np.uint32))
-        m += ((draw32(key, U32(word >> _ID)) >> U32(16)) < stale) & (age <= limit)
-    return m
+        drop = U64(0) if (draw32(key, U32(word >> _ID)) < stale) & (age <= limit) else _DROP
+        aged[k] = (word >> _RSSI << _RSSI) | U64(age.view(np.uint32)) | drop
+    m = U64(0)
+    for k in range(len(listed)):
+        old[m] = aged[k]
+        m = U64(m + (U64(~aged[k] & _DROP) >> U64(39)))
+    return np.int64(m)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _merge(n_fresh, fresh, n_old, old, out):
-    fresh[n_fresh] = U64(0xFFFFFFFFFFFFFFFF)
-    old[n_old] = U64(0xFFFFFFFFFFFFFFFF)
-    f, s, n = 0, 0, 0
-    a, b = fresh[0], old[0]
-    while n < MEMORY_SIZE and f + s < n_fresh + n_old:
+    end = U64(0xFFFFFFFFFFFFFFFF)
+    fresh[n_fresh], old[n_old] = end, end
+    total = U64(n_fresh + n_old)
+    f, s, n = U64(0), U64(0), U64(0)
+    while n < U64(MEMORY_SIZE) and U64(f + s) < total:
+        a, b = fresh[f], old[s]
         ka, kb = a >> _ID, b >> _ID
         out[n] = a if ka <= kb else b
-        f += ka <= kb
-        s += kb <= ka
-        a, b = fresh[f], old[s]
-        n += 1
-    return n
+        f = U64(f + U64(ka <= kb))
+        s = U64(s + U64(kb <= ka))
+        n = U64(n + U64(1))
+    return np.int64(n)
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _unpack(listed, transmitter_of, transmitter, rssi_dbm, age_ms):
+    for k in range(len(listed)):
+        rssi_dbm[k] = np.int16(-I32(U32(listed[k] >> _RSSI) & U32(0x7F)))
+    for k in range(len(listed)):
+        age_ms[k] = U32(listed[k]).view(np.float32)
+    for k in range(len(listed)):
+        transmitter[k] = transmitter_of[listed[k] >> _ID]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -185,12 +206,12 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
         most = max(most, places.indptr[i + 1] - places.indptr[i])
     n_ids = len(places.transmitter)
     level = np.empty(most, dtype=np.float32)
-    power = np.empty(most, dtype=np.float32)
-    kept_radio = np.empty(most + 1, dtype=np.uint32)
-    kept_power = np.empty(most + 1, dtype=np.float32)
-    kept_rssi = np.empty(most + 1, dtype=np.int32)
+    word = np.empty(most, dtype=np.uint32)
+    kept = np.empty(most + 1, dtype=np.uint32)
     kept_age = np.empty(most + 1, dtype=np.float32)
-    fresh = np.empty(n_ids + 1, dtype=np.uint64)
+    kept_bits = np.empty(most + 1, dtype=np.uint32)
+    fresh = np.empty(n_ids + 3, dtype=np.uint64)
+    aged = np.empty(MEMORY_SIZE, dtype=np.uint64)
     old = np.empty(MEMORY_SIZE + 1, dtype=np.uint64)
     has_slow = model.slow_sd_db > 0.0 or model.walk_miss_ratio > 0.0
     to = 0
@@ -200,7 +221,7 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
         phone, at_ms = scans.phone[i], scans.at_ms[i]
         key = mix64(seed ^ (U64(scans.number[i]) * _STEP))
         bits = mix64(key)
-        hand_db = model.hand_sd_db * normal16(U32(bits))
+        hand_db = model.hand_sd_db * normal32(U32(bits))
         facing = scans.facing_rad[i]
         if math.isnan(facing):
             facing = float(bits >> U64(32)) * (2.0 * math.pi / 4_294_967_296.0)
@@ -211,8 +232,8 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
             turned = (at_ms / model.slow_ms - knot) * (math.pi / 2.0)
             slow_from, slow_to = math.cos(turned), math.sin(turned)
             walk = ~phones.walk_seed[phone]
-            a = normal16(U32(mix64(walk + U64(knot) * _STEP)))
-            b = normal16(U32(mix64(walk + U64(knot + 1) * _STEP)))
+            a = normal32(U32(mix64(walk + U64(knot) * _STEP)))
+            b = normal32(U32(mix64(walk + U64(knot + 1) * _STEP)))
             hand_db += model.carry_sd_db * (slow_from * a + slow_to * b)
             if has_slow:
                 sd = model.slow_sd_db
@@ -228,28 +249,21 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
         shift = pivot + gain * (hand_db - pivot) + offset_db
         _receive(
             entry, mean, key, model.fading_sd_db, model.body_db * math.cos(facing), model.body_db * math.sin(facing),
-            model.radio_miss_ratio, power,
+            model.radio_miss_ratio, needed, gain, shift, word,
         )
-        n = _keep(entry, power[: last - first], F32(needed), kept_radio, kept_power)
+        n = _keep(word[: last - first], kept)
         ids_key = mix64(bits)
-        n_fresh = _list_fresh(
-            n, kept_radio, kept_power, ids_key, gain, shift, model.mean_age_ms, model.longest_age_ms,
-            model.miss_ratio, places.first_id, kept_rssi, kept_age, fresh,
-        )
+        _draw_ids(kept[:n], ids_key, model.mean_age_ms, model.longest_age_ms, kept_age, kept_bits)
+        n_fresh = _list_fresh(kept[:n], kept_age, kept_bits, ~ids_key, model.miss_ratio, places.first_id, fresh)
         n_old = 0
         since_ms = at_ms - phones.listed_at_ms[phone]
         listed = phones.listed[phone]
         if phones.n_listed[phone] > 0:
-            n_old = _keep_old(phones.n_listed[phone], listed, since_ms, key + ids_key, model.stale_ratio, model.stale_limit_ms, old)
+            n_old = _keep_old(listed[: phones.n_listed[phone]], since_ms, key + ids_key, model.stale_ratio, model.stale_limit_ms, aged, old)
         n = _merge(n_fresh, fresh, n_old, old, listed)
         phones.n_listed[phone] = n
         phones.listed_at_ms[phone] = at_ms
-        for k in range(n):
-            word = listed[k]
-            out.rssi_dbm[to + k] = np.int16(I32(U32(word >> _RSSI) & U32(0xFF)) - I32(128))
-            out.age_ms[to + k] = U32(word).view(np.float32)
-        for k in range(n):
-            out.transmitter[to + k] = places.transmitter[listed[k] >> _ID]
+        _unpack(listed[:n], places.transmitter, out.transmitter[to:], out.rssi_dbm[to:], out.age_ms[to:])
         to += n
         out.indptr[i + 1] = out.indptr[i] + n
     return len(scans.place)
