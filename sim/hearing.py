@@ -7,6 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.pf import prefetch
 from sim.draws import draw32, exponential16, mix64, normal32, other32
 
 U32, U64, I32, F32 = np.uint32, np.uint64, np.int32, np.float32
@@ -174,7 +175,7 @@ def _keep_old(phone, n, listed, since_ms, key, ratio, limit_ms, aged, old):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _merge(n_fresh, fresh, n_old, old, phone, out):
+def _merge(n_fresh, fresh, n_old, old, out):
     end = U64(0xFFFFFFFFFFFFFFFF)
     fresh[n_fresh], old[n_old] = end, end
     total = U64(n_fresh + n_old)
@@ -182,7 +183,7 @@ def _merge(n_fresh, fresh, n_old, old, phone, out):
     while n < U64(MEMORY_SIZE) and U64(f + s) < total:
         a, b = fresh[f], old[s]
         ka, kb = a >> _ID, b >> _ID
-        out[phone, n] = a if ka <= kb else b
+        out[n] = a if ka <= kb else b
         f = U64(f + U64(ka <= kb))
         s = U64(s + U64(kb <= ka))
         n = U64(n + U64(1))
@@ -190,17 +191,17 @@ def _merge(n_fresh, fresh, n_old, old, phone, out):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _unpack(phone, n, to, listed, transmitter_of, transmitter, rssi_dbm, age_ms):
+def _unpack(n, to, now, transmitter_of, transmitter, rssi_dbm, age_ms):
     for k in range(n):
-        rssi_dbm[U64(to + k)] = np.int16(-I32(U32(listed[phone, k] >> _RSSI) & U32(0x7F)))
+        rssi_dbm[U64(to + k)] = np.int16(-I32(U32(now[k] >> _RSSI) & U32(0x7F)))
     for k in range(n):
-        age_ms[U64(to + k)] = U32(listed[phone, k]).view(np.float32)
+        age_ms[U64(to + k)] = U32(now[k]).view(np.float32)
     for k in range(n):
-        transmitter[U64(to + k)] = transmitter_of[listed[phone, k] >> _ID]
+        transmitter[U64(to + k)] = transmitter_of[now[k] >> _ID]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
+def hear_scans(seed, scans, places, model, phones, out, begin, to) -> int:
     most = 0
     for i in range(len(places.indptr) - 1):
         most = max(most, places.indptr[i + 1] - places.indptr[i])
@@ -217,8 +218,8 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
     fresh = np.empty(n_ids + 3, dtype=np.uint64)
     aged = np.empty(MEMORY_SIZE, dtype=np.uint64)
     old = np.empty(MEMORY_SIZE + 1, dtype=np.uint64)
+    now = np.empty(MEMORY_SIZE, dtype=np.uint64)
     has_slow = model.slow_sd_db > 0.0 or model.walk_miss_ratio > 0.0
-    to = 0
     for i in range(begin, len(number)):
         if to + MEMORY_SIZE > len(transmitter):
             return i
@@ -231,6 +232,11 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
             facing = float(bits >> U64(32)) * (2.0 * math.pi / 4_294_967_296.0)
         first, last = indptr[place[i]], indptr[place[i] + 1]
         m = last - first
+        if i + 1 < len(place):
+            nf, nl = indptr[place[i + 1]], indptr[place[i + 1] + 1]
+            for k in range(U64(nf), U64(nl), U64(16)):
+                prefetch(entry, U64(k))
+                prefetch(mean, U64(k))
         if has_slow or model.carry_sd_db > 0.0:
             knot = int(at_ms // model.slow_ms)
             turned = (at_ms / model.slow_ms - knot) * (math.pi / 2.0)
@@ -264,10 +270,14 @@ def hear_scans(seed, scans, places, model, phones, out, begin) -> int:
         since_ms = at_ms - listed_at_ms[phone]
         if n_listed[phone] > 0:
             n_old = _keep_old(phone, n_listed[phone], listed, since_ms, key + ids_key, model.stale_ratio, model.stale_limit_ms, aged, old)
-        n = _merge(n_fresh, fresh, n_old, old, phone, listed)
+        n = _merge(n_fresh, fresh, n_old, old, now)
+        if n > listed.shape[1]:
+            return i
+        for k in range(n):
+            listed[phone, k] = now[k]
         n_listed[phone] = n
         listed_at_ms[phone] = at_ms
-        _unpack(phone, n, to, listed, transmitter_of, transmitter, rssi_dbm, age_ms)
+        _unpack(n, to, now, transmitter_of, transmitter, rssi_dbm, age_ms)
         to += n
         out_indptr[i + 1] = out_indptr[i] + n
     return len(number)

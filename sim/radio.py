@@ -72,7 +72,7 @@ class Crowd:
         self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
         self.n_listed = np.zeros(n, dtype=np.int64)
         self.listed_at_ms = np.zeros(n, dtype=np.int64)
-        self.listed = np.empty((n, MEMORY_SIZE), dtype=np.uint64)
+        self.listed = np.empty((n, 256), dtype=np.uint64)
 
     def __len__(self) -> int:
         return len(self.n_listed)
@@ -241,9 +241,6 @@ def hear_at(
         spec.stale_ratio,
         spec.stale_limit_ms,
     )
-    phones = Phones(
-        crowd.walk_seed, crowd.receiver, crowd.only_beacons, crowd.n_listed, crowd.listed_at_ms, crowd.listed
-    )
     indptr = np.zeros(n + 1, dtype=np.int64)
     parts = []
     done = 0
@@ -251,8 +248,17 @@ def hear_at(
         room = min((n - done) * MEMORY_SIZE, _ROOM)
         out = Out(indptr, np.empty(room, np.int32), np.empty(room, np.int16), np.empty(room, np.float32))
         first = indptr[done]
-        done = hear_scans(seed, scans, tables.places, model, phones, out, done)
-        size = int(indptr[done] - first)
+        while True:
+            phones = Phones(
+                crowd.walk_seed, crowd.receiver, crowd.only_beacons, crowd.n_listed, crowd.listed_at_ms, crowd.listed
+            )
+            done = hear_scans(seed, scans, tables.places, model, phones, out, done, indptr[done] - first)
+            size = int(indptr[done] - first)
+            if done == n or size + MEMORY_SIZE > room:
+                break
+            more = np.empty((len(crowd), min(2 * crowd.listed.shape[1], MEMORY_SIZE)), dtype=np.uint64)
+            more[:, : crowd.listed.shape[1]] = crowd.listed
+            crowd.listed = more
         for column in out[1:]:
             column.resize(size, refcheck=False)
         parts.append(out)
