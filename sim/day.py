@@ -17,9 +17,9 @@ from sim.chance import F64, I64, stream_key, uniform
 from sim.dates import FIRST_DAY
 from sim.delivery import ScanSends, clock_skew_s, deliver
 from sim.flow_server import FlowServer
+from sim.listening import Crowd
 from sim.outcome import CARD, REASONS, REDEMPTION, RESULTS, ROGUE, SCAN, VISIT, DayOutcome, stays_in_stores
 from sim.phones import SCAN_PERIOD_S
-from sim.radio import Crowd
 from sim.records import DayRecords
 from sim.rogues import RogueScans, plan_rogues
 from sim.scenario import Scenario, ScenarioError

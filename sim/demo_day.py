@@ -14,9 +14,9 @@ from atrium_client.wire import Scan as ScanJson
 from kernel.ids import StoreId, VenueId
 from sim.dates import FIRST_DAY
 from sim.layout import MallSpec
+from sim.listening import Crowd
 from sim.pace import Pacer, Stopped
 from sim.phones import SCAN_PERIOD_S, label, to_wire
-from sim.radio import Crowd
 from sim.radio_spec import RadioSpec
 from sim.shoppers import Place, Shopper
 from sim.world import World, make_world

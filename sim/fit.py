@@ -28,7 +28,8 @@ from sim.likeness import (
     placing_errors,
     protocol_of,
 )
-from sim.radio import Crowd, HearingTables, draw_phones, hear_at, mean_at
+from sim.listening import Crowd, HearingTables, draw_phones, hear_at
+from sim.radio import mean_at
 from sim.radio_spec import RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.transmitters import Transmitters, make_transmitters

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fingerprints.scan import LabelledScan
-from sim.radio import Heard
+from sim.listening import Heard
 from venues.model import Venue
 
 FRESH_MS = 5_000.0

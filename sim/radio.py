@@ -1,10 +1,9 @@
 """The radio field of a mall, and what a phone hears in it.
 
 Means are computed once, cell by cell; hearing is then a compiled loop over the radios of the phone's cell
-(``hearing.py``).
+(``listening.py``).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -17,8 +16,8 @@ from fingerprints.scan import Reading
 from kernel.ids import TransmitterId
 from sim.ageing import age_transmitters
 from sim.grid import CELL_M, CellGrid, make_grid
-from sim.hearing import MEMORY_SIZE, Model, Out, Phones, Places, Scans, hear_scans, index_cells
 from sim.kernels import mean_power_dbm
+from sim.listening import Crowd, Heard, HearingTables, hear_at
 from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.transmitters import Transmitters, make_transmitters
@@ -28,82 +27,7 @@ from venues.model import Venue
 _LOWEST_DBM = -118.0
 """Below this no draw is heard: the weakest sensitivity lies 23 dB, or three standard deviations of all draws
 together, above it."""
-_GAIN_PIVOT_DBM = -65.0
-_BODY_RADIUS_M = 1.0
-"""Nearer than this in plan a radio hangs overhead, and a body shades less."""
-_LONGEST_FRESH_MS = 4_000.0
-_ROOM = 4_194_304
 _by_transmitter = attrgetter("transmitter")
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneRadio:
-    """How one phone's receiver reads power: ``pivot + gain (x - pivot) + offset``, nothing under its sensitivity.
-
-    ``only_beacons``: the system shows applications no Wi-Fi (iPhones).
-    """
-
-    offset_db: float
-    gain: float
-    sensitivity_dbm: float
-    only_beacons: bool = False
-
-
-def draw_phones(n: int, spec: RadioSpec, rng: np.random.Generator) -> list[PhoneRadio]:
-    """Draw phones as different as those of a real crowd."""
-    offset_db = rng.normal(0.0, spec.device_offset_sd_db, n)
-    gain = rng.normal(1.0, spec.device_gain_sd, n)
-    sensitivity_dbm = rng.uniform(*spec.sensitivity_dbm, n)
-    return [PhoneRadio(float(o), float(g), float(s)) for o, g, s in zip(offset_db, gain, sensitivity_dbm, strict=True)]
-
-
-class Crowd:
-    """Phones that listen, and what each still lists of its earlier scans.
-
-    A system's scan list keeps what was heard a while ago: a share of the ids that a scan misses is listed again at its
-    old power and with its age (``RadioSpec.stale_ratio``). A phone's scans must be asked in the order of time.
-    """
-
-    def __init__(self, phones: Sequence[PhoneRadio], seed: int = 0) -> None:
-        """``seed`` draws what each phone's walk has of its own: slow fading, radios it does not hear."""
-        n = len(phones)
-        self.walk_seed = np.random.default_rng(seed).integers(0, 2**64, n, dtype=np.uint64)
-        self.receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
-        self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
-        self.n_listed = np.zeros(n, dtype=np.int64)
-        self.listed_at_ms = np.zeros(n, dtype=np.int64)
-        self.listed = np.empty((n, 256), dtype=np.uint64)
-
-    def __len__(self) -> int:
-        return len(self.n_listed)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Readings of many scans as CSR arrays, by scan, then by radio; hotspots are counted, not listed.
-
-    Attributes:
-        indptr: (n_scans + 1,) scan i owns readings ``indptr[i]`` to ``indptr[i + 1]``.
-        transmitter: (n_readings,) index into ``RadioField.transmitters.ids``.
-        rssi_dbm: (n_readings,) whole dBm.
-        age_ms: (n_readings,) how long before the scan.
-        n_hotspots: (n_scans,) readings beside them that nobody has surveyed or will hear again.
-    """
-
-    indptr: NDArray[np.int64]
-    transmitter: NDArray[np.int32]
-    rssi_dbm: NDArray[np.int16]
-    age_ms: NDArray[np.float32]
-    n_hotspots: NDArray[np.int64]
-
-    @property
-    def n_scans(self) -> int:
-        return len(self.n_hotspots)
-
-    @property
-    def scan(self) -> NDArray[np.int64]:
-        """(n_readings,) which scan each reading is of."""
-        return np.repeat(np.arange(self.n_scans), np.diff(self.indptr))
 
 
 @dataclass(frozen=True)
@@ -172,101 +96,6 @@ class RadioField:
     def _tables(self) -> "HearingTables":
         mean_dbm = self.mean_dbm.reshape(self.grid.n_levels * self.grid.n_cells, -1)
         return HearingTables.of(mean_dbm, np.tile(self.grid.centres_xy_m(), (self.grid.n_levels, 1)), self.transmitters)
-
-
-@dataclass(frozen=True)
-class HearingTables:
-    """Mean powers at places, laid out for the compiled loop (``hearing.hear_scans``)."""
-
-    places: Places
-
-    @staticmethod
-    def of(
-        mean_dbm: NDArray[np.float32], place_xy_m: NDArray[np.float64], transmitters: Transmitters
-    ) -> "HearingTables":
-        """Of (n_places, n_radios) means, NaN where never heard."""
-        indptr, entry, mean = index_cells(
-            mean_dbm, place_xy_m, np.ascontiguousarray(transmitters.radio_xyz_m[:, :2]), _BODY_RADIUS_M
-        )
-        counts = np.bincount(transmitters.radio_of, minlength=transmitters.n_radios)
-        is_beacon = np.zeros(transmitters.n_radios, dtype=np.bool_)
-        is_beacon[transmitters.radio_of[transmitters.frequency_mhz == 0]] = True
-        return HearingTables(
-            Places(
-                indptr,
-                entry,
-                mean,
-                np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
-                is_beacon,
-                np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
-            )
-        )
-
-
-def hear_at(
-    tables: HearingTables,
-    spec: RadioSpec,
-    place: NDArray[np.int64],
-    crowd: Crowd,
-    rng: np.random.Generator,
-    *,
-    who: ArrayLike | None = None,
-    at_ms: ArrayLike | None = None,
-    facing_rad: ArrayLike | None = None,
-    number: ArrayLike | None = None,
-) -> Heard:
-    """Hear one scan at each place, a row of the tables; see ``RadioField.hear``."""
-    n = len(place)
-    phone = np.arange(n, dtype=np.int64) if who is None else np.asarray(who, dtype=np.int64)
-    if phone.shape != (n,) or (n and not (phone.min() >= 0 and phone.max() < len(crowd))):
-        raise ValueError(f"expected {n} phones among {len(crowd)}, found {phone.shape}: {phone[:3]} ...")
-    when_ms = np.zeros(n, dtype=np.int64) if at_ms is None else np.asarray(at_ms, dtype=np.int64)
-    numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
-    facing = np.full(n, np.nan) if facing_rad is None else np.asarray(facing_rad, dtype=np.float64)
-    seed = np.uint64(rng.integers(0, 2**63))
-    scans = Scans(numbers, place, phone, when_ms, facing)
-    model = Model(
-        spec.fading_sd_db,
-        spec.slow_sd_db,
-        spec.slow_s * 1000.0,
-        spec.carry_sd_db,
-        spec.walk_miss_ratio,
-        spec.hand_sd_db,
-        spec.body_db,
-        _GAIN_PIVOT_DBM,
-        spec.radio_miss_ratio,
-        spec.miss_ratio,
-        spec.mean_age_ms,
-        _LONGEST_FRESH_MS,
-        spec.stale_ratio,
-        spec.stale_limit_ms,
-    )
-    indptr = np.zeros(n + 1, dtype=np.int64)
-    parts = []
-    done = 0
-    while done < n:
-        room = min((n - done) * MEMORY_SIZE, _ROOM)
-        out = Out(indptr, np.empty(room, np.int32), np.empty(room, np.int16), np.empty(room, np.float32))
-        first = indptr[done]
-        while True:
-            phones = Phones(
-                crowd.walk_seed, crowd.receiver, crowd.only_beacons, crowd.n_listed, crowd.listed_at_ms, crowd.listed
-            )
-            done = hear_scans(seed, scans, tables.places, model, phones, out, done, indptr[done] - first)
-            size = int(indptr[done] - first)
-            if done == n or size + MEMORY_SIZE > room:
-                break
-            more = np.empty((len(crowd), min(2 * crowd.listed.shape[1], MEMORY_SIZE)), dtype=np.uint64)
-            more[:, : crowd.listed.shape[1]] = crowd.listed
-            crowd.listed = more
-        for column in out[1:]:
-            column.resize(size, refcheck=False)
-        parts.append(out)
-    if len(parts) == 1:
-        readings = parts[0][1:]
-    else:
-        readings = tuple(np.concatenate(column) for column in zip(*(p[1:] for p in parts)))
-    return Heard(indptr, *readings, rng.poisson(spec.hotspots_per_scan, n).astype(np.int64))
 
 
 def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
