@@ -3,9 +3,9 @@
 Each scan draws from streams of its own, counted from a seed and the scan's number, so what it hears does not hang on
 which other scans are asked with it, in which order, or by how many workers.
 
-It is made for speed: a scan is a few passes over flat arrays, each so plain that it becomes vector instructions or has
-no branch to guess wrong. Positions are unsigned, as numba looks for negative ones otherwise, and passes get whole
-arrays and a beginning, as each slice would be counted as a reference.
+It is made for speed: a scan is a few passes over flat arrays, each so plain that it becomes vector instructions, or at
+least has no branch to guess wrong. Positions are unsigned, as numba looks for negative ones otherwise, and passes get
+whole arrays and a beginning, as each slice would be counted as a reference (docs/simulation.md says what that gains).
 """
 
 import math
@@ -52,7 +52,7 @@ def _shared_db(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
 def _fade_slowly(
-    first: int, n: int, entry: NDArray[np.uint32], mean_dbm: NDArray[np.float32], walk_seed: np.uint64, knot: int,
+    at: int, n: int, row: NDArray[np.uint32], mean_dbm: NDArray[np.float32], walk_seed: np.uint64, knot: int,
     from_db: float, to_db: float, walk_miss_ratio: float, level_dbm: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """The means with each radio's own slow fading; silent radios of the walk never come through."""
@@ -60,24 +60,24 @@ def _fade_slowly(
     at_knot, at_next = mix64(own + U64(knot) * STEP), mix64(own + U64(knot + 1) * STEP)
     from_, to = F32(from_db), F32(to_db)
     for k in range(n):
-        radio = U32(entry[U64(first + k)] & _LOW16)
+        radio = U32(row[U64(at + n + k)] & _LOW16)
         slow_db = F32(from_ * normal32(draw32(at_knot, radio)) + to * normal32(draw32(at_next, radio)))
         is_silent = is_within(draw32(own, radio) >> U32(16), walk_miss_ratio)
-        level_dbm[k] = _NEVER if is_silent else F32(mean_dbm[U64(first + k)] + slow_db)
+        level_dbm[k] = _NEVER if is_silent else F32(mean_dbm[U64(at + k)] + slow_db)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _silence_wifi(
-    first: int, n: int, entry: NDArray[np.uint32], is_beacon: NDArray[np.bool_], level_dbm: NDArray[np.float32]
+    at: int, n: int, row: NDArray[np.uint32], is_beacon: NDArray[np.bool_], level_dbm: NDArray[np.float32]
 ) -> None:
     for k in range(n):
-        if not is_beacon[U64(entry[U64(first + k)] & _LOW16)]:
+        if not is_beacon[U64(row[U64(at + n + k)] & _LOW16)]:
             level_dbm[k] = _NEVER
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)
 def _receive(
-    first: int, n: int, entry: NDArray[np.uint32], level_dbm: NDArray[np.float32], key: np.uint64, fading_sd_db: float,
+    at: int, n: int, row: NDArray[np.uint32], level_dbm: NDArray[np.float32], key: np.uint64, fading_sd_db: float,
     ahead_east_db: float, ahead_north_db: float, radio_miss_ratio: float, needed_dbm: float, gain: float,
     shift_dbm: float, word: NDArray[np.uint32],
 ) -> None:  # fmt: skip
@@ -91,7 +91,7 @@ def _receive(
     sd, needed, g, shift = F32(fading_sd_db), F32(needed_dbm), F32(gain), F32(shift_dbm)
     ahead_east, ahead_north = F32(ahead_east_db / 127.0), F32(ahead_north_db / 127.0)
     for k in range(n):
-        packed = entry[U64(first + k)]
+        packed = row[U64(at + n + k)]
         bits = draw32(key, U32(packed & _LOW16))
         east = F32(I32(I32(U32(packed << U32(8))) >> I32(24)))
         north = F32(I32(I32(packed) >> I32(24)))
@@ -176,16 +176,32 @@ def _keep_old(
 def _merge(
     n_fresh: int, fresh: NDArray[np.uint64], n_old: int, old: NDArray[np.uint64], now: NDArray[np.uint64]
 ) -> int:
-    """Both lists as one by id, of an id in both the fresh reading, as many as a list holds; how many."""
-    fresh[n_fresh], old[n_old] = _LAST, _LAST
-    both = U64(n_fresh + n_old)
+    """Both lists as one by id, of an id in both the fresh reading, as many as a list holds; how many.
+
+    From both ends at once: a step waits for the one before it, so that two ways take half as long as one.
+    """
     f, o, n = U64(0), U64(0), U64(0)
-    while U64(f + o) < both and n < U64(MEMORY_SIZE):
+    f_end, o_end, top = U64(n_fresh), U64(n_old), U64(len(now))
+    while f_end > U64(f + U64(1)) and o_end > U64(o + U64(1)):
         new, was = fresh[f], old[o]
         is_new, is_old = (new >> _ID) <= (was >> _ID), (was >> _ID) <= (new >> _ID)
         now[n] = new if is_new else was
         f, o, n = U64(f + U64(is_new)), U64(o + U64(is_old)), U64(n + U64(1))
-    return int(np.int64(n))
+        new, was = fresh[U64(f_end - U64(1))], old[U64(o_end - U64(1))]
+        is_new, is_old = (new >> _ID) >= (was >> _ID), (was >> _ID) >= (new >> _ID)
+        top = U64(top - U64(1))
+        now[top] = new if is_new else was
+        f_end, o_end = U64(f_end - U64(is_new)), U64(o_end - U64(is_old))
+    fresh[f_end], old[o_end] = _LAST, _LAST
+    while U64(f + o) < U64(f_end + o_end):
+        new, was = fresh[f], old[o]
+        is_new, is_old = (new >> _ID) <= (was >> _ID), (was >> _ID) <= (new >> _ID)
+        now[n] = new if is_new else was
+        f, o, n = U64(f + U64(is_new)), U64(o + U64(is_old)), U64(n + U64(1))
+    for k in range(U64(U64(len(now)) - top)):
+        now[U64(n + U64(k))] = now[U64(top + U64(k))]
+    n = U64(n + U64(U64(len(now)) - top))
+    return min(int(np.int64(n)), MEMORY_SIZE)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -222,7 +238,7 @@ def hear_scans(
         of ``phones.listed``. Nothing of that scan is changed.
     """
     numbers, place, phone_of, scan_at_ms, facings_rad = scans
-    indptr, entry, mean_dbm, first_id, is_beacon, transmitter_of, most = places
+    indptr, row, mean_dbm, first_id, is_beacon, transmitter_of, most = places
     walk_seeds, receiver, only_beacons, n_listed, listed_at_ms, listed = phones
     lists_indptr, transmitter, rssi_dbm, age_ms = lists
     level_dbm, fresh_age_ms = np.empty(most, dtype=np.float32), np.empty(most, dtype=np.float32)
@@ -230,12 +246,12 @@ def hear_scans(
     fresh_bits = np.empty(most, dtype=np.uint32)
     fresh = np.empty(len(transmitter_of) + 2, dtype=np.uint64)
     aged, old = np.empty(listed.shape[1], dtype=np.uint64), np.empty(listed.shape[1] + 1, dtype=np.uint64)
-    now = np.empty(MEMORY_SIZE, dtype=np.uint64)
+    now = np.empty(len(fresh) + len(old), dtype=np.uint64)
     for i in range(begin, len(place)):
         if to + MEMORY_SIZE > len(transmitter):
             return i
         phone, at_ms = phone_of[i], scan_at_ms[i]
-        first, n_entries = indptr[place[i]], indptr[place[i] + 1] - indptr[place[i]]
+        at, n_entries = 2 * indptr[place[i]], indptr[place[i] + 1] - indptr[place[i]]
         key = mix64(seed ^ (U64(numbers[i]) * STEP))
         bits = mix64(key)
         ids_key = mix64(bits)
@@ -247,19 +263,19 @@ def hear_scans(
 
         if effects.slow_sd_db > 0.0 or effects.walk_miss_ratio > 0.0:
             _fade_slowly(
-                first, n_entries, entry, mean_dbm, walk_seeds[phone], knot,
+                at, n_entries, row, mean_dbm, walk_seeds[phone], knot,
                 effects.slow_sd_db * from_share, effects.slow_sd_db * to_share, effects.walk_miss_ratio, level_dbm,
             )  # fmt: skip
         else:
             for k in range(n_entries):
-                level_dbm[k] = mean_dbm[U64(first + k)]
+                level_dbm[k] = mean_dbm[U64(at + k)]
         if only_beacons[phone]:
-            _silence_wifi(first, n_entries, entry, is_beacon, level_dbm)
+            _silence_wifi(at, n_entries, row, is_beacon, level_dbm)
 
         offset_db, gain, sensitivity_dbm = receiver[phone, 0], receiver[phone, 1], receiver[phone, 2]
         pivot_dbm = effects.gain_pivot_dbm
         _receive(
-            first, n_entries, entry, level_dbm, key, effects.fading_sd_db,
+            at, n_entries, row, level_dbm, key, effects.fading_sd_db,
             effects.body_db * math.cos(facing_rad), effects.body_db * math.sin(facing_rad), effects.radio_miss_ratio,
             (sensitivity_dbm - offset_db - pivot_dbm) / gain + pivot_dbm - shared_db,
             gain, pivot_dbm + gain * (shared_db - pivot_dbm) + offset_db, word,

@@ -1,6 +1,7 @@
 """What the compiled loop of ``hearing.py`` reads and writes, as flat arrays.
 
-Named tuples, where else a frozen dataclass would stand: numba takes them as they are.
+Named tuples, where else a frozen dataclass would stand: numba takes them as they are. It keeps their names with the
+code it has compiled; after renaming one, delete ``sim/__pycache__``.
 """
 
 import math
@@ -14,15 +15,19 @@ MEMORY_SIZE = 768
 """Readings that a phone's list can hold; what comes after the first so many, by id, is not listed."""
 MOST_RADIOS, MOST_IDS = 1 << 16, 1 << 24
 """What an entry and a reading have room for."""
+LANES = 8
+"""Entries of a place come in multiples of a vector's; those added are never heard."""
 
 
 class Places(NamedTuple):
     """What is heard where.
 
     Attributes:
-        indptr: (n_places + 1,) place p owns entries ``indptr[p]`` to ``indptr[p + 1]``, by radio.
-        entry: (n_entries,) 16 bits of the radio, 8 each of the way to it, east and north (``index_places``).
-        mean_dbm: (n_entries,)
+        indptr: (n_places + 1,) place p has ``indptr[p + 1] - indptr[p]`` entries, a multiple of ``LANES``.
+        row: (2 n_entries,) from ``2 indptr[p]`` on the means of place p as bits, then for each of them 16 bits of the
+            radio, 8 bits of the way to it east and 8 north (``index_places``). One after the other in memory, they are
+            fetched at one go.
+        mean_dbm: (2 n_entries,) the same memory, of which only the means are to be read.
         first_id: (n_radios + 1,) ids are numbered radio by radio; radio r sends ``first_id[r]`` to ``first_id[r + 1]``.
         is_beacon: (n_radios,)
         transmitter: (n_ids,) what each id is called in the answer.
@@ -30,7 +35,7 @@ class Places(NamedTuple):
     """
 
     indptr: NDArray[np.int64]
-    entry: NDArray[np.uint32]
+    row: NDArray[np.uint32]
     mean_dbm: NDArray[np.float32]
     first_id: NDArray[np.int64]
     is_beacon: NDArray[np.bool_]
@@ -109,22 +114,25 @@ def index_places(
     place_xy_m: NDArray[np.float64],
     radio_xy_m: NDArray[np.float64],
     body_radius_m: float,
-    entry: NDArray[np.uint32],
-    entry_mean_dbm: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    row: NDArray[np.uint32],
+    row_mean_dbm: NDArray[np.float32],
 ) -> None:
-    """Fill the entries of ``Places``, those of (n_places, n_radios) means that are no NaN.
+    """Fill the rows of ``Places`` with the means, (n_places, n_radios), that are no NaN.
 
     The way from place to radio is a vector of length 1, shorter where the radio hangs nearer overhead than
-    ``body_radius_m`` or so, in steps of 1 / 127: 0.1 dB of a body's 10.
+    ``body_radius_m`` or so, in steps of 1 / 127: within 0.06 dB of a body's 10.
     """
-    at = 0
     for place in range(mean_dbm.shape[0]):
+        at, n = 2 * indptr[place], indptr[place + 1] - indptr[place]
+        row_mean_dbm[at : at + n] = -np.inf
+        row[at + n : at + 2 * n] = 0
         for radio in range(mean_dbm.shape[1]):
             if math.isnan(mean_dbm[place, radio]):
                 continue
             east_m, north_m = radio_xy_m[radio, 0] - place_xy_m[place, 0], radio_xy_m[radio, 1] - place_xy_m[place, 1]
             scale = 127.0 / math.sqrt(east_m * east_m + north_m * north_m + body_radius_m * body_radius_m)
             east, north = np.int64(round(east_m * scale)), np.int64(round(north_m * scale))
-            entry[at] = radio | (east & 0xFF) << 16 | (north & 0xFF) << 24
-            entry_mean_dbm[at] = mean_dbm[place, radio]
+            row_mean_dbm[at] = mean_dbm[place, radio]
+            row[at + n] = radio | (east & 0xFF) << 16 | (north & 0xFF) << 24
             at += 1

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sim.hearing import hear_scans
 from sim.hearing_arrays import (
+    LANES,
     MEMORY_SIZE,
     MOST_IDS,
     MOST_RADIOS,
@@ -125,18 +126,21 @@ class HearingTables:
         n_radios, n_ids = transmitters.n_radios, len(transmitters.ids)
         if n_radios > MOST_RADIOS or n_ids > MOST_IDS:
             raise ValueError(f"expected {MOST_RADIOS} radios and {MOST_IDS} ids at most, found {n_radios} and {n_ids}")
-        n_entries = np.count_nonzero(~np.isnan(mean_dbm), axis=1)
-        entry, entry_mean_dbm = np.empty(n_entries.sum(), np.uint32), np.empty(n_entries.sum(), np.float32)
+        n_entries = -(np.count_nonzero(~np.isnan(mean_dbm), axis=1) // -LANES) * LANES
+        indptr = np.concatenate([[0], np.cumsum(n_entries)]).astype(np.int64)
+        row = np.empty(2 * int(indptr[-1]), dtype=np.uint32)
+        row_mean_dbm = row.view(np.float32)
         radio_xy_m = np.ascontiguousarray(transmitters.radio_xyz_m[:, :2])
-        index_places(mean_dbm, place_xy_m, radio_xy_m, _BODY_RADIUS_M, entry, entry_mean_dbm)
+        index_places(mean_dbm, place_xy_m, radio_xy_m, _BODY_RADIUS_M, indptr, row, row_mean_dbm)
+        n_ids_of = np.bincount(transmitters.radio_of, minlength=n_radios)
         is_beacon = np.zeros(n_radios, dtype=np.bool_)
         is_beacon[transmitters.radio_of[transmitters.frequency_mhz == 0]] = True
         return HearingTables(
             Places(
-                np.concatenate([[0], np.cumsum(n_entries)]).astype(np.int64),
-                entry,
-                entry_mean_dbm,
-                np.concatenate([[0], np.cumsum(np.bincount(transmitters.radio_of, minlength=n_radios))]),
+                indptr,
+                row,
+                row_mean_dbm,
+                np.concatenate([[0], np.cumsum(n_ids_of)]).astype(np.int64),
                 is_beacon,
                 np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
                 int(n_entries.max(initial=0)),
