@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.radio import Crowd, draw_phones
+from sim.listening import Crowd, draw_phones
 from sim.run import play_mall
 from sim.scenario import parse_scenario, shipped_scenarios
 from sim.world import World, make_world

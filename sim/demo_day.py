@@ -18,6 +18,7 @@ from sim.day_plan import DayPlan, people_of
 from sim.delivery import ClockSpec, DeliverySpec
 from sim.http_server import HttpServer
 from sim.layout import MallSpec
+from sim.listening import Crowd
 from sim.pace import Pacer, Stopped
 from sim.phones import SCAN_PERIOD_S
 from sim.radio_spec import RadioSpec

@@ -28,7 +28,8 @@ from sim.likeness import (
     placing_errors,
     protocol_of,
 )
-from sim.radio import Crowd, HearingTables, draw_phones, hear_at, mean_at
+from sim.listening import Crowd, HearingTables, draw_phones, hear_at
+from sim.radio import mean_at
 from sim.radio_spec import RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.transmitters import Transmitters, make_transmitters
@@ -215,7 +216,7 @@ class Stage:
         mean[mean < _LOWEST_DBM] = np.nan
         protocol, n_walks = self.protocol, int(self.protocol.walk.max()) + 1
         heard = hear_at(
-            HearingTables.of(mean, self._heard_xy_m, self.transmitters),
+            HearingTables.of(mean, self._heard_xy_m, self.transmitters, spec),
             spec,
             np.arange(len(mean), dtype=np.int64),
             Crowd(draw_phones(n_walks, spec, np.random.default_rng([self.seed, 2])), self.seed),

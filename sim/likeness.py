@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fingerprints.scan import LabelledScan
-from sim.radio import Heard
+from sim.listening import Heard
 from sim.transmitters import Transmitters
 from venues.model import Venue
 

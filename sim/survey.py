@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from fingerprints.scan import LabelledScan
 from sim.dates import SURVEY_DAY
 from sim.grid import NO_STORE
+from sim.listening import Crowd, PhoneRadio, draw_phones
 from sim.mall import SimulatedMall
 from sim.phones import label
-from sim.radio import Crowd, PhoneRadio, RadioField, draw_phones
+from sim.radio import RadioField
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph, make_walking_graph
 from venues.model import Level
 

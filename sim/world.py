@@ -14,9 +14,10 @@ from sim.history import History
 from sim.imported import import_mall
 from sim.imported_spec import ImportedSpec, OpenHours
 from sim.layout import MallSpec
+from sim.listening import PhoneRadio, draw_phones
 from sim.mall import SimulatedMall, make_mall
 from sim.people import PeopleSpec, draw_people
-from sim.radio import PhoneRadio, RadioField, aged, draw_phones, make_radio_field
+from sim.radio import RadioField, aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from sim.rhythm import mean_visits_a_day
 from sim.shoppers import Shopper, plan_day

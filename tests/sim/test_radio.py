@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sim.ageing import age_transmitters
 from sim.kernels import count_crossings, list_sectors, mean_power_dbm, sector_of
-from sim.radio import Crowd, Heard, PhoneRadio, RadioField, aged, draw_phones, make_radio_field
+from sim.listening import Crowd, Heard, PhoneRadio, draw_phones
+from sim.radio import RadioField, aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.walls import radio_walls
