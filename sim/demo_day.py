@@ -18,7 +18,6 @@ from sim.day_plan import DayPlan, people_of
 from sim.delivery import ClockSpec, DeliverySpec
 from sim.http_server import HttpServer
 from sim.layout import MallSpec
-from sim.listening import Crowd
 from sim.pace import Pacer, Stopped
 from sim.phones import SCAN_PERIOD_S
 from sim.radio_spec import RadioSpec
@@ -100,10 +99,10 @@ def demo_scenario(world: World, n_shoppers: int, first_day: date) -> Scenario:
     """Days on which nothing goes wrong, in ticks of one scan a phone.
 
     Raises:
-        ValueError: the mall is an imported venue: the demo shows a drawn one.
+        TypeError: the mall is an imported venue: the demo shows a drawn one.
     """
     if not isinstance(world.mall.spec, MallSpec):
-        raise ValueError(f"expected a drawn mall, found imported venue {world.mall.venue.id}")
+        raise TypeError(f"expected a drawn mall, found imported venue {world.mall.venue.id}")
     return Scenario(
         name="demo",
         seed=world.seed,

@@ -40,9 +40,9 @@ _MANAGED_IDS = 8
 _STRIPE = 64
 _LOWEST_DBM = -125.0
 PLACING_S = 60.0
-"""How long a surveyor's error of place is kept. It cannot be much shorter at Xixi: between two marked points, 5.4 s apart,
-the phone's own steps and the marks agree to 1.2 m on each axis, and their differences do not alternate, as they would if
-each mark were off by itself (docs/simulation.md)."""
+"""How long a surveyor's error of place is kept. It cannot be much shorter at Xixi: between two marked points, 5.4 s
+apart, the phone's own steps and the marks agree to 1.2 m on each axis, and what they differ by does not alternate, as
+it would if each mark were off by itself (docs/simulation.md)."""
 _STEP = 0.06
 _MARGIN = 0.02
 FITTED: tuple[tuple[str, float, float], ...] = (
@@ -240,8 +240,8 @@ def fit_radio(
 ) -> Fit:
     """Choose the parameters of ``FITTED`` so that simulated scans are like the survey's.
 
-    Least squares over the figures' differences by the trust region reflective method (Branch, Coleman and Li 1999), with
-    slopes by finite steps of 6 % of each range: the draws are the same in all trials, so the figures follow smoothly.
+    Least squares over the figures' differences by the trust region reflective method (Branch, Coleman and Li 1999),
+    with slopes by finite steps of 6 % of each range: draws are the same in all trials, so figures follow smoothly.
 
     Args:
         start: densities, ids and all that is not fitted; the first trial.

@@ -227,13 +227,14 @@ def _of_pairs(
         return (np.nan,) * 5
     distance, _, _, _ = _compare_pairs(heard.indptr, heard.transmitter, heard.rssi_dbm, near, pairs)
     _, common, shift_db, about_db = _compare_pairs(heard.indptr, heard.transmitter, heard.rssi_dbm, new, pairs)
+    is_compared = np.isfinite(shift_db)
     n_new = np.diff(np.concatenate([[0.0], np.cumsum(new)])[heard.indptr])
     ratio = np.log((n_new[pairs[:, 0]] + 1) / (n_new[pairs[:, 1]] + 1))
     return (
         float(np.nanmean(distance)),
         float(np.nanmean(common)),
-        float(np.nanstd(shift_db)),
-        float(np.nanmedian(about_db)),
+        float(np.std(shift_db[is_compared])) if is_compared.any() else np.nan,
+        float(np.median(about_db[is_compared])) if is_compared.any() else np.nan,
         float(np.std(ratio)),
     )
 
@@ -330,7 +331,7 @@ def _compare_pairs(
     weight: NDArray[np.float64],
     pairs: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Sørensen distance of each pair, the share of readings both have, median difference of its common transmitters and the deviation about it.
+    """Of each pair: Sørensen distance, share of readings both have, median difference of these, deviation about it.
 
     Readings of a scan come by id; one of no weight is left out. NaN where neither scan weighs anything, or where fewer
     than ten are common.

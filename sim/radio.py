@@ -101,9 +101,9 @@ class RadioField:
         return HearingTables.of(mean_dbm, xy_m, self.transmitters, self.spec)
 
 
-def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
-    """Hang the radios and compute their means; about 3 s of one core for the default mall."""
-    grid = make_grid(venue)
+def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator, *, cell_m: float = CELL_M) -> RadioField:
+    """Hang the radios and compute their means in cells of ``cell_m``; about 3 s of one core for the default mall."""
+    grid = make_grid(venue, cell_m)
     transmitters = make_transmitters(venue, spec, rng)
     mean_dbm = _mean_dbm(venue, grid, spec, transmitters.radio_xyz_m, transmitters.power_1m_dbm)
     _add_shadowing(mean_dbm, grid, transmitters.radio_mast, spec.shadowing_sd_db, spec.shadowing_length_m, rng)

@@ -142,7 +142,7 @@ def fit(
     placing_sd_m: Annotated[
         float, typer.Option("--placing-sd-m", min=0, max=10, help="How far the survey's places are off, each axis")
     ] = 1.5,
-    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try")] = 300,
+    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try, about")] = 84,
     seed: Seed = 1,
     as_json: AsJson = False,
     data_dir: DataDir = None,

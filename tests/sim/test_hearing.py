@@ -105,14 +105,52 @@ def test_powers_are_cut_where_scan_lists_end() -> None:
     assert heard.rssi_dbm.tolist() == [-10, -110]
 
 
-def test_fresh_ages_are_exponential_and_end_at_four_seconds_shared_by_a_radios_ids() -> None:
+def test_fresh_ages_are_uniform_over_a_sweep_and_shared_by_a_radios_ids() -> None:
     heard = hear(tables_of([-50.0, -50.0], [1, 2]), replace(QUIET, mean_age_ms=900.0), Crowd([PLAIN] * N), N)
     age_ms = heard.age_ms.reshape(N, 3)
     assert (age_ms[:, 1] == age_ms[:, 2]).all()
     assert abs(np.corrcoef(age_ms[:, 0], age_ms[:, 1])[0, 1]) < 5 / np.sqrt(N)
-    for ms in (0.0, 90.0, 900.0, 3_000.0):
-        assert (age_ms[:, 0] > ms).mean() == pytest.approx(np.exp(-ms / 900.0), abs=5 * 0.5 / np.sqrt(N))
-    assert age_ms.max() == 4_000.0
+    for ms in (0.0, 90.0, 900.0, 1_700.0):
+        assert (age_ms[:, 0] >= ms).mean() == pytest.approx(1.0 - ms / 1_800.0, abs=5 * 0.5 / np.sqrt(N))
+    assert 1_799.0 < age_ms.max() < 1_800.0
+
+
+def test_a_soft_edge_misses_radios_whole_by_how_little_they_are_above_it() -> None:
+    """At a margin m a radio is missed with ``edge_miss_ratio`` exp(-m / soft), all its ids together."""
+    margins_db = [0.0, 4.0, 12.0, 40.0]
+    spec = replace(QUIET, edge_miss_ratio=0.8, soft_2_db=8.0)
+    tables = HearingTables.of(
+        np.array([[-91.0 + m for m in margins_db]], dtype=np.float32), np.zeros((1, 2)), radios_of([2, 1, 1, 1]), spec
+    )
+    is_listed = ~np.isnan(table_of(hear(tables, spec, Crowd([PLAIN] * N), N), 5))
+    assert (is_listed[:, 0] == is_listed[:, 1]).all()
+    missed = 0.8 * np.exp(-np.array(margins_db) / 8.0)
+    assert is_listed[:, 1:].mean(axis=0) == pytest.approx(1.0 - missed, abs=5 * 0.5 / np.sqrt(N))
+    assert abs(np.corrcoef(is_listed[:, 1], is_listed[:, 2])[0, 1]) < 5 / np.sqrt(N)
+
+
+def test_beacons_and_low_bands_have_one_edge_and_high_bands_another() -> None:
+    names = [TransmitterId(f"02:00:00:00:00:0{i}") for i in range(3)]
+    frequencies_mhz = (0, 2412, 5180)
+    radios = [Radio((names[i],), frequencies_mhz[i], (0.0, 0.0, 3.0), i, 0.0) for i in range(3)]
+    spec = replace(QUIET, edge_miss_ratio=1.0, soft_2_db=40.0, soft_5_db=1.0)
+    tables = HearingTables.of(np.full((1, 3), -81.0, np.float32), np.zeros((1, 2)), Transmitters.of(radios), spec)
+    is_listed = ~np.isnan(table_of(hear(tables, spec, Crowd([PLAIN] * N), N), 3))
+    expected = 1.0 - np.exp(-10.0 / np.array([40.0, 40.0, 1.0]))
+    assert is_listed.mean(axis=0) == pytest.approx(expected, abs=5 * 0.5 / np.sqrt(N))
+
+
+def test_each_reading_has_noise_beside_its_radios_fading() -> None:
+    spec = replace(QUIET, fading_sd_db=3.0, frame_sd_db=1.5)
+    power = table_of(hear(tables_of([-60.0, -60.0], [1, 3]), spec, Crowd([PLAIN] * N), N), 4)
+    assert power.mean() == pytest.approx(-60.0, abs=0.1)
+    between = power[:, 1] - power[:, 2]
+    assert between.std() == pytest.approx(np.sqrt(2.0 * (1.5**2 + 1.0 / 12.0)), rel=0.03)  # rounded to whole dB
+    assert np.cov(power[:, 1], power[:, 2])[0, 1] == pytest.approx(9.0, rel=0.06)
+    assert abs(np.corrcoef(power[:, 0], power[:, 1])[0, 1]) < 5 / np.sqrt(N)
+    loud = table_of(hear(tables_of([-10.0, -91.0], [1, 1]), spec, Crowd([PLAIN] * N), N), 2)
+    assert np.nanmax(loud) == -10.0
+    assert np.nanmin(loud) >= -110.0
 
 
 def test_ids_of_one_radio_are_missed_one_by_one_and_radios_all_at_once() -> None:
@@ -206,7 +244,9 @@ def test_a_list_ends_where_a_phones_memory_ends_and_is_the_first_ids() -> None:
     ids_each = [1] * n_radios
     even = np.where(np.arange(n_radios) % 2 == 0, -50.0, np.nan)
     odd = np.where(np.arange(n_radios) % 2 == 1, -50.0, np.nan)
-    tables = HearingTables.of(np.array([even, odd], dtype=np.float32), np.zeros((2, 2)), radios_of(ids_each), RadioSpec())
+    tables = HearingTables.of(
+        np.array([even, odd], dtype=np.float32), np.zeros((2, 2)), radios_of(ids_each), RadioSpec()
+    )
     heard = hear_at(
         tables, replace(QUIET, stale_ratio=1.0), np.array([0, 1, 0]), Crowd([PLAIN]), np.random.default_rng(1),
         who=[0, 0, 0], at_ms=[0, 1_000, 2_000],
@@ -276,4 +316,6 @@ def test_nothing_asked_is_nothing_heard(crowded: tuple[HearingTables, RadioSpec]
 def test_more_radios_than_an_entry_can_number_are_refused() -> None:
     transmitters = radios_of([1] * (MOST_RADIOS + 1))
     with pytest.raises(ValueError, match=f"found {MOST_RADIOS + 1} and"):
-        HearingTables.of(np.full((1, MOST_RADIOS + 1), np.nan, dtype=np.float32), np.zeros((1, 2)), transmitters)
+        HearingTables.of(
+            np.full((1, MOST_RADIOS + 1), np.nan, dtype=np.float32), np.zeros((1, 2)), transmitters, RadioSpec()
+        )
