@@ -46,7 +46,7 @@ def run() -> dict[str, Any]:
 
 
 def _differences_m(marks: NDArray[np.float64], steps: NDArray[np.float64]) -> tuple[float, NDArray[np.complex128]]:
-    """The walk's step length, and marks less steps from each mark to the next; heading and length fitted to the walk."""
+    """The walk's step length, and marks less steps from each mark to the next; heading and length are the walk's."""
     heading = np.radians(steps[:, 1])
     way = np.concatenate([[0.0], np.cumsum(np.sin(heading) + 1j * np.cos(heading))])
     at_ms = np.concatenate([[steps[0, 0] - 500.0], steps[:, 0]])

@@ -110,7 +110,8 @@ class Likeness:
             (self.again - other.again) / 0.04,
         )
         weighed = [part / np.sqrt(max(1, np.isfinite(part).sum()) * len(parts)) for part in parts]
-        return np.nan_to_num(np.concatenate(weighed))
+        out: NDArray[np.float64] = np.nan_to_num(np.concatenate(weighed))
+        return out
 
 
 LIKENESS_NAMES: dict[str, str] = {
@@ -201,12 +202,17 @@ def compare(protocol: Protocol, heard: HeardScans) -> Likeness:
     near = np.where(is_fresh, (np.maximum(heard.rssi_dbm - _WEIGHT_FLOOR_DBM, 1.0) / 60.0) ** np.e, 0.0)
     rng = np.random.default_rng(0)
     pairs = [*_pairs_between(protocol, rng), *(_pairs_within(protocol, lag, rng) for lag in WITHIN_SCANS)]
-    found = np.array([_of_pairs(heard, near, is_new.astype(np.float64), some) for some in pairs])
+    of_pairs = np.array([_of_pairs(heard, near, is_new.astype(np.float64), some) for some in pairs])
+    distance, common, shared_db, own_db, count = of_pairs.T
     return Likeness(
         np.percentile(fresh, quantiles),
         np.percentile(counts, quantiles),
         np.percentile(heard.rssi_dbm[is_fresh], (*quantiles, 99)),
-        *found.T,
+        distance,
+        common,
+        shared_db,
+        own_db,
+        count,
         _again(protocol, heard, is_new),
     )
 
