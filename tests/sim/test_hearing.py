@@ -67,6 +67,7 @@ def test_a_radio_is_heard_as_often_as_the_normal_distribution_says() -> None:
     expected = 0.95 * 0.88 * ndtr((mean_dbm + 91.0) / np.hypot(4.2, 2.5))
     assert np.abs(found - expected).max() < 5 * 0.5 / np.sqrt(N)
     assert found[5] > 0.0
+    assert heard.rssi_dbm.min() == -91  # what the hand gains helps to be heard
 
 
 def test_fading_is_each_radios_own_and_the_hand_is_shared() -> None:
@@ -92,12 +93,23 @@ def test_a_body_shades_what_is_behind_its_holder_as_the_cosine(facing_deg: float
     assert heard.rssi_dbm.tolist() == [pytest.approx(-50.0 - loss_db, abs=0.5 + 30.0 / 127 / 2)]
 
 
+def test_a_body_shades_little_of_what_hangs_overhead() -> None:
+    """Half a metre away in plan, it is shaded by 0.45 of what a radio far off is."""
+    tables = HearingTables.of(np.array([[-50.0]], dtype=np.float32), np.array([[-0.5, 0.0]]), radios_of([1]))
+    heard = hear(tables, replace(QUIET, body_db=30.0), Crowd([PLAIN]), 1, facing_rad=[np.pi])
+    assert heard.rssi_dbm.tolist() == [pytest.approx(-50.0 - 30.0 * 0.5 / np.hypot(0.5, 1.0), abs=0.7)]
+
+
 def test_a_holder_of_whom_nothing_is_said_faces_any_way() -> None:
-    """The mean of the cosine's negative half over all ways is 1 / pi."""
-    heard = hear(tables_of([np.nan, -50.0], [1, 1]), replace(QUIET, body_db=30.0), Crowd([PLAIN] * N), N)
-    share = 10.0 / np.hypot(10.0, 1.0)
-    assert heard.rssi_dbm.mean() == pytest.approx(-50.0 - 30.0 * share / np.pi, abs=5 * 12.0 / np.sqrt(N))
-    assert (heard.rssi_dbm == -50).mean() == pytest.approx(0.5, abs=0.03)  # and the first half decibel behind
+    """The mean of the cosine's negative half over all ways is 1 / pi; one radio hangs to the north, one north-west."""
+    tables = HearingTables.of(np.full((1, 2), -50.0, dtype=np.float32), np.array([[10.0, -10.0]]), radios_of([1, 1]))
+    power = table_of(hear(tables, replace(QUIET, body_db=30.0), Crowd([PLAIN] * N), N), 2)
+    for one, distance_m in zip(power.T, (np.hypot(10.0, 10.0), 10.0), strict=True):
+        share = distance_m / np.hypot(distance_m, 1.0)
+        assert one.mean() == pytest.approx(-50.0 - 30.0 * share / np.pi, abs=5 * 12.0 / np.sqrt(N))
+        assert (one == -50).mean() == pytest.approx(0.5, abs=0.03)  # and the first half decibel behind
+    both_behind = ((power < -51).all(axis=1)).mean()
+    assert both_behind == pytest.approx(135 / 360, abs=0.03)
 
 
 def test_powers_are_cut_where_scan_lists_end() -> None:
@@ -207,7 +219,7 @@ def test_how_a_phone_is_carried_moves_all_its_radios_and_slow_fading_each_alone(
 def test_radios_that_a_walk_does_not_hear_stay_away_all_along_it() -> None:
     tables = tables_of([-60.0, -60.0], [1, 1])
     crowd = Crowd([PLAIN] * N)
-    spec = replace(QUIET, walk_miss_ratio=0.2)
+    spec = replace(QUIET, walk_miss_ratio=0.2, slow_sd_db=0.1)
     first, later = (
         ~np.isnan(table_of(hear(tables, spec, crowd, N, seed=at_s, at_ms=np.full(N, 1_000 * at_s)), 2))
         for at_s in (1, 500)
