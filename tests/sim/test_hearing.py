@@ -95,14 +95,18 @@ def test_a_body_shades_what_is_behind_its_holder_as_the_cosine(facing_deg: float
 
 def test_a_body_shades_little_of_what_hangs_overhead() -> None:
     """Half a metre away in plan, it is shaded by 0.45 of what a radio far off is."""
-    tables = HearingTables.of(np.array([[-50.0]], dtype=np.float32), np.array([[-0.5, 0.0]]), radios_of([1]))
+    tables = HearingTables.of(
+        np.array([[-50.0]], dtype=np.float32), np.array([[-0.5, 0.0]]), radios_of([1]), RadioSpec()
+    )
     heard = hear(tables, replace(QUIET, body_db=30.0), Crowd([PLAIN]), 1, facing_rad=[np.pi])
     assert heard.rssi_dbm.tolist() == [pytest.approx(-50.0 - 30.0 * 0.5 / np.hypot(0.5, 1.0), abs=0.7)]
 
 
 def test_a_holder_of_whom_nothing_is_said_faces_any_way() -> None:
     """The mean of the cosine's negative half over all ways is 1 / pi; one radio hangs to the north, one north-west."""
-    tables = HearingTables.of(np.full((1, 2), -50.0, dtype=np.float32), np.array([[10.0, -10.0]]), radios_of([1, 1]))
+    tables = HearingTables.of(
+        np.full((1, 2), -50.0, dtype=np.float32), np.array([[10.0, -10.0]]), radios_of([1, 1]), RadioSpec()
+    )
     power = table_of(hear(tables, replace(QUIET, body_db=30.0), Crowd([PLAIN] * N), N), 2)
     for one, distance_m in zip(power.T, (np.hypot(10.0, 10.0), 10.0), strict=True):
         share = distance_m / np.hypot(distance_m, 1.0)
