@@ -1,10 +1,11 @@
 """What ``atrium sim run`` writes: the report, its figures, and every scan, visit and card of the run."""
 
-import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import tomli_w
 
 from runtime.errors import VenueFileError
 from runtime.survey_files import read_file
@@ -13,6 +14,8 @@ from runtime.venue_store import write_whole
 if TYPE_CHECKING:
     from sim.run import Run
     from sim.scenario import Scenario
+
+_TRIED = ".atrium"
 
 
 def read_scenario(name_or_path: str) -> tuple["Scenario", str]:
@@ -41,8 +44,7 @@ def read_scenario(name_or_path: str) -> tuple["Scenario", str]:
 
 def with_seed(text: str, seed: int) -> str:
     """A scenario's text with another seed."""
-    found, n = re.subn(r"(?m)^seed\s*=.*$", f"seed = {seed}", text, count=1)
-    return found if n else f"seed = {seed}\n{text}"
+    return tomli_w.dumps(tomllib.loads(text) | {"seed": seed})
 
 
 def with_venue(text: str, venue_id: str) -> tuple["Scenario", str]:
@@ -51,25 +53,23 @@ def with_venue(text: str, venue_id: str) -> tuple["Scenario", str]:
     Raises:
         ScenarioError: it cannot be run as written.
     """
-    from sim.scenario import parse_scenario
+    from sim.scenario import HOURS, parse_scenario
 
-    kept, n_cut = re.subn(r"(?ms)^\[mall\][^\n]*\n(.*?)(?=^\[|\Z)", "", text, count=1)
-    hours = re.findall(r"(?m)^(?:opens_hour|closes_hour|utc_offset_h)\s*=.*$", text) if n_cut else []
-    lines = "\n".join([f'imported = "{venue_id}"', *hours])
-    at = re.search(r"(?m)^\[", kept)
-    head, tail = (kept, "") if at is None else (kept[: at.start()], kept[at.start() :])
-    made = f"{head.rstrip()}\n\n[mall]\n{lines}\n\n{tail}"
+    table = tomllib.loads(text)
+    mall = {key: value for key, value in table.get("mall", {}).items() if key in HOURS}
+    made = tomli_w.dumps(table | {"mall": {"imported": venue_id} | mall})
     return parse_scenario(made), made
 
 
-def begin_run(folder: Path, text: str) -> None:
-    """Write what is about to be run: a folder that cannot be written is told before the work, not after it.
+def begin_run(folder: Path) -> None:
+    """Try to write: a folder that cannot be written is told before the work, not after it.
 
     Raises:
         VenueFileError: it cannot.
     """
     try:
-        write_whole(folder / "scenario.toml", text.encode())
+        write_whole(folder / _TRIED, b"")
+        (folder / _TRIED).unlink()
     except OSError as error:
         raise VenueFileError(f"cannot write to {folder}: {error.strerror}") from error
 

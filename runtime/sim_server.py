@@ -104,6 +104,11 @@ def _connect(mall: "Mall", url: str, keys: DemoKeys, clock: "ServerClock | None"
             stack.enter_context(Client(url, key)) for key in (keys.device, keys.cashier, keys.marketer)
         )
         _check_mall(mall, desk)
+        if any(desk.visits(limit=1)) or any(desk.deliveries(limit=1)):
+            raise VenueFileError(
+                "the server has visits or cards already, and would take this run's scans for repeats of what it knows; "
+                "prepare an empty data folder (atrium sim prepare) and serve that"
+            )
         yield HttpSystem(
             phones,
             till,

@@ -14,9 +14,20 @@ from typing import Any
 import numpy as np
 
 from fingerprints.scan import LabelledScan
-from sim.card_words import FIELDS, LICENCE, LIMITS, NOT_SIMULATED, SIMULATED, USES
+from sim.card_words import (
+    DRAWN_LIMIT,
+    FIELDS,
+    FITTED_EFFECTS,
+    IMPORTED_LIMIT,
+    LICENCE,
+    LIMITS,
+    NOT_SIMULATED,
+    SIMULATED,
+    USES,
+)
 from sim.dates import AGEING_PERIOD_DAYS, FIRST_DAY, SURVEY_DAY, ageing_days
 from sim.export import Export
+from sim.imported_spec import ImportedSpec
 from sim.layout import MallSpec
 from sim.phones import SCAN_PERIOD_S
 from sim.world import World
@@ -106,11 +117,17 @@ def make_card(world: World, export: Export, tally: Tally, recipe: Recipe, file_n
         "mall": {"preset": recipe.mall, **_venue(world), "constants": asdict(world.mall.spec)},
         "radio": {"preset": recipe.radio, "constants": _finite(asdict(world.radio.spec))},
         "fields": [{"field": name, "unit": unit, "meaning": meaning} for name, unit, meaning in FIELDS],
-        "simulated": list(SIMULATED),
+        "simulated": _simulated(world),
         "not_simulated": list(NOT_SIMULATED),
         "uses": list(USES),
-        "limits": list(LIMITS),
+        "limits": [IMPORTED_LIMIT if isinstance(world.mall.spec, ImportedSpec) else DRAWN_LIMIT, *LIMITS],
     }
+
+
+def _simulated(world: World) -> list[str]:
+    """What is simulated, with the effects that this radio model has and others have not."""
+    spec = world.radio.spec
+    return [*SIMULATED, *(words for name, words in FITTED_EFFECTS if getattr(spec, name) > 0.0)]
 
 
 def _title(world: World, export: Export) -> str:

@@ -32,6 +32,21 @@ SIMULATED: tuple[str, ...] = (
     "ageing: radios removed, renamed, moved, set to another power, new; shadowing that drifts",
     "walks along corridors and within stores, through doors, by stairs, lifts and escalators",
 )
+FITTED_EFFECTS: tuple[tuple[str, str], ...] = (
+    ("slow_sd_db", "slow fading of each radio, which a phone keeps for a while"),
+    ("carry_sd_db", "how a phone is carried: all radios louder or weaker together for a while"),
+    ("walk_miss_ratio", "radios that a whole walk does not hear"),
+    ("shadowing_shared_sd_db", "shadowing that all radios share at a place"),
+    ("frame_sd_db", "noise of each reading beside its radio's fading"),
+    ("edge_miss_ratio", "a soft edge of what a phone hears"),
+    ("attenuation_db_per_m", "loss with each metre beyond the exponent's"),
+)
+"""Effects that are simulated where the radio model has more than none of them, by parameter."""
+DRAWN_LIMIT = "stores are rectangles with walls to all sides but the door; real fronts are open"
+IMPORTED_LIMIT = (
+    "the map is a real one, but the radio is not; doors, stairs and entrances it lacked were added where they would "
+    "do, so ways are plausible and not true"
+)
 NOT_SIMULATED: tuple[str, ...] = (
     "people and goods that change the field within a day",
     "errors of the surveyor: the truth is exact",
@@ -46,7 +61,6 @@ USES: tuple[str, ...] = (
 )
 LIMITS: tuple[str, ...] = (
     "it ranks methods; a figure measured on it promises nothing for a real mall",
-    "stores are rectangles with walls to all sides but the door; real fronts are open",
     "a survey covers every store evenly, which a real one seldom does",
     "scans of one walk are near copies: split by truth.walk, never by scan, and give intervals by walk",
     "split a survey by its own walks for the same phones on the same date; take shoppers' scans for new phones, and a "

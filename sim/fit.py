@@ -165,6 +165,9 @@ def spec_for(venue: Venue, survey: Sequence[LabelledScan]) -> RadioSpec:
     )
 
 
+TRIALS_A_STEP = len(FITTED) + 1
+
+
 class Stage:
     """A venue's radios heard along a protocol, with any parameters: the geometry is computed once."""
 
@@ -187,7 +190,8 @@ class Stage:
             return -mean_at(venue, grid, one, xyz_m, none, protocol.level_index, self._heard_xy_m, -np.inf)
 
         self._walls = count(replace(free, wall_db=1.0))
-        self._slabs = count(replace(free, floor_db=1.0, atrium_db=spec.atrium_db / spec.floor_db))
+        self._slabs = count(replace(free, floor_db=1.0))
+        self._holes = count(replace(free, atrium_db=1.0))
         self._metres = count(replace(free, attenuation_db_per_m=1.0))
         self._shadow = np.empty_like(self._walls)
         self._shared = np.zeros(len(protocol.walk), dtype=np.float32)
@@ -210,6 +214,7 @@ class Stage:
             - spec.attenuation_db_per_m * self._metres
             - spec.wall_db * self._walls
             - spec.floor_db * self._slabs
+            - spec.atrium_db * self._holes
             + (spec.shadowing_shared_sd_db * self._shared)[:, None]
         )
         mean = of_mast[:, self._mast] + (self.transmitters.power_1m_dbm + power_db).astype(np.float32)
@@ -235,7 +240,7 @@ def fit_radio(
     *,
     placing_sd_m: float = 0.0,
     seed: int = 1,
-    trials: int = 150,
+    steps: int = 4,
     progress: Callable[[int, float], None] | None = None,
 ) -> Fit:
     """Choose the parameters of ``FITTED`` so that simulated scans are like the survey's.
@@ -245,7 +250,7 @@ def fit_radio(
 
     Args:
         start: densities, ids and all that is not fitted; the first trial.
-        trials: about so many; one more than there are parameters for each step.
+        steps: of the search; each takes one trial more than there are parameters.
         progress: told the number of trials done and the least gap so far.
     """
     protocol, heard = protocol_of(survey, venue)
@@ -268,7 +273,7 @@ def fit_radio(
 
     first = np.array([0.0 if name == "power_db" else getattr(start, name) for name, _, _ in FITTED])
     x = np.clip((first - low) / (high - low), _MARGIN, 1.0 - _MARGIN)
-    least_squares(differences, x, bounds=(0.0, 1.0), diff_step=_STEP, max_nfev=max(1, trials // (len(x) + 1)))
+    least_squares(differences, x, bounds=(0.0, 1.0), diff_step=_STEP, max_nfev=steps)
     assert best is not None
     spec, power_db = _with(start, best[1])
     return Fit(_louder(spec, power_db), real, best[2], best[0], n)

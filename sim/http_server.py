@@ -14,6 +14,7 @@ from atrium_client import CampaignDraft, Client, Conflict, InvalidInput, NotFoun
 from atrium_client.wire import Answer, Device
 from campaigns.campaign import Campaign
 from fingerprints.scan import LabelledScan, Scan
+from sim.outcome import EVENTS
 from sim.phones import to_wire
 from sim.server import SaidEvent, SaidVisit
 
@@ -21,8 +22,6 @@ T = TypeVar("T")
 
 _LONGEST_PATIENCE_S = 5.0
 _ROWS = 1_000
-SCENE_EVENTS = ("visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed")
-"""Events of scenes; those of cards and coupons stand with the cards."""
 
 
 class ServerClock(Protocol):
@@ -142,7 +141,7 @@ class HttpSystem(HttpServer):
         names = self._names(self._visit_rows())
         found = []
         for row in self.desk.events(limit=_ROWS):
-            if row["type"] in SCENE_EVENTS and row["person_ref"] in names:
+            if row["type"] in EVENTS and row["person_ref"] in names:
                 place = row["data"].get("place") or {"kind": None, "id": None}
                 at = datetime.fromisoformat(row["time"])
                 found.append(SaidEvent(names[row["person_ref"]], row["type"], at, place["kind"], place["id"]))

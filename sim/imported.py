@@ -42,7 +42,7 @@ class UnwalkableVenueError(InputRefusedError):
 
 
 def import_mall(venue: Venue, hours: OpenHours | None = None, *, venue_id: str | None = None) -> SimulatedMall:
-    """Make a mall of a venue; the same venue gives the same mall. A second or two for five levels of 250 x 180 m.
+    """Make a mall of a venue; the same venue gives the same mall. Seconds for five levels of 250 x 180 m.
 
     Raises:
         UnwalkableVenueError: a level has no outline or no floor, levels are missing between others or stand side by

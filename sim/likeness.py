@@ -28,6 +28,7 @@ _WEIGHT_FLOOR_DBM = -105.0
 _N_PAIRS = 3_000
 _LEAST_COMMON = 10
 _FIRST_SCAN_MS = 2_500.0
+_LACKING = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class Likeness:
         return float((self.differences(other) ** 2).sum())
 
     def differences(self, other: "Likeness") -> NDArray[np.float64]:
-        """(n_figures,) of which the sum of squares is the gap; 0 for what either has no pair for.
+        """(n_figures,) of which the sum of squares is the gap: 0 for what this one has no pair for, a fixed number of
+        units for what only the other lacks.
 
         Units: 15 % of counts, 3 dB of quantiles of power, 0.02 of ``distance`` and ``common``, 0.5 dB of deviations,
         0.05 of ``count``, 0.04 of ``again``. Each kind of figure weighs the same, however many it has.
@@ -109,9 +111,16 @@ class Likeness:
             (self.count - other.count) / 0.05,
             (self.again - other.again) / 0.04,
         )
-        weighed = [part / np.sqrt(max(1, np.isfinite(part).sum()) * len(parts)) for part in parts]
-        out: NDArray[np.float64] = np.nan_to_num(np.concatenate(weighed))
-        return out
+        own = (
+            self.fresh, self.listed, self.rssi_dbm, self.distance, self.common, self.shared_db, self.own_db, self.count,
+            self.again,
+        )  # fmt: skip
+        weighed = []
+        for part, mine in zip(parts, own, strict=True):
+            is_asked = np.isfinite(mine)
+            told = np.where(is_asked, np.nan_to_num(part, nan=_LACKING), 0.0)
+            weighed.append(told / np.sqrt(max(1, int(is_asked.sum())) * len(parts)))
+        return np.concatenate(weighed)
 
 
 LIKENESS_NAMES: dict[str, str] = {
@@ -129,9 +138,15 @@ LIKENESS_NAMES: dict[str, str] = {
 
 
 def protocol_of(survey: Sequence[LabelledScan], venue: Venue) -> tuple[Protocol, HeardScans]:
-    """A survey's places and moments, and what it heard there; scans on levels that the map lacks are left out."""
+    """A survey's places and moments, and what it heard there; scans on levels that the map lacks are left out.
+
+    Raises:
+        ValueError: all are.
+    """
     level_index = {level.short_name: i for i, level in enumerate(venue.levels)}
     kept = sort_by_walk(survey, venue)
+    if not kept:
+        raise ValueError(f"no scan on a level of the map: it has {', '.join(level_index)}")
     names = {name: i for i, name in enumerate(dict.fromkeys(item.walk for item in kept))}
     walk = np.array([names[item.walk] for item in kept], dtype=np.int64)
     xy_m = np.asarray(venue.frame.to_xy_m([(item.truth.lon_deg, item.truth.lat_deg) for item in kept]))
@@ -248,7 +263,7 @@ def _of_pairs(
 def _again(protocol: Protocol, heard: HeardScans, is_new: NDArray[np.bool_]) -> NDArray[np.float64]:
     """``Likeness.again``; NaN where no reading has such a power."""
     scan = np.repeat(np.arange(len(protocol.walk)), np.diff(heard.indptr))
-    n_ids = int(heard.transmitter.max()) + 1
+    n_ids = int(heard.transmitter.max(initial=0)) + 1
     key = scan * n_ids + heard.transmitter  # ascending: readings come by scan, then by id
     has_next = np.append(protocol.walk[1:] == protocol.walk[:-1], False)[scan]
     asked = np.flatnonzero(is_new & has_next)

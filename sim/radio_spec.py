@@ -4,7 +4,7 @@
 under which the measured accuracies of plain methods are known. Easier ones would flatter every locator.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,25 @@ class RadioSpec:
     stale_ratio: float = 0.3
     stale_limit_ms: float = 30_000.0
     """A phone's list keeps what it heard up to half a minute ago (real scans: docs/simulation.md)."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if name.endswith("_ratio") or name.startswith("share_"):
+                _check(name, value, 0.0 <= value <= 1.0, "within 0..1")
+            elif name.endswith(("_length_m", "_per_access_point_m2", "_per_beacon_m2", "_per_managed_m2", "slow_s")):
+                _check(name, value, value > 0.0, "over 0")
+            elif name.endswith(("_dbm", "_db", "_sd", "_exponent", "_per_scan", "_ms", "_m")) and "_1m_" not in name:
+                if name != "sensitivity_dbm":
+                    _check(name, value, value >= 0.0, "from 0 on")
+            elif name.endswith(("_ids", "ids_per_access_point")):
+                _check(name, value, 1 <= value <= 16, "within 1..16")
+        weakest, strongest = self.sensitivity_dbm
+        _check("sensitivity_dbm", self.sensitivity_dbm, -110.0 <= weakest <= strongest <= -10.0, "ascending, -110..-10")
+
+
+def _check(name: str, value: object, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"expected {name} {expected}, found {value}")
 
 
 @dataclass(frozen=True, slots=True)

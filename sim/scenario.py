@@ -27,6 +27,8 @@ from sim.tills import TillSpec
 
 T = TypeVar("T")
 _FOLDER = "scenarios"
+HOURS = frozenset({"opens_hour", "closes_hour", "utc_offset_h"})
+"""What of ``mall`` may stand beside ``mall.imported``."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -172,8 +174,8 @@ class Scenario:
             raise ValueError("expected changes.before_day from 0 to the last day")
         if self.imported is not None and self.malls != 1:
             raise ValueError("expected malls = 1 with mall.imported: there is one such venue")
-        if self.mall.opens_hour >= self.mall.closes_hour:
-            raise ValueError("expected mall.opens_hour before mall.closes_hour")
+        if not 0 <= self.mall.opens_hour < self.mall.closes_hour <= 24:
+            raise ValueError("expected mall.opens_hour before mall.closes_hour, within 0..24")
         _check_finite(self, "")
 
 
@@ -212,7 +214,7 @@ def parse_scenario(text: str) -> Scenario:
         raise ScenarioError("unknown key 'imported'; an imported venue is named by mall.imported")
     if isinstance(mall, dict) and "imported" in mall:
         table["imported"] = mall.pop("imported")
-        shape = sorted(set(mall) - {"opens_hour", "closes_hour", "utc_offset_h"})
+        shape = sorted(set(mall) - HOURS)
         if shape:
             raise ScenarioError(f"mall.{shape[0]}: an imported venue has a shape of its own; only its hours can be set")
     _preset(table, "mall", MALLS)

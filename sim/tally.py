@@ -37,6 +37,8 @@ _SAMPLE_S = 1.0
 _FLUSH_ROWS = 8_192
 _REFUSED = REASONS.index("refused")
 
+_DAY_S = 86_400.0
+
 
 @dataclass
 class DayTally:
@@ -152,12 +154,14 @@ class DayTally:
     def _said_visits(self, day: "Day") -> NDArray[np.void]:
         """The day's store visits as the system has them, in true time: less what each phone's clock is ahead."""
         phone_of, plan = day.phones(), day.plan
+        lasts_s = 3_600.0 * (plan.scenario.mall.closes_hour - plan.scenario.mall.opens_hour)
+        night_s = (_DAY_S - lasts_s) / 2.0  # a night is half this day's, half the next one's
         rows = []
         for visit in self.desk.visits():
             phone = phone_of.get(visit.device_id)
             ahead_s = float(day.skew_s[phone]) if phone is not None and phone < len(day.shoppers) else 0.0
             from_s = (visit.arrived_at - plan.opens_at).total_seconds() - ahead_s
-            if phone is None or visit.kind != "store" or not -12 * 3_600.0 < from_s < 12 * 3_600.0:
+            if phone is None or visit.kind != "store" or not -night_s <= from_s < lasts_s + night_s:
                 continue
             until_s = (visit.last_inside_at - plan.opens_at).total_seconds() - ahead_s
             store = day.store_index[visit.place_id]

@@ -126,7 +126,7 @@ class World:
         return np.random.default_rng([self.seed, _TICK, day - EARLIEST_DAY, tick])
 
     def crowd_seed(self, day: int) -> int:
-        """Of what the phones of a day have each of their own (``radio.Crowd``)."""
+        """Of what the phones of a day have each of their own (``listening.Crowd``)."""
         return int(np.random.default_rng([self.seed, _CROWD, day - EARLIEST_DAY]).integers(2**63))
 
     def person_rng(self, day: int, index: int) -> np.random.Generator:

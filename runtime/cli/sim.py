@@ -74,6 +74,7 @@ def export_venue(
     from sim.world import draw_mall
     from venues.imdf import write_archive
 
+    _check_one_plan(mall, venue_id)
     with progress("building the mall"):
         made = draw_mall(seed, _spec_of(mall)) if venue_id is None else import_mall(load_venue(venue_id, data_dir))
     _write(target, write_archive(made.archive))
@@ -141,26 +142,26 @@ def fit(
     out: Annotated[Path | None, typer.Option("--out", help="Write the parameters here, as JSON")] = None,
     placing_sd_m: Annotated[
         float, typer.Option("--placing-sd-m", min=0, max=10, help="How far the survey's places are off, each axis")
-    ] = 1.5,
-    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try, about")] = 84,
+    ] = 2.3,
+    steps: Annotated[int, typer.Option("--steps", min=1, max=100, help="Of the search, of 22 trials each")] = 4,
     seed: Seed = 1,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Fit the simulator's radio model to a venue's survey: scans that are like the real ones, walk for walk."""
     from runtime.models import load_survey
-    from sim.fit import fit_radio, spec_for
+    from sim.fit import TRIALS_A_STEP, fit_radio, spec_for
 
     venue = load_venue(venue_id, data_dir)
     survey = load_survey(open_home(data_dir), venue.id)
-    with progress("fitting", trials) as advance:
+    with progress("fitting", steps * TRIALS_A_STEP) as advance:
         found = fit_radio(
             venue,
             survey,
             spec_for(venue, survey),
             placing_sd_m=placing_sd_m,
             seed=seed,
-            trials=trials,
+            steps=steps,
             progress=_tell(advance),
         )
     if out is not None:
@@ -188,6 +189,11 @@ def _read_date(day: datetime | None, default: date) -> date:
     return on
 
 
+def _check_one_plan(mall: MallPreset, venue_id: str | None) -> None:
+    if venue_id is not None and mall is not MallPreset.STANDARD:
+        raise SettingsError(f"--venue {venue_id} has a map of its own: leave --mall {mall} out")
+
+
 def _spec_of(mall: MallPreset) -> "MallSpec":
     from sim.presets import MALLS
 
@@ -198,6 +204,7 @@ def _build(seed: int, mall: MallPreset, radio: RadioPreset, venue_id: str | None
     from sim.presets import RADIOS
     from sim.world import make_world
 
+    _check_one_plan(mall, venue_id)
     venue = None if venue_id is None else load_venue(venue_id, data_dir)
     world = make_world(seed, _spec_of(mall), RADIOS[radio], venue=venue)
     _tell_added(world.mall)

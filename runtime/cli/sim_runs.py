@@ -1,8 +1,10 @@
 """``atrium sim run``: scenarios, by the flow or over HTTP."""
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -33,6 +35,9 @@ def run(
     device_key: Annotated[str, typer.Option(envvar="ATRIUM_DEVICE_KEY", help="With --url: the phones' key")] = "",
     cashier_key: Annotated[str, typer.Option(envvar="ATRIUM_CASHIER_KEY", help="With --url: the tills' key")] = "",
     marketer_key: Annotated[str, typer.Option(envvar="ATRIUM_MARKETER_KEY", help="With --url: the desk's key")] = "",
+    prepared: Annotated[
+        str, typer.Option(envvar="ATRIUM_PREPARED", help="With --url: what sim prepare called the mall")
+    ] = "",
     venue_id: Imported = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -49,8 +54,13 @@ def run(
     chosen, text = _read_scenario(scenario, seed, venue_id)
     venue = None if chosen.imported is None else load_venue(chosen.imported, data_dir)
     serve = _choose_server(chosen, workers, over_http, url, (device_key, marketer_key, cashier_key))
+    if url is not None and prepared != _name_of_mall(chosen):
+        raise SettingsError(
+            f"--prepared: {chosen.name} with seed {chosen.seed} is mall {_name_of_mall(chosen)}, and the server's is "
+            f"{prepared or 'not named'}; a server knows the mall and survey that atrium sim prepare made"
+        )
     folder = Path(f"{chosen.name}-{chosen.seed}") if out_dir is None else out_dir
-    begin_run(folder, text)
+    begin_run(folder)
     with progress(chosen.name, 100 * chosen.days * chosen.malls) as advance:
         try:
             done = run_scenario(
@@ -93,6 +103,7 @@ def prepare(
     say(f"venue {mall.world.mall.venue.id} is in {home.settings.data_dir}; serve it with: atrium serve --clock events")
     for name, key in (("DEVICE", keys.device), ("CASHIER", keys.cashier), ("MARKETER", keys.marketer)):
         out.print(f"ATRIUM_{name}_KEY={key}")
+    out.print(f"ATRIUM_PREPARED={_name_of_mall(chosen)}")
 
 
 def load_venue(venue_id: str, data_dir: Path | None) -> "Venue":
@@ -118,6 +129,12 @@ def _read_scenario(name_or_path: str, seed: int | None, venue_id: str | None) ->
     return (chosen, text) if venue_id is None else with_venue(text, venue_id)
 
 
+def _name_of_mall(scenario: "Scenario") -> str:
+    """A digest of all that a mall, its radio and its survey are made from."""
+    made = (scenario.seed, scenario.mall, scenario.imported, scenario.radio, scenario.ageing, scenario.survey)
+    return sha256(repr(made).encode()).hexdigest()[:16]
+
+
 def _choose_server(
     scenario: "Scenario", workers: int, over_http: bool, url: str | None, keys: tuple[str, str, str]
 ) -> "Serve | None":
@@ -131,13 +148,15 @@ def _choose_server(
 
     if url is None and not over_http:
         return None
+    if url is not None and over_http:
+        raise SettingsError("--http starts a server of its own, --url speaks to another: give one of them")
     if workers > 1:
         raise SettingsError("--workers: over HTTP the malls are played one after the other; leave it out")
     if url is None:
         return serve_own
     if not all(keys):
         raise SettingsError("--url needs --device-key, --cashier-key and --marketer-key (atrium sim prepare)")
-    if not url.startswith(("http://", "https://")):
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise SettingsError(f"--url: expected http://HOST:PORT, found {url!r}")
     _check_one_mall(scenario)
     return serve_at(url, DemoKeys(*keys))

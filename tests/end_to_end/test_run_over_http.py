@@ -111,6 +111,13 @@ def test_a_server_that_runs_elsewhere_says_the_same_where_clocks_are_right(prepa
     assert len(flow["redemptions.ndjson"]) > 0
 
 
+def test_a_server_that_has_played_is_refused(prepared: tuple[Living, DemoKeys]) -> None:
+    """It would take the scans for repeats, and answer what it answered before."""
+    living, keys = prepared
+    with pytest.raises(VenueFileError, match="has visits or cards already"):
+        run_scenario(RIGHT_CLOCKS, serve=serve_at(living.url, keys))
+
+
 def test_a_server_with_another_mall_is_refused(prepared: tuple[Living, DemoKeys]) -> None:
     living, keys = prepared
     with pytest.raises(VenueFileError, match="scenario an-hour-of-faults builds it from seed 8"):

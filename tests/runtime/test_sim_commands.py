@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.cli.sim import MallPreset, RadioPreset
+from runtime.sim_files import with_seed, with_venue
 from sim.layout import MallSpec
 from sim.presets import MALLS, RADIOS
 from sim.scenario import parse_scenario
@@ -63,6 +64,7 @@ def test_shoppers_scans_can_be_of_the_fitted_radio(tmp_path: Path) -> None:
     card = json.loads((tmp_path / "day.ndjson.card.json").read_text())
     assert card["radio"]["preset"] == "xixi"
     assert card["radio"]["constants"]["floor_db"] == RADIOS["xixi"].floor_db
+    assert "shadowing that all radios share at a place" in card["simulated"]
     assert card["dates"]["radios_aged_times"] == 0
     assert card["counts"]["scans"] == len((tmp_path / "day.ndjson").read_bytes().splitlines())
 
@@ -109,6 +111,9 @@ def test_sets_of_an_imported_venue_say_so_and_their_command_makes_them_again(hom
     assert "--venue bare" in card["made_by"]["command"]
     assert "--mall" not in card["made_by"]["command"]
     assert card["mall"]["preset"] == "imported"
+    assert any("added" in limit for limit in card["limits"])
+    assert not any("rectangles" in limit for limit in card["limits"])
+    assert "shadowing that all radios share at a place" not in card["simulated"]
     assert card["mall"]["constants"]["doors"] > 15
     assert card["counts"]["stores_with_scans"] == card["counts"]["stores"]
     data = (home / "survey.ndjson").read_bytes()
@@ -134,6 +139,62 @@ def test_a_scenario_is_played_on_an_imported_venue(home: Path) -> None:
     assert figures["scans"] > 200
     atrium_sim(home, "run", "out/scenario.toml", "--data-dir", "home", "--out", "again")
     assert (home / "again" / "figures.json").read_bytes() == (home / "out" / "figures.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'name = "x"\n  [mall]\n  closes_hour = 12\n  n_levels = 2\n  [crowd]\n  phones_per_day = 4\n',
+        'name = "x"\nmall.closes_hour = 12\ncrowd = {phones_per_day = 4}\n',
+        'name = "x"\nmall = {closes_hour = 12, preset = "table"}\n[ crowd ]\nphones_per_day = 4\n',
+        'name = "x"\nabout = """\nseed = 3\n"""\n  seed = 7\n[mall]\ncloses_hour = 12\n[crowd]\nphones_per_day = 4\n',
+    ],
+)
+def test_another_venue_or_seed_changes_that_alone_however_the_scenario_is_written(text: str) -> None:
+    chosen, made = with_venue(text, "v1")
+    assert (chosen.imported, chosen.mall.closes_hour, chosen.crowd.phones_per_day) == ("v1", 12, 4)
+    assert parse_scenario(made) == chosen
+    before = parse_scenario(text)
+    assert parse_scenario(with_seed(text, 5)) == replace(before, seed=5)
+
+
+def test_a_run_that_fails_leaves_what_an_earlier_one_wrote(tmp_path: Path) -> None:
+    (tmp_path / "short.toml").write_text('name = "short"\n')
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "scenario.toml").write_text("of an earlier run")
+    words = (
+        "run",
+        "short.toml",
+        "--out",
+        "out",
+        "--url",
+        "http://127.0.0.1:9",
+        "--device-key",
+        "d",
+        "--cashier-key",
+        "c",
+    )
+    said = atrium_sim(tmp_path, *words, "--marketer-key", "m", code=1)
+    assert "--prepared" in said
+    assert "is mall" in said
+    assert [path.name for path in out.iterdir()] == ["scenario.toml"]
+    assert (out / "scenario.toml").read_text() == "of an earlier run"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "ordinary-day", "--http", "--url", "http://h:1"], "give one of them"),
+        (["run", "ordinary-day", "--url", "http://", "--device-key", "d", "--cashier-key", "c", "--marketer-key", "m"],
+         "expected http://HOST:PORT"),
+        (["export-venue", "a.zip", "--venue", "v", "--mall", "table"], "leave --mall table out"),
+        (["export-scans", "a.ndjson", "--venue", "v", "--mall", "anchors"], "leave --mall anchors out"),
+    ],
+)  # fmt: skip
+def test_options_that_contradict_each_other_are_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    assert said in atrium_sim(tmp_path, *words, code=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["run", "export-venue", "export-survey", "export-scans"])

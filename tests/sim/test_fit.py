@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fingerprints.scan import LabelledScan
-from sim.fit import FITTED, Stage, fit_radio, spec_for
+from sim.fit import FITTED, TRIALS_A_STEP, Stage, fit_radio, spec_for
 from sim.likeness import (
     AGAIN_DBM,
     BETWEEN_M,
@@ -119,15 +119,16 @@ def test_a_fit_finds_scans_more_like_the_survey_s_and_is_the_same_each_time(
     venue = small_world.mall.venue
     start = spec_for(venue, survey)
     seen: list[float] = []
-    fit = fit_radio(venue, survey, start, seed=1, trials=63, progress=lambda _n, gap: seen.append(gap))
-    assert fit.n_trials == len(seen) > len(FITTED)
+    fit = fit_radio(venue, survey, start, seed=1, steps=3, progress=lambda _n, gap: seen.append(gap))
+    assert TRIALS_A_STEP < fit.n_trials == len(seen) <= 3 * TRIALS_A_STEP
     assert fit.gap < 0.7 * seen[0]
     assert all(low <= getattr(fit.spec, name) <= high for name, low, high in FITTED if name != "power_db")
     assert fit.spec.wifi_2_power_1m_dbm - start.wifi_2_power_1m_dbm == pytest.approx(
         fit.spec.beacon_power_1m_dbm - start.beacon_power_1m_dbm
     )
-    again = fit_radio(venue, survey, start, seed=1, trials=5)
-    assert again.gap == seen[again.n_trials - 1]
+    again = fit_radio(venue, survey, start, seed=1, steps=1)
+    assert again.n_trials == TRIALS_A_STEP
+    assert again.gap == seen[TRIALS_A_STEP - 1]
 
 
 def test_a_stage_hears_the_same_for_the_same_parameters(small_world: World, survey: list[LabelledScan]) -> None:
@@ -137,3 +138,30 @@ def test_a_stage_hears_the_same_for_the_same_parameters(small_world: World, surv
     one, two = (Stage(venue, protocol, spec, seed=3).hear(spec) for _ in range(2))
     assert one.rssi_dbm.tolist() == two.rssi_dbm.tolist()
     assert one.transmitter.tolist() == two.transmitter.tolist()
+
+
+def test_a_stage_hears_any_parameters_as_one_that_was_built_with_them(
+    small_world: World, survey: list[LabelledScan]
+) -> None:
+    venue = small_world.mall.venue
+    protocol, _ = protocol_of(survey, venue)
+    start = spec_for(venue, survey)
+    other = replace(start, floor_db=9.0, atrium_db=2.0, wall_db=1.5, path_exponent=2.0, attenuation_db_per_m=0.1)
+    other = replace(other, fading_sd_db=1.0, shadowing_shared_sd_db=3.0, soft_2_db=4.0)
+    one, two = (Stage(venue, protocol, built, seed=3).hear(other) for built in (start, other))
+    assert one.transmitter.tolist() == two.transmitter.tolist()
+    assert one.rssi_dbm.tolist() == two.rssi_dbm.tolist()
+
+
+def test_a_survey_of_other_levels_than_the_maps_is_refused(small_world: World, survey: list[LabelledScan]) -> None:
+    elsewhere = [replace(item, truth=replace(item.truth, level="P9")) for item in survey[:40]]
+    with pytest.raises(ValueError, match="no scan on a level of the map"):
+        spec_for(small_world.mall.venue, elsewhere)
+
+
+def test_what_a_simulation_fails_to_show_counts_against_it() -> None:
+    protocol = line(2, 15)
+    found = compare(protocol, heard([{one: -60.0 - one for one in range(20)}] * 30))
+    lacks = replace(found, shared_db=np.full_like(found.shared_db, np.nan))
+    assert found.gap(lacks) > 1.0
+    assert lacks.gap(found) == 0.0  # what the survey cannot show is not asked for

@@ -143,6 +143,22 @@ def test_what_the_system_told_is_written_and_fits_its_visits() -> None:
     assert len(exited) == len(entered) + len(revised)  # each that closed and went on has closed again
 
 
+def test_a_long_days_evening_visits_are_counted_too() -> None:
+    scenario = shortened("ordinary-day")
+    scenario = replace(
+        scenario,
+        mall=replace(scenario.mall, opens_hour=4, closes_hour=22),
+        crowd=replace(scenario.crowd, phones_per_day=40),
+        mix=replace(scenario.mix, maker=1.0, android_foreground=0.0, android_background=0.0, iphone=0.0),
+    )
+    (day,) = run_scenario(scenario).days
+    late_s = 12 * 3_600.0
+    entered = day.events[(day.events["type"] == EVENTS.index("visit.entered")) & (day.events["store"] >= 0)]
+    assert (entered["said_s"] > late_s).sum() > 3
+    assert len(day.said_visits) == len(entered)
+    assert (day.said_visits["from_s"] > late_s).sum() > 3
+
+
 def test_nobody_acts_on_a_card_before_the_phone_has_heard_of_it() -> None:
     scenario = shortened("ordinary-day")
     calls = replace(scenario.delivery.calls, answer_lost_ratio=0.5, lost_shows_s=(30.0, 300.0))
