@@ -283,9 +283,7 @@ def advance_places(
         else:
             if had_steps[i] != has_steps[i]:
                 begin_gait(motion, has_steps[i], mean[i], covariance[i])
-            fill_transition(
-                motion, has_steps[i], wait_s[i], walked[i, 0], walked[i, 1], n_steps[i], transition, noise
-            )
+            fill_transition(motion, has_steps[i], wait_s[i], walked[i, 0], walked[i, 1], n_steps[i], transition, noise)
             predict_place(transition, noise, mean[i], covariance[i])
         if not np.isnan(xy_m[i, 0]):
             take_answer(motion, xy_m[i, 0], xy_m[i, 1], accuracy_m[i], mean[i], covariance[i])

@@ -21,7 +21,7 @@ TRACK: Final = np.dtype(
     [
         ("version", "<u2"),
         ("has_steps", "u1"),
-        ("spare", "u1"),
+        ("n_taken", "<u4"),
         ("level", "<i2"),
         ("other_level", "<i2"),
         ("stamp", "<u8"),

@@ -62,6 +62,35 @@ class Tracker:
         Raises:
             TrackRecordError: a record that cannot be read.
         """
+        return self._answer(records, located, scans, None)
+
+    def answer_at(
+        self,
+        records: Sequence[bytes | None],
+        located: Sequence[Located],
+        scans: Sequence[Scan],
+        places: Sequence[tuple[float, float, float] | None],
+    ) -> list[Located]:
+        """What the scans are answered where their places are known better than from the records before them.
+
+        Args:
+            places: east and north in the venue frame and the radius that holds 68 %, in metres; None to leave it to
+                the filter. Stores and inside are filtered as on the live path, but ranked round these places.
+        """
+        return [answer for _, answer in self._answer(records, located, scans, places)]
+
+    def venue_of(self, record: bytes | None, answer: Located) -> TrackedVenue | None:
+        """The venue that an answer is of; for a scan without a place, that of the record."""
+        venue_id = self._venue_of(None if record is None else unpack(record), answer)
+        return None if venue_id is None else self._venues[venue_id]
+
+    def _answer(
+        self,
+        records: Sequence[bytes | None],
+        located: Sequence[Located],
+        scans: Sequence[Scan],
+        places: Sequence[tuple[float, float, float] | None] | None,
+    ) -> list[tuple[bytes | None, Located]]:
         out: list[tuple[bytes | None, Located]] = list(zip(records, located, strict=True))
         before = [None if record is None else unpack(record) for record in records]
         of_venue: dict[VenueId, list[int]] = {}
@@ -73,7 +102,7 @@ class Tracker:
             batch = _Batch.of(
                 self._venues[venue_id], [before[i] for i in at], [located[i] for i in at], [scans[i] for i in at]
             )
-            for i, result in zip(at, batch.run(), strict=True):
+            for i, result in zip(at, batch.run(None if places is None else [places[i] for i in at]), strict=True):
                 out[i] = result
         return out
 
@@ -121,17 +150,21 @@ class _Batch:
         level[is_elsewhere & ~is_confirmed] = -1  # answered alone
         records["at_us"] = at_us
         records["stamp"] = venue.stamp
+        records["n_taken"] = np.where(is_new | is_confirmed, 1, records["n_taken"] + 1)
         return _Batch(venue, records, located, scans, is_new | is_confirmed, wait_s, level)
 
-    def run(self) -> list[tuple[bytes | None, Located]]:
-        """Advance and answer."""
+    def run(self, places: Sequence[tuple[float, float, float] | None] | None) -> list[tuple[bytes | None, Located]]:
+        """Advance and answer; with ``places`` the answers are of those, not of the filter's."""
         records = self.records
         is_placed = self.level >= 0
         has_steps = self._advance_places(is_placed)
+        xy_m, radius_m = records["mean"][:, :2].copy(), self._radius_m()
+        for i, place in enumerate(places or ()):
+            if place is not None:
+                xy_m[i], radius_m[i] = place[:2], place[2]
         records["level"] = np.where(is_placed, self.level, np.where(self.is_new, -1, records["level"]))
-        store, probability = self._advance_stores(np.flatnonzero(is_placed), has_steps)
-        radius_m = self._radius_m()
-        lon_lat_deg = self.venue.model.radio_map.frame.to_lon_lat_deg(records["mean"][:, :2]).tolist()
+        store, probability = self._advance_stores(np.flatnonzero(is_placed), has_steps, xy_m, radius_m)
+        lon_lat_deg = self.venue.model.radio_map.frame.to_lon_lat_deg(xy_m).tolist()
         out: list[tuple[bytes | None, Located]] = []
         for i, answer in enumerate(self.located):
             position = answer.position
@@ -153,7 +186,7 @@ class _Batch:
         for i, scan in enumerate(self.scans):
             if scan.steps and not self.is_new[i]:
                 after_us = int(records["at_us"][i]) - round(self.wait_s[i] * 1e6)
-                walked[i, 0], walked[i, 1], n_steps[i] = _sum_steps(scan, after_us)
+                walked[i, 0], walked[i, 1], n_steps[i] = sum_steps(scan, after_us)
             position = self.located[i].position
             if position is not None and is_placed[i]:
                 told[i] = position.lon_deg, position.lat_deg, position.accuracy_m
@@ -178,7 +211,9 @@ class _Batch:
         records["has_steps"] = has_steps
         return has_steps
 
-    def _advance_stores(self, at: NDArray[np.intp], has_steps: NDArray[np.bool_]) -> tuple[I32, F64]:
+    def _advance_stores(
+        self, at: NDArray[np.intp], has_steps: NDArray[np.bool_], xy_m: F64, radius_m: F64
+    ) -> tuple[I32, F64]:
         """Candidates and their probabilities (n, 20); -1 and 0 where there is none."""
         n, model, records = len(self.scans), self.venue.model, self.records
         store = np.full((n, N_CANDIDATES), -1, dtype=np.int32)
@@ -186,9 +221,7 @@ class _Batch:
         if model.fronts is None or len(at) == 0:
             return store, probability
         told_store, told, in_store = self._told(at)
-        front, distance_m = model.fronts.measure(
-            np.ascontiguousarray(records["mean"][at, :2]), model.front_level[self.level[at]]
-        )
+        front, distance_m = model.fronts.measure(xy_m[at], model.front_level[self.level[at]])
         part = records[at]
         found = np.empty((len(at), N_CANDIDATES), dtype=np.int32)
         found_probability = np.empty((len(at), N_CANDIDATES))
@@ -203,7 +236,7 @@ class _Batch:
             in_store,
             front,
             distance_m,
-            self._radius_m()[at],
+            radius_m[at],
             np.array([FRONT_WITH_STEPS if steps else FRONT_WITHOUT_STEPS for steps in has_steps[at]]),
             part["store"],
             part["probability"],
@@ -278,7 +311,7 @@ class _Batch:
         )
 
 
-def _sum_steps(scan: Scan, after_us: int) -> tuple[float, float, int]:
+def sum_steps(scan: Scan, after_us: int) -> tuple[float, float, int]:
     """East and north sums of the unit vectors of the steps since the last scan, and their number."""
     east = north = 0.0
     n = 0
