@@ -29,6 +29,7 @@ def replay(
 ) -> None:
     """Run recorded scans through the whole flow: what would have been said and done. Stores nothing by itself."""
     from positioning.light import LightLocator
+    from positioning.track.tracker import Tracker
     from runtime.campaign_files import read_campaigns
     from runtime.models import load_model
     from runtime.replay import ReplayPlan, read_scans, summary_of
@@ -45,6 +46,7 @@ def replay(
         campaigns=() if campaigns is None else read_campaigns(campaigns, chosen, venue),
         consents=_purposes(consent),
         code_key=home.keys.codes,
+        tracker=Tracker((model,)) if track else None,
     )
     scans, bad_lines = read_scans(open_lines(path, iter(sys.stdin.buffer)))
     for bad in bad_lines[:20]:
