@@ -35,8 +35,8 @@ MAX_AGE = timedelta(hours=24)
 class Deps:
     """What a batch needs beside its phones' state; read only.
 
-    ``now`` is the driver's clock; ``refuses_future`` is set where that clock is the machine's own. Without a ``tracker``
-    each scan is answered by itself.
+    ``now`` is the driver's clock; ``refuses_future`` is set where that clock is the machine's own. Without a
+    ``tracker`` each scan is answered by itself.
     """
 
     locator: Locator

@@ -103,9 +103,7 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
             if reply.located is not None:
                 done.reasons[reply.located.reason or "position"] += 1
         _take(done, result.effects)
-        state = BatchState(
-            _sweep(done, result.state.scenes, now, plan.rules), result.state.ledger, result.state.tracks
-        )
+        state = BatchState(_sweep(done, result.state.scenes, now, plan.rules), result.state.ledger, result.state.tracks)
         done.last_at = now
         tell(start + len(batch))
     if done.last_at is not None:

@@ -78,7 +78,7 @@ GAP_S: Final = 300.0
 """After this long without a scan nothing is known of the way in between; a visit ends then too (``leave_gap``)."""
 
 DWELL_S: Final = 60.0
-"""Time constant of staying before or in one store (30 to 1,000 s tried); the way to another is exp(-distance / 20 m)."""
+"""Time constant of staying before or in one store (30 to 1,000 s tried); a move goes as exp(-distance / 20 m)."""
 MOVE_M: Final = 20.0
 ANYWHERE_RATIO: Final = 0.05
 """Share of the moves that may lead to any store of the venue, other levels too."""

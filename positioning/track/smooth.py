@@ -12,12 +12,13 @@ from datetime import timedelta
 import numpy as np
 
 from fingerprints.scan import Scan
-from positioning.kernels.track import fill_transition
+from positioning.kernels.track_places import fill_transition
 from positioning.position import Located
 from positioning.radio_map import F64
+from positioning.track.batch import Place, sum_steps
 from positioning.track.record import N_STATE, Records, unpack
 from positioning.track.settings import RADIUS_RATIO, WITH_STEPS, WITHOUT_STEPS
-from positioning.track.tracker import Tracker, sum_steps
+from positioning.track.tracker import Tracker
 
 
 def track_walk(tracker: Tracker, located: Sequence[Located], scans: Sequence[Scan]) -> list[Located]:
@@ -34,7 +35,7 @@ def smooth_walk(
     """
     run = _run(tracker, located, scans)
     links = [_link(run[i][1], run[i + 1][1], scans[i + 1]) for i in range(len(run) - 1)]
-    places: list[tuple[float, float, float] | None] = []
+    places: list[Place | None] = []
     last = 0
     whole: list[tuple[F64, F64] | None] = _back(run, links, 0, len(run) - 1) if lag is None and run else []
     for i, (_, after, _) in enumerate(run):
@@ -115,6 +116,6 @@ def _back(run: Sequence[_Ran], links: Sequence[_Link | None], first: int, last: 
     return out[::-1]
 
 
-def _place(mean: F64, covariance: F64) -> tuple[float, float, float]:
+def _place(mean: F64, covariance: F64) -> Place:
     variance_m2 = max(float(covariance[0, 0] + covariance[1, 1]) / 2.0, 0.0)
     return float(mean[0]), float(mean[1]), RADIUS_RATIO * variance_m2**0.5

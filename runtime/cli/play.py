@@ -24,6 +24,9 @@ def replay(
     campaigns: Annotated[Path | None, typer.Option("--campaigns", help="Campaigns as JSON")] = None,
     rules: Annotated[Path | None, typer.Option("--rules", help="Visit rules as TOML")] = None,
     commit: Annotated[bool, typer.Option("--commit", help="Store visits, deliveries and coupons")] = False,
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Better each answer by the phone's earlier scans")
+    ] = True,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
