@@ -17,7 +17,7 @@ from positioning.kernels.track_stores import join_stores
 from positioning.model import VenueModel
 from positioning.position import Candidate, Located, Position
 from positioning.radio_map import F64, I32
-from positioning.track.record import Records, empty_records
+from positioning.track.record import Records, pack
 from positioning.track.settings import (
     FRONT_WITH_STEPS,
     FRONT_WITHOUT_STEPS,
@@ -48,15 +48,10 @@ class Batch:
     level: I32
 
     @staticmethod
-    def of(
-        venue: TrackedVenue, before: Sequence[Records | None], located: Sequence[Located], scans: Sequence[Scan]
-    ) -> "Batch":
-        records = empty_records(len(scans))
-        for i, record in enumerate(before):
-            if record is not None:
-                records[i] = record[0]
+    def of(venue: TrackedVenue, records: Records, located: Sequence[Located], scans: Sequence[Scan]) -> "Batch":
+        """Args: records: before the scans (``record.unpack``); they are the batch's to change."""
         at_us = np.array([to_epoch_us(scan.at) for scan in scans], dtype=np.int64)
-        is_known = np.array([record is not None for record in before])
+        is_known = records["level"] >= 0
         wait_s = np.where(is_known, (at_us - records["at_us"]) / 1e6, 0.0)
         level = np.array(
             [-1 if p is None else venue.level_at[p.building, p.level] for p in (a.position for a in located)],
@@ -84,11 +79,7 @@ class Batch:
         records["level"] = np.where(is_placed, self.level, np.where(self.is_new, -1, records["level"]))
         store, probability = self._advance_stores(np.flatnonzero(is_placed), has_steps, xy_m, radius_m)
         answers = self._dress(is_placed, xy_m, radius_m, store, probability)
-        packed, size = records.tobytes(), records.dtype.itemsize
-        return [
-            (packed[i * size : (i + 1) * size] if has_place else None, answer)
-            for i, (has_place, answer) in enumerate(zip((records["level"] >= 0).tolist(), answers, strict=True))
-        ]
+        return list(zip(pack(records), answers, strict=True))
 
     def _advance_places(self, is_placed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         n = len(self.scans)
@@ -234,10 +225,13 @@ def _list_candidates(
     has_any = store[:, 0] >= 0
     n_in_set = np.maximum((probability >= model.calibration.set_threshold).sum(axis=1), 1) * has_any
     n_shown = np.maximum((probability >= _SHOWN_PROBABILITY).sum(axis=1), n_in_set)
-    shown = np.where(np.arange(probability.shape[1]) < n_shown[:, None], probability, 0.0)
+    most = int(n_shown.max(initial=0))
+    shown = np.where(np.arange(most) < n_shown[:, None], probability[:, :most], 0.0)
     shares = (shown / np.maximum(shown.sum(axis=1, keepdims=True), 1e-300)).tolist()
     out = []
-    for of_scan, share, n, n_set in zip(store.tolist(), shares, n_shown.tolist(), n_in_set.tolist(), strict=True):
+    for of_scan, share, n, n_set in zip(
+        store[:, :most].tolist(), shares, n_shown.tolist(), n_in_set.tolist(), strict=True
+    ):
         listed = tuple([Candidate(ids[s], names[s], p) for s, p in zip(of_scan[:n], share[:n], strict=True)])
         out.append((listed, tuple([ids[s] for s in of_scan[:n_set]])))
     return out

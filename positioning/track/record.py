@@ -4,7 +4,8 @@ It holds a place in a venue, so it is kept only of phones that allow it, and now
 use. A lost record is a phone seen for the first time: nothing breaks.
 """
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,30 +38,37 @@ TRACK: Final = np.dtype(
 Records = NDArray[np.void]
 
 
-def empty_records(n: int) -> Records:
-    """n records of phones never seen."""
-    records: Records = np.zeros(n, dtype=TRACK)
-    records["version"] = VERSION
-    records["level"] = records["other_level"] = -1
-    records["store"] = -1
-    return records
+def _never_seen() -> bytes:
+    record: Records = np.zeros(1, dtype=TRACK)
+    record["version"] = VERSION
+    record["level"] = record["other_level"] = -1
+    record["store"] = -1
+    return record.tobytes()
 
 
-def pack(record: Any) -> bytes:
-    """One record as bytes, always of the same length."""
-    packed: bytes = record.tobytes()
-    return packed
+_NEVER: Final = _never_seen()
 
 
-def unpack(packed: bytes) -> Records:
-    """The record in an array of one, free to be changed.
+def pack(records: Records) -> list[bytes | None]:
+    """Each record as bytes, always of the same length; None for one that has no place."""
+    packed, size = records.tobytes(), TRACK.itemsize
+    return [
+        packed[i * size : (i + 1) * size] if has_place else None
+        for i, has_place in enumerate((records["level"] >= 0).tolist())
+    ]
+
+
+def unpack(packed: Sequence[bytes | None]) -> Records:
+    """The records in an array, free to be changed; None is a phone never seen, whose ``level`` is -1.
 
     Raises:
         TrackRecordError: of another length or version.
     """
-    if len(packed) != TRACK.itemsize:
-        raise TrackRecordError(f"expected {TRACK.itemsize} bytes, found {len(packed)}")
-    records: Records = np.frombuffer(packed, dtype=TRACK).copy()
-    if records["version"][0] != VERSION:
-        raise TrackRecordError(f"expected version {VERSION}, found {records['version'][0]}")
+    for one in packed:
+        if one is not None and len(one) != TRACK.itemsize:
+            raise TrackRecordError(f"expected {TRACK.itemsize} bytes, found {len(one)}")
+    records: Records = np.frombuffer(bytearray(b"".join(_NEVER if one is None else one for one in packed)), dtype=TRACK)
+    is_other = records["version"] != VERSION
+    if is_other.any():
+        raise TrackRecordError(f"expected version {VERSION}, found {records['version'][is_other][0]}")
     return records

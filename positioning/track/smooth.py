@@ -74,7 +74,7 @@ def _link(packed: bytes | None, packed_next: bytes | None, scan: Scan) -> _Link 
     """None where the next scan began anew, so that it says nothing of this one."""
     if packed is None or packed_next is None:
         return None
-    here, following = unpack(packed), unpack(packed_next)
+    here, following = unpack((packed,)), unpack((packed_next,))
     if not _goes_on(here, following):
         return None
     has_steps = bool(following["has_steps"][0])
@@ -105,7 +105,7 @@ def _back(run: Sequence[_Ran], links: Sequence[_Link | None], first: int, last: 
         if packed is None:
             later = None
         else:
-            record = unpack(packed)
+            record = unpack((packed,))
             mean, covariance = record["mean"][0], record["covariance"][0]
             link = links[i] if i < last else None
             if link is not None and later is not None:

@@ -12,7 +12,7 @@ from kernel.ids import VenueId
 from positioning.model import VenueModel
 from positioning.position import Located
 from positioning.track.batch import Batch, Place
-from positioning.track.record import Records, unpack
+from positioning.track.record import unpack
 from positioning.track.venue import TrackedVenue
 
 
@@ -26,6 +26,7 @@ class Tracker:
 
     def __init__(self, models: Sequence[VenueModel]) -> None:
         self._venues = {model.venue_id: TrackedVenue.of(model) for model in models}
+        self._of_stamp = {venue.stamp: venue_id for venue_id, venue in self._venues.items()}
 
     def advance(self, record: bytes | None, located: Located, scan: Scan) -> tuple[bytes | None, Located]:
         """One phone, one scan."""
@@ -59,11 +60,6 @@ class Tracker:
         """
         return [answer for _, answer in self._answer(records, located, scans, places)]
 
-    def venue_of(self, record: bytes | None, answer: Located) -> TrackedVenue | None:
-        """The venue that an answer is of; for a scan without a place, that of the record."""
-        venue_id = self._venue_of(None if record is None else unpack(record), answer)
-        return None if venue_id is None else self._venues[venue_id]
-
     def _answer(
         self,
         records: Sequence[bytes | None],
@@ -72,25 +68,19 @@ class Tracker:
         places: Sequence[Place | None] | None,
     ) -> list[tuple[bytes | None, Located]]:
         out: list[tuple[bytes | None, Located]] = list(zip(records, located, strict=True))
-        before = [None if record is None else unpack(record) for record in records]
+        before = unpack(records)
+        is_known, last_us, stamps = (before["level"] >= 0).tolist(), before["at_us"].tolist(), before["stamp"].tolist()
         of_venue: dict[VenueId, list[int]] = {}
-        for i, (record, answer, scan) in enumerate(zip(before, located, scans, strict=True)):
-            venue_id = self._venue_of(record, answer)
-            if venue_id is not None and (record is None or int(record["at_us"][0]) < to_epoch_us(scan.at)):
+        for i, (answer, scan) in enumerate(zip(located, scans, strict=True)):
+            if is_known[i] and to_epoch_us(scan.at) <= last_us[i]:
+                continue
+            venue_id = None if answer.position is None else answer.position.venue_id
+            if answer.position is None and is_known[i]:
+                venue_id = self._of_stamp.get(stamps[i])
+            if venue_id in self._venues:
                 of_venue.setdefault(venue_id, []).append(i)
         for venue_id, at in of_venue.items():
-            batch = Batch.of(
-                self._venues[venue_id], [before[i] for i in at], [located[i] for i in at], [scans[i] for i in at]
-            )
+            batch = Batch.of(self._venues[venue_id], before[at], [located[i] for i in at], [scans[i] for i in at])
             for i, result in zip(at, batch.run(None if places is None else [places[i] for i in at]), strict=True):
                 out[i] = result
         return out
-
-    def _venue_of(self, record: Records | None, answer: Located) -> VenueId | None:
-        """The answer's venue; for a scan without a place, the record's."""
-        if answer.position is not None:
-            return answer.position.venue_id if answer.position.venue_id in self._venues else None
-        if record is None:
-            return None
-        stamp = int(record["stamp"][0])
-        return next((venue_id for venue_id, venue in self._venues.items() if venue.stamp == stamp), None)
