@@ -225,9 +225,10 @@ def _list_candidates(
     has_any = store[:, 0] >= 0
     n_in_set = np.maximum((probability >= model.calibration.set_threshold).sum(axis=1), 1) * has_any
     n_shown = np.maximum((probability >= _SHOWN_PROBABILITY).sum(axis=1), n_in_set)
-    most = int(n_shown.max(initial=0))
+    most = max(int(n_shown.max(initial=0)), 1)
     shown = np.where(np.arange(most) < n_shown[:, None], probability[:, :most], 0.0)
-    shares = (shown / np.maximum(shown.sum(axis=1, keepdims=True), 1e-300)).tolist()
+    total = np.cumsum(shown, axis=1)[:, -1:]  # in order: a sum may round otherwise for another number of columns
+    shares = (shown / np.maximum(total, 1e-300)).tolist()
     out = []
     for of_scan, share, n, n_set in zip(
         store[:, :most].tolist(), shares, n_shown.tolist(), n_in_set.tolist(), strict=True
