@@ -227,7 +227,7 @@ def test_a_venue_without_a_map_is_tracked_too(model: VenueModel, walk: tuple[lis
 
 
 def test_shoppers_are_found_better_in_time_than_scan_by_scan(model: VenueModel, later: list[LabelledScan]) -> None:
-    """Gain +18 points in this thinly surveyed mall, ECE .078 (it claims too little); the interval must be clear of 0."""
+    """Gain +18 points in this thinly surveyed mall, ECE .078 (it claims too little); the interval is clear of 0."""
     found = evaluate_track(LightLocator((model,)), Tracker((model,)), model, later)
     assert found.is_causal
     assert found.gain.front_top1_interval is not None
@@ -256,8 +256,9 @@ def test_the_whole_walk_errs_less_than_the_causal_filter(model: VenueModel) -> N
     for i in range(60):
         steps = [Step(NOON + timedelta(seconds=2 * i - 0.6 * k), math.pi / 2) for k in range(3)]
         truth.append((0.66 * 3 * i, 0.0))
+        off_x_m, off_y_m = rng.normal(0, 4, 2).tolist()
         scans.append(scan_at(2 * i, steps))
-        single.append(at(model, *(truth[-1] + rng.normal(0, 4, 2)), accuracy_m=6.0))
+        single.append(at(model, truth[-1][0] + off_x_m, off_y_m, accuracy_m=6.0))
 
     def error_m(answers: Sequence[Located]) -> float:
         return float(np.mean(np.linalg.norm(np.array([place(model, a) for a in answers]) - truth, axis=1)))
