@@ -64,6 +64,20 @@ def test_an_outlier_counts_by_the_weight_of_students_t() -> None:
     assert mean[0] == pytest.approx(24.0 * 4.0 / (4.0 + 4.0 + (1.0 / weight - 1.0) * 4.0))
 
 
+def test_the_shared_error_and_the_speed_keep_their_size_and_fade_by_their_time_constants() -> None:
+    mean, covariance = blank()
+    begin_place(WITHOUT_STEPS, False, False, mean, covariance)
+    mean[2], mean[4] = 1.0, 1.0
+    transition, noise = np.empty((6, 6)), np.empty((6, 6))
+    fill_transition(WITHOUT_STEPS, False, 3.0, 0.0, 0.0, 0.0, transition, noise)
+    predict_place(transition, noise, mean, covariance)
+    assert covariance[4, 4] == pytest.approx(1.0)
+    assert covariance[3, 3] == pytest.approx(WITHOUT_STEPS.speed_mps**2)
+    assert mean[4] == pytest.approx(math.exp(-3.0 / WITHOUT_STEPS.error_s))
+    assert mean[2] == pytest.approx(math.exp(-3.0 / WITHOUT_STEPS.speed_s))
+    assert mean[0] == pytest.approx(WITHOUT_STEPS.speed_s * (1 - mean[2]))
+
+
 @pytest.mark.parametrize("heading_deg", [0.0, 90.0, 200.0])
 def test_a_step_goes_where_its_heading_points_and_its_bias_turns_it(heading_deg: float) -> None:
     heading, bias = math.radians(heading_deg), math.radians(20.0)
