@@ -20,7 +20,7 @@ demo: setup
 
 test: setup
 	$(BIN)/python tests/find_servers.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .

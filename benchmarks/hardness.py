@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.grid import CellGrid
+from sim.listening import Crowd, Heard, PhoneRadio, draw_phones
 from sim.mall import make_mall
 from sim.presets import TABLE_MALL
-from sim.radio import Crowd, Heard, PhoneRadio, RadioField, aged, draw_phones, make_radio_field
+from sim.radio import RadioField, aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from venues.model import Venue
 

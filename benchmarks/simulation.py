@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.radio import Crowd, draw_phones
+from sim.listening import Crowd, draw_phones
 from sim.run import play_mall
 from sim.scenario import parse_scenario, shipped_scenarios
 from sim.world import World, make_world
@@ -32,9 +32,10 @@ def run(phones: int = 300) -> dict[str, Any]:
 def hearing(world: World) -> dict[str, float]:
     """Scans heard a core-second: the median of a few rounds of other phones."""
     rng = np.random.default_rng(1)
-    spec = world.mall.spec
-    level = np.repeat(rng.integers(0, spec.n_levels, _PHONES), _SCANS)
-    home = rng.uniform((5, 5), (spec.width_m - 5, spec.depth_m - 5), (_PHONES, 2))
+    levels = world.mall.venue.levels
+    level = np.repeat(rng.integers(0, len(levels), _PHONES), _SCANS)
+    x0, y0, x1, y1 = levels[0].area.bounds
+    home = rng.uniform((x0 + 5, y0 + 5), (x1 - 5, y1 - 5), (_PHONES, 2))
     xy_m = np.repeat(home, _SCANS, axis=0) + rng.normal(0, 1, (_PHONES * _SCANS, 2))
     who = np.repeat(np.arange(_PHONES), _SCANS)
     at_ms = np.tile(np.arange(_SCANS) * _PERIOD_MS, _PHONES)
@@ -53,7 +54,7 @@ def day(phones: int) -> dict[str, float]:
     scenario = parse_scenario(shipped_scenarios()["ordinary-day"])
     scenario = replace(scenario, crowd=replace(scenario.crowd, phones_per_day=phones))
     marks: list[tuple[float, str]] = []
-    (played,) = play_mall(scenario, 0, lambda tick: marks.append((time.process_time(), tick.said))).days
+    (played,) = play_mall(scenario, 0, None, lambda tick: marks.append((time.process_time(), tick.said))).days
     ended = time.process_time()
     began = next(at for at, said in marks if said.endswith("day 1"))
     spec = scenario.mall

@@ -45,6 +45,23 @@ def with_seed(text: str, seed: int) -> str:
     return found if n else f"seed = {seed}\n{text}"
 
 
+def with_venue(text: str, venue_id: str) -> tuple["Scenario", str]:
+    """A scenario on an imported venue, whatever mall it had; its hours stay.
+
+    Raises:
+        ScenarioError: it cannot be run as written.
+    """
+    from sim.scenario import parse_scenario
+
+    kept, n_cut = re.subn(r"(?ms)^\[mall\][^\n]*\n(.*?)(?=^\[|\Z)", "", text, count=1)
+    hours = re.findall(r"(?m)^(?:opens_hour|closes_hour|utc_offset_h)\s*=.*$", text) if n_cut else []
+    lines = "\n".join([f'imported = "{venue_id}"', *hours])
+    at = re.search(r"(?m)^\[", kept)
+    head, tail = (kept, "") if at is None else (kept[: at.start()], kept[at.start() :])
+    made = f"{head.rstrip()}\n\n[mall]\n{lines}\n\n{tail}"
+    return parse_scenario(made), made
+
+
 def begin_run(folder: Path, text: str) -> None:
     """Write what is about to be run: a folder that cannot be written is told before the work, not after it.
 

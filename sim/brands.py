@@ -32,12 +32,17 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
     "shoes": (("Cobblewick", "石径鞋"), ("Stridely", "步悦"), ("Solemark", "足印"), ("Mossheel", "青跟")),
     "jewelry": (("Aurelle", "金澜"), ("Brightwater", "明水"), ("Ninefold", "九叠珠宝")),
     "cosmetics": (("Petalume", "瓣光"), ("Dewfall", "露落"), ("Clay & Camellia", "泥茶花"), ("Mirrorlake", "镜湖")),
-    "electronics": (("Voltmere", "伏特湾"), ("Pixelwright", "像素匠"), ("Hum & Hertz", "赫兹"), ("Lumenate", "流明")),
+    "electronicappliances": (
+        ("Voltmere", "伏特湾"),
+        ("Pixelwright", "像素匠"),
+        ("Hum & Hertz", "赫兹"),
+        ("Lumenate", "流明"),
+    ),
     "sportinggoods": (("Ridgeline Sports", "山脊运动"), ("Kestrel Outdoor", "红隼户外"), ("Lapwing", "田凫体育")),
-    "bookstore": (("Folio Harbour", "书港"), ("Dog-Ear Books", "折角书店")),
+    "books": (("Folio Harbour", "书港"), ("Dog-Ear Books", "折角书店")),
     "toys": (("Tumblewood", "滚木玩具"), ("Kitebox", "风筝盒")),
-    "eyewear": (("Clearfinch", "明雀眼镜"), ("Optaline", "视线")),
-    "homefurnishings": (("Hearth & Hollow", "炉间"), ("Plainspoon", "素匙"), ("Weaver's Nest", "织巢")),
+    "eyewear.opticians": (("Clearfinch", "明雀眼镜"), ("Optaline", "视线")),
+    "homedecor": (("Hearth & Hollow", "炉间"), ("Plainspoon", "素匙"), ("Weaver's Nest", "织巢")),
     "restaurant": (
         ("Nine Ladles", "九勺"),
         ("Saffron Lantern", "藏红灯"),
@@ -49,20 +54,40 @@ _TABLE: dict[str, tuple[tuple[str, str], ...]] = {
         ("Stone Pot House", "石锅屋"),
     ),
     "coffee": (("Slow Kettle", "慢壶咖啡"), ("Bean Meridian", "豆子午线"), ("Corner Crema", "街角咖啡")),
-    "bakery": (("Crumb & Cloud", "屑云面包"), ("Warm Loaf", "暖面包")),
-    "dessert": (("Plum Snow", "梅雪"), ("Jelly Orchard", "果冻园")),
+    "bakedgoods": (("Crumb & Cloud", "屑云面包"), ("Warm Loaf", "暖面包")),
+    "desserts": (("Plum Snow", "梅雪"), ("Jelly Orchard", "果冻园")),
     "pharmacy": (("Green Mortar", "青杵药房"),),
     "supermarket": (("Daily Basket", "日篮超市"),),
-    "gifts": (("Ribbon Arcade", "缎带坊"), ("Postcard Pier", "明信片码头")),
+    "giftshops": (("Ribbon Arcade", "缎带坊"), ("Postcard Pier", "明信片码头")),
     "luggage": (("Longhaul", "长途"), ("Satchel & Sail", "帆囊")),
     "beautysalon": (("Combworks", "梳作"), ("Bluebell Nails", "风铃美甲")),
-    "childrenswear": (("Pebble Kids", "小石童装"), ("Ladybird Lane", "瓢虫巷")),
+    "clothing.childrens": (("Pebble Kids", "小石童装"), ("Ladybird Lane", "瓢虫巷")),
 }
 
-BRANDS: tuple[Brand, ...] = tuple(
-    Brand(name_en, name_zh, category) for category, names in _TABLE.items() for name_en, name_zh in names
-)
-"""Every brand, by category; a mall with more stores than brands opens second branches."""
+_ANCHOR_TABLE: dict[str, tuple[tuple[str, str], ...]] = {
+    "departmentstore": (
+        ("Gallery of Winds", "风廊百货"),
+        ("Hopewell & Daughters", "合望百货"),
+        ("Tern House", "燕鸥百货"),
+    ),
+    "cinema": (("Lanternlight Pictures", "灯影影城"), ("Ninth Reel", "九卷影院")),
+}
+"""Of anchor stores alone; an anchor supermarket is a large branch of an everyday brand."""
 
-CATEGORIES: tuple[str, ...] = tuple(_TABLE)
-"""IMDF occupant categories in use."""
+
+def _brands(table: dict[str, tuple[tuple[str, str], ...]]) -> tuple[Brand, ...]:
+    return tuple(Brand(name_en, name_zh, category) for category, names in table.items() for name_en, name_zh in names)
+
+
+EVERYDAY_BRANDS: tuple[Brand, ...] = _brands(_TABLE)
+"""The brands of common stores, by category; a mall with more stores than brands opens second branches."""
+
+BRANDS: tuple[Brand, ...] = EVERYDAY_BRANDS + _brands(_ANCHOR_TABLE)
+"""Every brand, by category."""
+
+EVERYDAY_CATEGORIES: tuple[str, ...] = tuple(_TABLE)
+"""IMDF occupant categories of common stores."""
+
+CATEGORIES: tuple[str, ...] = EVERYDAY_CATEGORIES + tuple(_ANCHOR_TABLE)
+"""IMDF occupant categories in use; those of anchor stores alone come last, so that people's draws of the others are
+the same without them."""

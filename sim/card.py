@@ -17,6 +17,7 @@ from fingerprints.scan import LabelledScan
 from sim.card_words import FIELDS, LICENCE, LIMITS, NOT_SIMULATED, SIMULATED, USES
 from sim.dates import AGEING_PERIOD_DAYS, FIRST_DAY, SURVEY_DAY, ageing_days
 from sim.export import Export
+from sim.layout import MallSpec
 from sim.phones import SCAN_PERIOD_S
 from sim.world import World
 
@@ -208,10 +209,14 @@ def _venue(world: World) -> dict[str, Any]:
             "truth": "WGS 84 degrees, 8 decimals (about 1 mm)",
             "origin_lat": venue.frame.lat_deg,
             "origin_lng": venue.frame.lon_deg,
-            "origin_is": "south-west corner of the mall; x east, y north in the map's local frame",
+            "origin_is": f"{_origin(world)}; x east, y north in the map's local frame",
         },
         "time_zone": venue.time_zone,
     }
+
+
+def _origin(world: World) -> str:
+    return "south-west corner of the mall" if isinstance(world.mall.spec, MallSpec) else "the imported map's own origin"
 
 
 def _finite(constants: dict[str, Any]) -> dict[str, Any]:

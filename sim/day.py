@@ -20,9 +20,9 @@ from sim.checkout import Checkout, open_checkout
 from sim.day_plan import DayPlan
 from sim.delivery import ScanSends, clock_skew_s, deliver
 from sim.history import History
+from sim.listening import Crowd
 from sim.outcome import ROGUE
 from sim.phones import SCAN_PERIOD_S, device_of, truth_of
-from sim.radio import Crowd
 from sim.rogues import RogueScans, plan_rogues
 from sim.scenario import ScenarioError
 from sim.schedules import draw_mix, only_beacons, scan_times

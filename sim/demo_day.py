@@ -96,7 +96,13 @@ def run_demo_day(
 
 
 def demo_scenario(world: World, n_shoppers: int, first_day: date) -> Scenario:
-    """Days on which nothing goes wrong, in ticks of one scan a phone."""
+    """Days on which nothing goes wrong, in ticks of one scan a phone.
+
+    Raises:
+        TypeError: the mall is an imported venue: the demo shows a drawn one.
+    """
+    if not isinstance(world.mall.spec, MallSpec):
+        raise TypeError(f"expected a drawn mall, found imported venue {world.mall.venue.id}")
     return Scenario(
         name="demo",
         seed=world.seed,

@@ -11,8 +11,9 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from fingerprints.wire import scan_to_json
 from sim.dates import SURVEY_DAY, number_day
+from sim.listening import Crowd, PhoneRadio
 from sim.phones import SCAN_PERIOD_S, label
-from sim.radio import Crowd, PhoneRadio, RadioField
+from sim.radio import RadioField
 from sim.world import World
 
 Kind: TypeAlias = Literal["survey", "shoppers"]

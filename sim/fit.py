@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import least_squares
 
 from fingerprints.scan import LabelledScan
 from fingerprints.transmitters import is_beacon
@@ -28,7 +28,8 @@ from sim.likeness import (
     placing_errors,
     protocol_of,
 )
-from sim.radio import Crowd, HearingTables, draw_phones, hear_at, mean_at
+from sim.listening import Crowd, HearingTables, draw_phones, hear_at
+from sim.radio import mean_at
 from sim.radio_spec import RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.transmitters import Transmitters, make_transmitters
@@ -38,14 +39,20 @@ _MIN_DETECTIONS = 5
 _MANAGED_IDS = 8
 _STRIPE = 64
 _LOWEST_DBM = -125.0
-PLACING_S = 20.0
-"""How long a surveyor's error of place is kept: about the way between two marked points."""
+PLACING_S = 60.0
+"""How long a surveyor's error of place is kept. It cannot be much shorter at Xixi: between two marked points, 5.4 s
+apart, the phone's own steps and the marks agree to 1.2 m on each axis, and what they differ by does not alternate, as
+it would if each mark were off by itself (docs/simulation.md)."""
+_STEP = 0.06
+_MARGIN = 0.02
 FITTED: tuple[tuple[str, float, float], ...] = (
     ("power_db", -15.0, 15.0),
     ("path_exponent", 1.6, 4.5),
+    ("attenuation_db_per_m", 0.0, 1.0),
     ("wall_db", 0.0, 9.0),
     ("floor_db", 4.0, 40.0),
     ("shadowing_sd_db", 0.0, 10.0),
+    ("shadowing_shared_sd_db", 0.0, 10.0),
     ("fading_sd_db", 0.0, 9.0),
     ("slow_sd_db", 0.0, 9.0),
     ("slow_s", 3.0, 180.0),
@@ -57,6 +64,9 @@ FITTED: tuple[tuple[str, float, float], ...] = (
     ("radio_miss_ratio", 0.0, 0.5),
     ("miss_ratio", 0.0, 0.5),
     ("stale_ratio", 0.0, 1.0),
+    ("edge_miss_ratio", 0.0, 1.0),
+    ("soft_2_db", 0.0, 60.0),
+    ("soft_5_db", 0.0, 60.0),
 )
 """What is fitted, and within which bounds; ``power_db`` is added to the power of all radios at 1 m."""
 
@@ -125,17 +135,30 @@ def spec_for(venue: Venue, survey: Sequence[LabelledScan]) -> RadioSpec:
         area_per_managed_m2=area_m2 / len(managed) if managed else float("inf"),
         managed_ids=int(np.median(managed)) if managed else 12,
         area_per_beacon_m2=area_m2 / n_beacons if n_beacons else float("inf"),
-        wifi_2_power_1m_dbm=-27.0,
-        wifi_5_power_1m_dbm=-33.0,
+        wifi_2_power_1m_dbm=-30.0,
+        wifi_5_power_1m_dbm=-34.0,
         sensitivity_dbm=(weakest, weakest),
         device_gain_sd=0.0,
-        path_exponent=2.7,
-        fading_sd_db=3.0,
-        slow_sd_db=3.0,
-        slow_s=30.0,
-        walk_miss_ratio=0.05,
-        radio_miss_ratio=0.1,
-        miss_ratio=0.1,
+        path_exponent=2.5,
+        attenuation_db_per_m=0.05,
+        wall_db=4.0,
+        floor_db=30.0,
+        shadowing_sd_db=1.5,
+        shadowing_length_m=15.0,
+        shadowing_shared_sd_db=5.0,
+        fading_sd_db=2.5,
+        frame_sd_db=1.0,
+        slow_sd_db=2.0,
+        slow_s=60.0,
+        carry_sd_db=1.5,
+        hand_sd_db=1.0,
+        body_db=2.0,
+        walk_miss_ratio=0.02,
+        radio_miss_ratio=0.02,
+        miss_ratio=0.02,
+        edge_miss_ratio=0.95,
+        soft_2_db=16.0,
+        soft_5_db=3.0,
         stale_ratio=0.95,
         mean_age_ms=mean_age_ms,
         hotspots_per_scan=0.0,
@@ -158,15 +181,16 @@ class Stage:
         if placing_sd_m > 0.0:
             self._heard_xy_m += placing_errors(protocol, placing_sd_m, PLACING_S, np.random.default_rng([seed, 3]))
         xyz_m, none = self.transmitters.radio_xyz_m[first], np.zeros(len(masts))
-        free = replace(spec, path_exponent=0.0, wall_db=0.0, floor_db=0.0, atrium_db=0.0)
+        free = replace(spec, path_exponent=0.0, attenuation_db_per_m=0.0, wall_db=0.0, floor_db=0.0, atrium_db=0.0)
 
         def count(one: RadioSpec) -> NDArray[np.float32]:
             return -mean_at(venue, grid, one, xyz_m, none, protocol.level_index, self._heard_xy_m, -np.inf)
 
         self._walls = count(replace(free, wall_db=1.0))
         self._slabs = count(replace(free, floor_db=1.0, atrium_db=spec.atrium_db / spec.floor_db))
-        self._bels = count(replace(free, path_exponent=0.1))
+        self._metres = count(replace(free, attenuation_db_per_m=1.0))
         self._shadow = np.empty_like(self._walls)
+        self._shared = np.zeros(len(protocol.walk), dtype=np.float32)
         cell = grid.cell_of(self._heard_xy_m)
         for level in range(grid.n_levels):
             here = np.flatnonzero(protocol.level_index == level)
@@ -175,20 +199,24 @@ class Stage:
                 n = stripe.stop - stripe.start
                 fields = shadowing_fields(n, grid.nx, grid.ny, CELL_M, 1.0, spec.shadowing_length_m, rng)
                 self._shadow[here, stripe] = fields.reshape(n, -1)[:, cell[here]].T
+            shared = shadowing_fields(1, grid.nx, grid.ny, CELL_M, 1.0, spec.shadowing_shared_length_m, rng)
+            self._shared[here] = shared.reshape(-1)[cell[here]]
 
     def hear(self, spec: RadioSpec, power_db: float = 0.0) -> HeardScans:
         """What the surveyors' phones, one a walk, hear at each place of the protocol."""
         of_mast = (
             spec.shadowing_sd_db * self._shadow
-            - 10.0 * spec.path_exponent * self._bels
+            - 10.0 * spec.path_exponent * np.log10(self._metres + 1.0)
+            - spec.attenuation_db_per_m * self._metres
             - spec.wall_db * self._walls
             - spec.floor_db * self._slabs
+            + (spec.shadowing_shared_sd_db * self._shared)[:, None]
         )
         mean = of_mast[:, self._mast] + (self.transmitters.power_1m_dbm + power_db).astype(np.float32)
         mean[mean < _LOWEST_DBM] = np.nan
         protocol, n_walks = self.protocol, int(self.protocol.walk.max()) + 1
         heard = hear_at(
-            HearingTables.of(mean, self._heard_xy_m, self.transmitters),
+            HearingTables.of(mean, self._heard_xy_m, self.transmitters, spec),
             spec,
             np.arange(len(mean), dtype=np.int64),
             Crowd(draw_phones(n_walks, spec, np.random.default_rng([self.seed, 2])), self.seed),
@@ -197,7 +225,7 @@ class Stage:
             at_ms=protocol.at_ms,
             facing_rad=protocol.facing_rad,
         )
-        return as_scans(heard)
+        return as_scans(heard, self.transmitters)
 
 
 def fit_radio(
@@ -210,10 +238,14 @@ def fit_radio(
     trials: int = 150,
     progress: Callable[[int, float], None] | None = None,
 ) -> Fit:
-    """Choose the parameters of ``FITTED`` so that simulated scans are like the survey's (Nelder and Mead, 1965).
+    """Choose the parameters of ``FITTED`` so that simulated scans are like the survey's.
+
+    Least squares over the figures' differences by the trust region reflective method (Branch, Coleman and Li 1999),
+    with slopes by finite steps of 6 % of each range: draws are the same in all trials, so figures follow smoothly.
 
     Args:
         start: densities, ids and all that is not fitted; the first trial.
+        trials: about so many; one more than there are parameters for each step.
         progress: told the number of trials done and the least gap so far.
     """
     protocol, heard = protocol_of(survey, venue)
@@ -223,32 +255,23 @@ def fit_radio(
     best: tuple[float, NDArray[np.float64], Likeness] | None = None
     n = 0
 
-    def gap(x: NDArray[np.float64]) -> float:
+    def differences(x: NDArray[np.float64]) -> NDArray[np.float64]:
         nonlocal best, n
-        found = compare(protocol, stage.hear(*_with(start, _inside(x, low, high))))
+        found = compare(protocol, stage.hear(*_with(start, low + x * (high - low))))
         value = real.gap(found)
         n += 1
         if best is None or value < best[0]:
-            best = (value, _inside(x, low, high), found)
+            best = (value, low + x * (high - low), found)
         if progress is not None:
             progress(n, best[0])
-        return value
+        return real.differences(found)
 
     first = np.array([0.0 if name == "power_db" else getattr(start, name) for name, _, _ in FITTED])
-    x = (np.clip(first, low, high) - low) / (high - low)
-    simplex = np.vstack(
-        [x, *(np.where(np.arange(len(x)) == i, np.where(x > 0.6, x - 0.2, x + 0.2), x) for i in range(len(x)))]
-    )
-    minimize(gap, x, method="Nelder-Mead", options={"maxfev": trials, "initial_simplex": simplex, "adaptive": True})
+    x = np.clip((first - low) / (high - low), _MARGIN, 1.0 - _MARGIN)
+    least_squares(differences, x, bounds=(0.0, 1.0), diff_step=_STEP, max_nfev=max(1, trials // (len(x) + 1)))
     assert best is not None
     spec, power_db = _with(start, best[1])
     return Fit(_louder(spec, power_db), real, best[2], best[0], n)
-
-
-def _inside(x: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the unit cube to the bounds; what lies beyond is folded back, so that the search may step over."""
-    folded = np.abs((x + 1.0) % 2.0 - 1.0)
-    return low + folded * (high - low)
 
 
 def _with(start: RadioSpec, x: NDArray[np.float64]) -> tuple[RadioSpec, float]:

@@ -29,7 +29,13 @@ class MallPlan:
 
     @staticmethod
     def short_name(ordinal: int) -> str:
-        return f"F{ordinal + 1}"
+        return f"F{ordinal + 1}" if ordinal >= 0 else f"B{-ordinal}"
+
+    @staticmethod
+    def names(ordinal: int) -> dict[str, str]:
+        if ordinal < 0:
+            return {"en": f"Parking {-ordinal}", "zh-Hans": f"地下{-ordinal}层停车场"}
+        return {"en": f"Level {ordinal + 1}", "zh-Hans": f"{ordinal + 1}层"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +116,11 @@ def to_archive(plan: MallPlan, ids: FeatureIds) -> ImdfArchive:
                 "level",
                 level_id,
                 draw.polygon(outline),
-                category="unspecified",
+                category="unspecified" if level.ordinal >= 0 else "parking",
                 restriction=None,
                 outdoor=False,
                 ordinal=level.ordinal,
-                name={"en": f"Level {level.ordinal + 1}", "zh-Hans": f"{level.ordinal + 1}层"},
+                name=plan.names(level.ordinal),
                 short_name={"en": plan.short_name(level.ordinal)},
                 display_point=draw.point(*_middle(outline)),
                 address_id=None,
@@ -236,7 +242,7 @@ def _opening(door: PlannedOpening, door_id: str, level_id: str, draw: _Draughtsm
         "opening",
         door_id,
         draw.line(door.x0, door.y0, door.x1, door.y1),
-        category="pedestrian.principal" if door.is_entrance else "pedestrian",
+        category=door.category,
         accessibility=None,
         access_control=None,
         door={"type": "open", "automatic": None, "material": None},

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 @numba.njit(cache=True)
 def count_crossings(
     x0: float, y0: float, z0: float, x1: float, y1: float, z1: float,
-    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float,
+    walls: NDArray[np.float64], tried: NDArray[np.int32], low_m: float, high_m: float, most: float = math.inf,
 ) -> int:  # fmt: skip
     """Walls of one storey (``low_m`` <= height < ``high_m``) that the straight way from 0 to 1 goes through.
 
     Args:
         walls: (n_walls, 4) segments x0, y0, x1, y1 in metres.
         tried: which of them are looked at.
+        most: counting stops above so many.
     """
     dx, dy, dz = x1 - x0, y1 - y0, z1 - z0
     n = 0
@@ -34,6 +35,8 @@ def count_crossings(
             z = z0 + along_way / cross * dz
             if low_m <= z < high_m:
                 n += 1
+                if n > most:
+                    break
     return n
 
 
@@ -85,11 +88,12 @@ def mean_power_dbm(
     ordinals: NDArray[np.int64], phone_height_m: float, storey_m: float,
     walls: NDArray[np.float64], wall_starts: NDArray[np.int64], is_open: NDArray[np.bool_],
     origin_xy_m: NDArray[np.float64], nx: int, ny: int, cell_m: float,
-    exponent: float, wall_db: float, floor_db: float, atrium_db: float, lowest_dbm: float,
+    exponent: float, attenuation_db_per_m: float, wall_db: float, floor_db: float, atrium_db: float, lowest_dbm: float,
 ) -> NDArray[np.float32]:  # fmt: skip
     """Mean power of each radio at each place, without shadowing; NaN where it is under ``lowest_dbm``.
 
-    Power at 1 m, less 10 ``exponent`` log10 of the distance (never under 1 m), less ``wall_db`` a wall, less
+    Power at 1 m, less 10 ``exponent`` log10 of the distance (never under 1 m), less ``attenuation_db_per_m`` a metre
+    beyond the first (Devasirvatham 1991), less ``wall_db`` a wall, less
     ``floor_db`` a floor slab, or ``atrium_db`` where the way goes through an opening in it.
 
     Args:
@@ -111,7 +115,7 @@ def mean_power_dbm(
             x1, y1 = places_xy_m[place]
             z1 = ordinals[storey_of[place]] * storey_m + phone_height_m
             d_m = max(1.0, math.sqrt((x1 - x0) ** 2 + (y1 - y0) ** 2 + (z1 - z0) ** 2))
-            power = power_1m_dbm[r] - 10.0 * exponent * math.log10(d_m)
+            power = power_1m_dbm[r] - 10.0 * exponent * math.log10(d_m) - attenuation_db_per_m * (d_m - 1.0)
             if power < lowest_dbm:
                 continue
             for slab in range(1, n_levels):
@@ -131,7 +135,10 @@ def mean_power_dbm(
                 part = walls[wall_starts[storey] : wall_starts[storey + 1]]
                 indptr, listed = sides[storey]
                 ahead = listed[indptr[sector] : indptr[sector + 1]]
-                power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m)
+                most = (power - lowest_dbm) / wall_db if wall_db > 0.0 else math.inf
+                power -= wall_db * count_crossings(x0, y0, z0, x1, y1, z1, part, ahead, low, low + storey_m, most)
+                if power < lowest_dbm:
+                    break
             if power >= lowest_dbm:
                 out[place, r] = power
     return out

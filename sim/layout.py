@@ -2,7 +2,8 @@
 
 A level is a ring corridor around a central block (two islands of stores, two escalators, an atrium between
 them) with rows of stores along the four outer sides. Stairs, lift and restrooms stand at the same place on
-every level. Whole metres keep walls on the edges of the one-metre cells of the radio field.
+every level. An anchor store takes a whole end of a level; levels of parking lie below (``parking.py``). Whole metres
+keep walls on the edges of the one-metre cells of the radio field.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ class MallSpec:
         frontage_m: smallest and largest front of a store in a row.
         lat_deg, lon_deg: WGS 84 place of the south-west corner (open ground by the Qiantang, Hangzhou).
         hours: OSM opening_hours of the mall.
+        anchors: large stores, each at one end of a level, ``row_m`` deep and as wide as the mall; see ``anchor_ends``.
+        parking_levels: below ground, with stairs, lift and escalators up.
     """
 
     n_levels: int = 3
@@ -42,10 +45,18 @@ class MallSpec:
     opens_hour: int = 10
     closes_hour: int = 22
     utc_offset_h: int = 8
+    anchors: int = 0
+    parking_levels: int = 0
 
     def __post_init__(self) -> None:
         if self.n_levels < 1:
             raise ValueError(f"a mall needs a level, found n_levels={self.n_levels}")
+        if not 0 <= self.anchors < 2 * self.n_levels:
+            raise ValueError(
+                f"{self.n_levels} levels have {2 * self.n_levels - 1} ends for anchors, found anchors={self.anchors}"
+            )
+        if not 0 <= self.parking_levels <= 5:
+            raise ValueError(f"expected parking_levels within 0..5, found {self.parking_levels}")
         core_width_m = self.width_m - 2 * (self.row_m + self.corridor_m)
         core_depth_m = self.depth_m - 2 * (self.row_m + self.corridor_m)
         if core_width_m < 2 * self.island_m + 2 * _ESCALATOR_M + 6 or core_depth_m < 12:
@@ -83,17 +94,27 @@ class PlannedUnit:
     hole: Box | None = None
     is_store: bool = False
     name: str | None = None
+    anchor: str | None = None
+    """Occupant category of the anchor store that stands here."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedOpening:
-    """A door to be, from one end to the other; ``principal`` ones lead outside."""
+    """A door to be, from one end to the other; entrances lead outside, ``for_cars`` into the parking."""
 
     x0: float
     y0: float
     x1: float
     y1: float
     is_entrance: bool = False
+    for_cars: bool = False
+
+    @property
+    def category(self) -> str:
+        """IMDF's."""
+        if self.for_cars:
+            return "automobile"
+        return "pedestrian.principal" if self.is_entrance else "pedestrian"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +126,49 @@ class LevelPlan:
     openings: tuple[PlannedOpening, ...]
 
 
+_Part: TypeAlias = tuple[list[PlannedUnit], list[PlannedOpening]]
 _ESCALATOR_M = 3
 _CORE_M = 13
 """Stairs 4 m, lift 3 m, restrooms 6 m along the north row."""
 _CORE_DEPTH_M = 8
 _PASSAGE_M = 6
+_ANCHOR_DOOR_M = 6
+
+
+def anchor_ends(spec: MallSpec) -> dict[tuple[int, Side], str]:
+    """Which end of which level (ordinal) each anchor takes, and its occupant category.
+
+    The first is a supermarket at the east end of the ground, the second a cinema under the roof (in a mall of one
+    level there is no second), the others are department stores: at the east ends between, then at the west ends from
+    the top down; the west end of the ground is an entrance.
+    """
+    top = spec.n_levels - 1
+    eastern = [0, top, *range(1, top)] if top else [0]
+    ends: list[tuple[int, Side]] = [(ordinal, "east") for ordinal in eastern]
+    ends += [(ordinal, "west") for ordinal in range(top, 0, -1)]
+    kinds = ["supermarket", "cinema"] + ["departmentstore"] * len(ends)
+    return dict(zip(ends[: spec.anchors], kinds, strict=False))
+
+
+def ring_of(spec: MallSpec) -> tuple[Box, Box]:
+    """The ring corridor's outer edge, and the block inside it."""
+    ring = Box(spec.row_m, spec.row_m, spec.width_m - spec.row_m, spec.depth_m - spec.row_m)
+    margin = spec.corridor_m
+    return ring, Box(ring.x0 + margin, ring.y0 + margin, ring.x1 - margin, ring.y1 - margin)
 
 
 def plan_level(spec: MallSpec, ordinal: int, rng: np.random.Generator) -> LevelPlan:
     """Lay out one level; the ground level (ordinal 0) has the two entrances and the atrium's floor."""
     units: list[PlannedUnit] = []
     openings: list[PlannedOpening] = []
-    ring = Box(spec.row_m, spec.row_m, spec.width_m - spec.row_m, spec.depth_m - spec.row_m)
-    margin = spec.corridor_m
-    core = Box(ring.x0 + margin, ring.y0 + margin, ring.x1 - margin, ring.y1 - margin)
+    ring, core = ring_of(spec)
+    ends: dict[Side, str] = {side: kind for (at, side), kind in anchor_ends(spec).items() if at == ordinal}
+    rows = (ring.x0 if "west" in ends else 0, ring.x1 if "east" in ends else spec.width_m)
     units.append(PlannedUnit("walkway", ring, hole=core, name="Ring"))
     for part in (
-        _north_row(spec, ring, rng),
-        _south_row(spec, ring, ordinal == 0, rng),
-        _side_columns(spec, ring, ordinal == 0, rng),
+        _north_row(spec, ring, rows, rng),
+        _south_row(spec, ring, rows, ordinal == 0, rng),
+        _side_columns(spec, ring, ends, ordinal == 0, rng),
         _centre(spec, core, ordinal == 0, rng),
     ):
         units += part[0]
@@ -131,10 +176,8 @@ def plan_level(spec: MallSpec, ordinal: int, rng: np.random.Generator) -> LevelP
     return LevelPlan(ordinal, tuple(units), tuple(openings))
 
 
-_Part: TypeAlias = tuple[list[PlannedUnit], list[PlannedOpening]]
-
-
-def _north_row(spec: MallSpec, ring: Box, rng: np.random.Generator) -> _Part:
+def plan_service_core(spec: MallSpec, ring: Box) -> _Part:
+    """Stairs, lift, restrooms and a plant room in the middle of the north row, at the same place on every level."""
     y0, y1 = ring.y1, spec.depth_m
     at = spec.width_m // 2 - _CORE_M // 2
     stairs, lift = Box(at, y0, at + 4, y0 + _CORE_DEPTH_M), Box(at + 4, y0, at + 7, y0 + _CORE_DEPTH_M)
@@ -150,36 +193,52 @@ def _north_row(spec: MallSpec, ring: Box, rng: np.random.Generator) -> _Part:
         PlannedOpening(at + 5, y0, at + 6, y0),
         PlannedOpening(at + 9, y0, at + 11, y0),
     ]
-    boxes = _row(spec, 0, at, y0, y1, True, False, rng) + _row(
-        spec, at + _CORE_M, spec.width_m, y0, y1, False, True, rng
+    return units, openings
+
+
+def _north_row(spec: MallSpec, ring: Box, ends: tuple[int, int], rng: np.random.Generator) -> _Part:
+    y0, y1 = ring.y1, spec.depth_m
+    at = spec.width_m // 2 - _CORE_M // 2
+    units, openings = plan_service_core(spec, ring)
+    x0, x1 = ends
+    boxes = _row(spec, x0, at, y0, y1, x0 == 0, False, rng) + _row(
+        spec, at + _CORE_M, x1, y0, y1, False, x1 == spec.width_m, rng
     )
     for box in boxes:
         _add_store(units, openings, box, "south", (ring.x0, ring.x1), rng)
     return units, openings
 
 
-def _south_row(spec: MallSpec, ring: Box, is_ground: bool, rng: np.random.Generator) -> _Part:
+def _south_row(spec: MallSpec, ring: Box, ends: tuple[int, int], is_ground: bool, rng: np.random.Generator) -> _Part:
     units: list[PlannedUnit] = []
     openings: list[PlannedOpening] = []
+    west, east = ends
+    corners = west == 0, east == spec.width_m
     if is_ground:
         x0 = (spec.width_m - _PASSAGE_M) // 2
         x1 = x0 + _PASSAGE_M
         units.append(PlannedUnit("walkway", Box(x0, 0, x1, ring.y0), name="South entrance"))
         openings += [PlannedOpening(x0, ring.y0, x1, ring.y0), PlannedOpening(x0 + 1, 0, x1 - 1, 0, is_entrance=True)]
-        boxes = _row(spec, 0, x0, 0, ring.y0, True, False, rng) + _row(
-            spec, x1, spec.width_m, 0, ring.y0, False, True, rng
+        boxes = _row(spec, west, x0, 0, ring.y0, corners[0], False, rng) + _row(
+            spec, x1, east, 0, ring.y0, False, corners[1], rng
         )
     else:
-        boxes = _row(spec, 0, spec.width_m, 0, ring.y0, True, True, rng)
+        boxes = _row(spec, west, east, 0, ring.y0, *corners, rng)
     for box in boxes:
         _add_store(units, openings, box, "north", (ring.x0, ring.x1), rng)
     return units, openings
 
 
-def _side_columns(spec: MallSpec, ring: Box, is_ground: bool, rng: np.random.Generator) -> _Part:
+def _side_columns(
+    spec: MallSpec, ring: Box, anchors: dict[Side, str], is_ground: bool, rng: np.random.Generator
+) -> _Part:
     units: list[PlannedUnit] = []
     openings: list[PlannedOpening] = []
     middle = (ring.y0 + ring.y1) // 2
+    for side, kind in anchors.items():
+        _add_anchor(units, openings, spec, ring, side, kind)
+    west: list[Box] = []
+    east: list[Box] = []
     if is_ground:
         gap = (middle - _PASSAGE_M // 2, middle + _PASSAGE_M // 2)
         units.append(PlannedUnit("walkway", Box(0, gap[0], ring.x0, gap[1]), name="West entrance"))
@@ -188,15 +247,39 @@ def _side_columns(spec: MallSpec, ring: Box, is_ground: bool, rng: np.random.Gen
             PlannedOpening(0, gap[0] + 1, 0, gap[1] - 1, is_entrance=True),
         ]
         west = [Box(0, ring.y0, ring.x0, gap[0]), Box(0, gap[1], ring.x0, ring.y1)]
-    else:
+    elif "west" not in anchors:
         cut = middle + int(rng.integers(-2, 3))
         west = [Box(0, ring.y0, ring.x0, cut), Box(0, cut, ring.x0, ring.y1)]
-    cut = middle + int(rng.integers(-2, 3))
-    east = [Box(ring.x1, ring.y0, spec.width_m, cut), Box(ring.x1, cut, spec.width_m, ring.y1)]
+    if "east" not in anchors:
+        cut = middle + int(rng.integers(-2, 3))
+        east = [Box(ring.x1, ring.y0, spec.width_m, cut), Box(ring.x1, cut, spec.width_m, ring.y1)]
     for box in (part for stretch in west for part in _split_side(spec, stretch)):
         _add_store(units, openings, box, "east", (ring.y0, ring.y1), rng)
     for box in (part for stretch in east for part in _split_side(spec, stretch)):
         _add_store(units, openings, box, "west", (ring.y0, ring.y1), rng)
+    return units, openings
+
+
+def _add_anchor(
+    units: list[PlannedUnit], openings: list[PlannedOpening], spec: MallSpec, ring: Box, side: Side, kind: str
+) -> None:
+    """A store over the whole end of a level, with two wide doors to the ring."""
+    x0, x1, front = (0, ring.x0, ring.x0) if side == "west" else (ring.x1, spec.width_m, ring.x1)
+    units.append(PlannedUnit("room", Box(x0, 0, x1, spec.depth_m), is_store=True, anchor=kind))
+    quarter = (ring.y1 - ring.y0) // 4
+    for middle in (ring.y0 + quarter, ring.y1 - quarter):
+        y0 = max(ring.y0, middle - _ANCHOR_DOOR_M // 2)
+        openings.append(PlannedOpening(front, y0, front, min(ring.y1, y0 + _ANCHOR_DOOR_M)))
+
+
+def plan_escalators(core: Box, island_m: int) -> _Part:
+    """The two escalators between the islands, with a way in at both ends."""
+    units: list[PlannedUnit] = []
+    openings: list[PlannedOpening] = []
+    left, right = core.x0 + island_m, core.x1 - island_m
+    for x0, x1 in ((left, left + _ESCALATOR_M), (right - _ESCALATOR_M, right)):
+        units.append(PlannedUnit("escalator", Box(x0, core.y0, x1, core.y1), name="Escalator"))
+        openings += [PlannedOpening(x0, core.y0, x1, core.y0), PlannedOpening(x0, core.y1, x1, core.y1)]
     return units, openings
 
 
@@ -211,9 +294,9 @@ def _centre(spec: MallSpec, core: Box, is_ground: bool, rng: np.random.Generator
             _add_store(units, openings, Box(a, cut, b, core.y1), "north", (a, b), rng)
     left = core.x0 + spec.island_m
     right = core.x1 - spec.island_m
-    for x0, x1 in ((left, left + _ESCALATOR_M), (right - _ESCALATOR_M, right)):
-        units.append(PlannedUnit("escalator", Box(x0, core.y0, x1, core.y1), name="Escalator"))
-        openings += [PlannedOpening(x0, core.y0, x1, core.y0), PlannedOpening(x0, core.y1, x1, core.y1)]
+    escalators, ways = plan_escalators(core, spec.island_m)
+    units += escalators
+    openings += ways
     atrium = Box(left + _ESCALATOR_M, core.y0, right - _ESCALATOR_M, core.y1)
     if is_ground:
         units.append(PlannedUnit("walkway", atrium, name="Atrium"))

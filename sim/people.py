@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.brands import BRANDS, CATEGORIES
-from sim.chance import F64, I64
+from sim.brands import BRANDS, CATEGORIES, EVERYDAY_CATEGORIES
+from sim.chance import F64, I64, stream_key, uniform
 from sim.dates import IS_FREE, LEARNS, WORKS
 
 AgeBand: TypeAlias = Literal["child", "teen", "adult", "unknown"]
@@ -27,7 +27,7 @@ _CHUNK = 2_048
 _CHILD_UNTIL_Y = 14
 _ADULT_FROM_Y = 18
 _OLD_FROM_Y = 62
-_CHILD_LIKES = {"toys": 6.0, "dessert": 3.0, "childrenswear": 2.0, "bookstore": 2.0, "restaurant": 1.0}
+_CHILD_LIKES = {"toys": 6.0, "desserts": 3.0, "clothing.childrens": 2.0, "books": 2.0, "restaurant": 1.0}
 _DAYS_A_YEAR = 365.0
 
 
@@ -96,12 +96,16 @@ class PeopleSpec:
 
 
 CATEGORY_SHARES: dict[str, float] = {
-    "fashion": 0.16, "shoes": 0.05, "jewelry": 0.03, "cosmetics": 0.06, "electronics": 0.05, "sportinggoods": 0.04,
-    "bookstore": 0.04, "toys": 0.03, "eyewear": 0.02, "homefurnishings": 0.03, "restaurant": 0.16, "coffee": 0.08,
-    "bakery": 0.04, "dessert": 0.04, "pharmacy": 0.02, "supermarket": 0.08, "gifts": 0.02, "luggage": 0.01,
-    "beautysalon": 0.02, "childrenswear": 0.02,
+    "fashion": 0.16, "shoes": 0.05, "jewelry": 0.03, "cosmetics": 0.06, "electronicappliances": 0.05,
+    "sportinggoods": 0.04, "books": 0.04, "toys": 0.03, "eyewear.opticians": 0.02, "homedecor": 0.03,
+    "restaurant": 0.16, "coffee": 0.08, "bakedgoods": 0.04, "desserts": 0.04, "pharmacy": 0.02, "supermarket": 0.08,
+    "giftshops": 0.02, "luggage": 0.01, "beautysalon": 0.02, "clothing.childrens": 0.02,
 }  # fmt: skip
 """Mean taste of grown people; ours. The sum is 1."""
+ANCHOR_SHARES: dict[str, tuple[float, float]] = {"departmentstore": (0.10, 0.02), "cinema": (0.06, 0.08)}
+"""Mean taste of grown people and of children for stores that are anchors only, on top of the above; ours. Each person's
+is an exponential draw about it: some never go to the cinema, some often."""
+_ANCHOR_TASTE, _ANCHOR_BRAND = 400, 401
 MEAN_BASKET = 155.0
 """Mean spending of a visit to the mall that tiers reckon with, in the currency's major unit; ours."""
 
@@ -120,7 +124,7 @@ class Population:
         member: the person under whose membership of the mall this one pays; -1 for none.
         band: index into ``AGE_BANDS``, as told to the mall.
         consent: index into ``CONSENT_CHOICES``, of the phone.
-        taste: (n, n_categories) running sums of favourite categories; the last is 1.
+        taste: (n, n_categories) running sums of favourite categories; 1 at the last everyday one, anchors' on top.
         brand_u: (n, n_categories) in [0, 1): which brand of each category is the favourite (``favourite_brand``).
         loyalty: chance that a wish for a category is a wish for its favourite brand.
         spend: factor on what others pay for the same basket.
@@ -200,8 +204,23 @@ def draw_people(n_households: int, spec: PeopleSpec, seed: int, stream: int) -> 
     start = first_of[household]
     for name in ("device", "member"):  # within the household as drawn; from here on among all
         joined[name] = np.where(joined[name] >= 0, start + joined[name], NOBODY)
+    joined["taste"], joined["brand_u"] = _with_anchors(joined["taste"], joined["brand_u"], joined["band"], seed)
     joined["consent"] = _of_the_phone(joined["consent"], joined["device"], joined["band"])
     return Population(seed=seed, spec=spec, household=household, first_of=first_of, **joined)
+
+
+def _with_anchors(
+    taste: NDArray[np.float32], brand_u: NDArray[np.float32], band: NDArray[np.int8], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Tastes and favourite brands of what only anchors have, drawn by counter: the rest stays as it was drawn."""
+    number = np.arange(len(CATEGORIES) - len(EVERYDAY_CATEGORIES))
+    person = np.arange(len(band))[:, None]
+    shares = np.array([ANCHOR_SHARES[name] for name in CATEGORIES[len(EVERYDAY_CATEGORIES) :]])
+    mean = np.where((band == CHILD)[:, None], shares[:, 1], shares[:, 0])
+    weight = -mean * np.log1p(-uniform(stream_key(seed, _ANCHOR_TASTE), person, number))
+    further = taste[:, -1:].astype(np.float64) + np.cumsum(weight, axis=1)
+    brand = uniform(stream_key(seed, _ANCHOR_BRAND), person, number) * (1.0 - 1e-6)  # stays under 1 as a float32
+    return np.hstack([taste, further.astype(np.float32)]), np.hstack([brand_u, brand.astype(np.float32)])
 
 
 def _of_the_phone(consent: NDArray[np.int8], device: I64, band: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -244,7 +263,7 @@ def _draw_chunk(n: int, spec: PeopleSpec, rng: np.random.Generator) -> dict[str,
         "member": member,
         "consent": rng.choice(len(CONSENT_CHOICES), size=n_people, p=spec.consents).astype(np.int8),
         "taste": _draw_tastes(is_child, spec, rng),
-        "brand_u": rng.random((n_people, len(CATEGORIES)), dtype=np.float32),
+        "brand_u": rng.random((n_people, len(EVERYDAY_CATEGORIES)), dtype=np.float32),
         "loyalty": rng.beta(*spec.loyalty, n_people),
         "spend": np.exp(spec.spend_sd * rng.standard_normal(n_people)),
         "answers_cards": rng.beta(*spec.answers_cards, n_people),
@@ -271,8 +290,8 @@ def _draw_things(
 
 
 def _draw_tastes(is_child: NDArray[np.bool_], spec: PeopleSpec, rng: np.random.Generator) -> NDArray[np.float32]:
-    grown = np.array([CATEGORY_SHARES[name] for name in CATEGORIES])
-    young = grown * np.array([_CHILD_LIKES.get(name, 0.2) for name in CATEGORIES])
+    grown = np.array([CATEGORY_SHARES[name] for name in EVERYDAY_CATEGORIES])
+    young = grown * np.array([_CHILD_LIKES.get(name, 0.2) for name in EVERYDAY_CATEGORIES])
     base = np.where(is_child[:, None], young / young.sum(), grown / grown.sum())
     weight = rng.standard_gamma(spec.concentration * base) + 1e-12
     running = np.cumsum(weight / weight.sum(axis=1, keepdims=True), axis=1)

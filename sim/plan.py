@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, tuple[str, frozenset[str]]] = {
     "fashion": (
         "#a9d3ee",
-        frozenset({"fashion", "shoes", "childrenswear", "luggage", "jewelry", "eyewear", "clothing", "womensclothing"}),
+        frozenset(
+            {"fashion", "shoes", "clothing.childrens", "luggage", "jewelry", "eyewear.opticians", "departmentstore"}
+            | {"clothing", "clothing.mens", "clothing.womens", "womensclothing"}
+        ),
     ),
     "beauty and health": ("#e3b7d0", frozenset({"cosmetics", "beautysalon", "pharmacy"})),
-    "leisure": ("#a8dbc9", frozenset({"sportinggoods", "bookstore", "toys", "gifts"})),
-    "home and electronics": ("#f7e9a0", frozenset({"electronics", "homefurnishings"})),
-    "food": ("#f3c9a5", frozenset({"restaurant", "coffee", "bakery", "dessert", "supermarket"})),
+    "leisure": ("#a8dbc9", frozenset({"sportinggoods", "books", "toys", "giftshops", "cinema"})),
+    "home and electronics": ("#f7e9a0", frozenset({"electronicappliances", "homedecor"})),
+    "food": ("#f3c9a5", frozenset({"restaurant", "coffee", "bakedgoods", "desserts", "supermarket"})),
 }
 """What a plan's colours mean: fill and the IMDF occupant categories of it. Any other category is ``other``."""
 OTHER = "other"
@@ -148,7 +151,9 @@ def _ink_of(store: Store, values: Mapping[StoreId, float] | None, shades: "Scala
 def _draw_unit(ax: "Axes", unit: Unit) -> None:
     if unit.category.startswith("opentobelow"):
         _fill(ax, unit.area, "white", "#b5b5b5", 0.8, zorder=2, hatch="///")
-    elif unit.category in {"walkway", "ramp", "parking", "unspecified"}:
+    elif unit.category == "parking":
+        _fill(ax, unit.area, "white", "#c9c9c9", 0.5, zorder=1.6)
+    elif unit.category in {"walkway", "ramp", "road", "unspecified"}:
         _fill(ax, unit.area, _CORRIDOR, "none", 0.0, zorder=1.5)
     else:
         _fill(ax, unit.area, _CLOSED, "#9a9a9a", 0.8, zorder=2)

@@ -18,7 +18,7 @@ from sim.rhythm import Attendance
 from sim.stores import Stores
 from sim.visit_spec import VisitSpec
 
-_HOUR, _MINUTE, _STORES, _WHOSE, _CATEGORY, _LOYAL, _STORE, _STAY, _BUYS, _DOORS = range(300, 310)
+_HOUR, _MINUTE, _STORES, _WHOSE, _CATEGORY, _LOYAL, _STORE, _STAY, _BUYS, _DOORS, _CAR, _BAY = range(300, 312)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Groups:
         person: who, group by group.
         lag_s: how far each person walks behind the first of the group.
         arrives_s: (n_groups,) of the first, seconds since opening.
-        entrance, leaves_by: (n_groups,) destinations.
+        entrance, leaves_by: (n_groups,) destinations: doors to the street, or a bay of the car park.
     """
 
     day: int
@@ -66,6 +66,10 @@ def make_groups(people: Population, stores: Stores, spec: VisitSpec, there: Atte
     span_s = max(stores.open_s - spec.last_arrival_s, 60.0)
     doors = uniform(stream_key(people.seed, _DOORS), household[:, None], there.day, np.arange(2))
     door = stores.n_stores + (doors * stores.n_entrances).astype(np.int64)
+    if stores.n_bays:  # a car waits in one bay
+        by_car = uniform(stream_key(people.seed, _CAR), household) < spec.by_car
+        bay = (uniform(stream_key(people.seed, _BAY), household, there.day) * stores.n_bays).astype(np.int64)
+        door = np.where(by_car[:, None], (stores.n_stores + stores.n_entrances + bay)[:, None], door)
     first_of = np.append(first, len(there.person)).astype(np.int64)
     behind = np.arange(len(there.person)) - np.repeat(first, np.diff(first_of))
     return Groups(

@@ -6,40 +6,60 @@ from sim.radio_spec import RadioSpec
 TABLE_MALL = MallSpec(n_levels=5, width_m=120, depth_m=72, island_m=30, frontage_m=(7, 12))
 """The malls of the project's comparison of methods: 5 levels of 120 x 72 m, about 200 stores of 84 to 294 m2."""
 
+ANCHORS_MALL = MallSpec(
+    n_levels=3,
+    width_m=110,
+    depth_m=64,
+    row_m=18,
+    island_m=18,
+    anchors=3,
+    parking_levels=1,
+    name_en="Egret Court",
+    name_zh="白鹭天地",
+)
+"""A mall with a supermarket, a cinema and a department store at its ends, and a car park below."""
+
 
 XIXI = RadioSpec(
     area_per_access_point_m2=203.8,
     area_per_beacon_m2=3478.0,
     max_ids_per_access_point=3,
     area_per_managed_m2=823.8,
-    path_exponent=2.246,
-    wall_db=6.497,
-    floor_db=28.23,
-    shadowing_sd_db=1.094,
-    fading_sd_db=0.7183,
-    slow_sd_db=0.842,
-    slow_s=131.1,
-    carry_sd_db=2.912,
-    walk_miss_ratio=0.003787,
-    hand_sd_db=1.859,
-    body_db=5.604,
-    device_offset_sd_db=2.747,
+    path_exponent=2.239,
+    attenuation_db_per_m=0.0429,
+    wall_db=4.411,
+    floor_db=38.24,
+    shadowing_sd_db=3.532,
+    shadowing_length_m=15.0,
+    shadowing_shared_sd_db=6.266,
+    fading_sd_db=1.244,
+    slow_sd_db=0.8563,
+    slow_s=134.8,
+    carry_sd_db=0.7344,
+    walk_miss_ratio=0.009742,
+    frame_sd_db=1.0,
+    edge_miss_ratio=0.9998,
+    soft_2_db=13.11,
+    soft_5_db=0.9891,
+    hand_sd_db=0.7232,
+    body_db=2.992,
+    device_offset_sd_db=3.217,
     device_gain_sd=0.0,
     sensitivity_dbm=(-92.0, -92.0),
-    miss_ratio=0.01004,
-    radio_miss_ratio=0.04282,
+    miss_ratio=0.004661,
+    radio_miss_ratio=0.01002,
     hotspots_per_scan=0.0,
-    wifi_2_power_1m_dbm=-31.78,
-    wifi_5_power_1m_dbm=-37.78,
-    wifi_6_power_1m_dbm=-53.78,
-    beacon_power_1m_dbm=-69.78,
+    wifi_2_power_1m_dbm=-30.79,
+    wifi_5_power_1m_dbm=-34.79,
+    wifi_6_power_1m_dbm=-43.79,
+    beacon_power_1m_dbm=-59.79,
     mean_age_ms=1121.0,
-    stale_ratio=0.9982,
+    stale_ratio=0.9867,
 )
-"""Xixi Intime: ``atrium sim fit --venue xixi`` on its whole survey, 720 trials; docs/simulation.md compares."""
-XIXI_PLACING_SD_M = 1.5
+"""Xixi Intime: ``atrium sim fit --venue xixi --placing-sd-m 2.3`` on its whole survey; docs/simulation.md compares."""
+XIXI_PLACING_SD_M = 2.3
 """How far, on each axis, its surveyors' marked places are taken to be off (``sim.likeness.placing_errors``)."""
 
-MALLS: dict[str, MallSpec] = {"standard": MallSpec(), "table": TABLE_MALL}
+MALLS: dict[str, MallSpec] = {"standard": MallSpec(), "table": TABLE_MALL, "anchors": ANCHORS_MALL}
 RADIOS: dict[str, RadioSpec] = {"standard": RadioSpec(), "xixi": XIXI}
 """What commands and scenarios call the malls and radio models."""

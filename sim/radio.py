@@ -1,10 +1,9 @@
 """The radio field of a mall, and what a phone hears in it.
 
 Means are computed once, cell by cell; hearing is then a compiled loop over the radios of the phone's cell
-(``hearing.py``).
+(``listening.py``).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
@@ -17,8 +16,8 @@ from fingerprints.scan import Reading
 from kernel.ids import TransmitterId
 from sim.ageing import age_transmitters
 from sim.grid import CELL_M, CellGrid, make_grid
-from sim.hearing import EXPONENTIALS, MEMORY_SIZE, NORMALS, hear_scans, index_cells
 from sim.kernels import mean_power_dbm
+from sim.listening import Crowd, Heard, HearingTables, hear_at
 from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.transmitters import Transmitters, make_transmitters
@@ -28,84 +27,7 @@ from venues.model import Venue
 _LOWEST_DBM = -118.0
 """Below this no draw is heard: the weakest sensitivity lies 23 dB, or three standard deviations of all draws
 together, above it."""
-_GAIN_PIVOT_DBM = -65.0
-_BODY_RADIUS_M = 1.0
-"""Nearer than this in plan a radio hangs overhead, and a body shades less."""
-_LONGEST_FRESH_MS = 4_000.0
-_CHUNK = 1_024
 _by_transmitter = attrgetter("transmitter")
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneRadio:
-    """How one phone's receiver reads power: ``pivot + gain (x - pivot) + offset``, nothing under its sensitivity.
-
-    ``only_beacons``: the system shows applications no Wi-Fi (iPhones).
-    """
-
-    offset_db: float
-    gain: float
-    sensitivity_dbm: float
-    only_beacons: bool = False
-
-
-def draw_phones(n: int, spec: RadioSpec, rng: np.random.Generator) -> list[PhoneRadio]:
-    """Draw phones as different as those of a real crowd."""
-    offset_db = rng.normal(0.0, spec.device_offset_sd_db, n)
-    gain = rng.normal(1.0, spec.device_gain_sd, n)
-    sensitivity_dbm = rng.uniform(*spec.sensitivity_dbm, n)
-    return [PhoneRadio(float(o), float(g), float(s)) for o, g, s in zip(offset_db, gain, sensitivity_dbm, strict=True)]
-
-
-class Crowd:
-    """Phones that listen, and what each still lists of its earlier scans.
-
-    A system's scan list keeps what was heard a while ago: a share of the ids that a scan misses is listed again at its
-    old power and with its age (``RadioSpec.stale_ratio``). A phone's scans must be asked in the order of time.
-    """
-
-    def __init__(self, phones: Sequence[PhoneRadio], seed: int = 0) -> None:
-        """``seed`` draws what each phone's walk has of its own: slow fading, radios it does not hear."""
-        n = len(phones)
-        self.walk_seed = np.random.default_rng(seed).integers(0, 2**64, n, dtype=np.uint64)
-        self.receiver = np.array([(p.offset_db, p.gain, p.sensitivity_dbm) for p in phones]).reshape(-1, 3)
-        self.only_beacons = np.array([p.only_beacons for p in phones], dtype=np.bool_)
-        self.listed = np.zeros(n, dtype=np.int64)
-        self.listed_at_ms = np.zeros(n, dtype=np.int64)
-        self.listed_id = np.empty((n, MEMORY_SIZE), dtype=np.int32)
-        self.listed_rssi = np.empty((n, MEMORY_SIZE), dtype=np.int16)
-        self.listed_age_ms = np.empty((n, MEMORY_SIZE), dtype=np.float32)
-
-    def __len__(self) -> int:
-        return len(self.listed)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """Readings of many scans as CSR arrays, by scan, then by radio; hotspots are counted, not listed.
-
-    Attributes:
-        indptr: (n_scans + 1,) scan i owns readings ``indptr[i]`` to ``indptr[i + 1]``.
-        transmitter: (n_readings,) index into ``RadioField.transmitters.ids``.
-        rssi_dbm: (n_readings,) whole dBm.
-        age_ms: (n_readings,) how long before the scan.
-        n_hotspots: (n_scans,) readings beside them that nobody has surveyed or will hear again.
-    """
-
-    indptr: NDArray[np.int64]
-    transmitter: NDArray[np.int32]
-    rssi_dbm: NDArray[np.int16]
-    age_ms: NDArray[np.float32]
-    n_hotspots: NDArray[np.int64]
-
-    @property
-    def n_scans(self) -> int:
-        return len(self.n_hotspots)
-
-    @property
-    def scan(self) -> NDArray[np.int64]:
-        """(n_readings,) which scan each reading is of."""
-        return np.repeat(np.arange(self.n_scans), np.diff(self.indptr))
 
 
 @dataclass(frozen=True)
@@ -117,6 +39,8 @@ class RadioField:
     transmitters: Transmitters
     mean_dbm: NDArray[np.float32]
     """(n_levels, n_cells, n_radios)"""
+    shared_db: NDArray[np.float32]
+    """(n_levels, n_cells) what of the shadowing all radios share; it stays as they age."""
 
     def hear(
         self,
@@ -173,150 +97,29 @@ class RadioField:
     @cached_property
     def _tables(self) -> "HearingTables":
         mean_dbm = self.mean_dbm.reshape(self.grid.n_levels * self.grid.n_cells, -1)
-        return HearingTables.of(mean_dbm, np.tile(self.grid.centres_xy_m(), (self.grid.n_levels, 1)), self.transmitters)
+        xy_m = np.tile(self.grid.centres_xy_m(), (self.grid.n_levels, 1))
+        return HearingTables.of(mean_dbm, xy_m, self.transmitters, self.spec)
 
 
-@dataclass(frozen=True)
-class HearingTables:
-    """Mean powers at places, laid out for the compiled loop (``hearing.hear_scans``)."""
-
-    place_xy_m: NDArray[np.float64]
-    indptr: NDArray[np.int64]
-    radio: NDArray[np.int32]
-    mean: NDArray[np.float32]
-    radio_xy_m: NDArray[np.float64]
-    is_beacon: NDArray[np.bool_]
-    id_indptr: NDArray[np.int64]
-    ids: NDArray[np.int32]
-    """Index into ``Transmitters.ids`` of each id, radio by radio."""
-
-    @staticmethod
-    def of(
-        mean_dbm: NDArray[np.float32], place_xy_m: NDArray[np.float64], transmitters: Transmitters
-    ) -> "HearingTables":
-        """Of (n_places, n_radios) means, NaN where never heard."""
-        indptr, radio, mean = index_cells(mean_dbm)
-        counts = np.bincount(transmitters.radio_of, minlength=transmitters.n_radios)
-        is_beacon = np.zeros(transmitters.n_radios, dtype=np.bool_)
-        is_beacon[transmitters.radio_of[transmitters.frequency_mhz == 0]] = True
-        return HearingTables(
-            place_xy_m,
-            indptr,
-            radio,
-            mean,
-            np.ascontiguousarray(transmitters.radio_xyz_m[:, :2]),
-            is_beacon,
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            np.argsort(transmitters.radio_of, kind="stable").astype(np.int32),
-        )
-
-
-def hear_at(
-    tables: HearingTables,
-    spec: RadioSpec,
-    place: NDArray[np.int64],
-    crowd: Crowd,
-    rng: np.random.Generator,
-    *,
-    who: ArrayLike | None = None,
-    at_ms: ArrayLike | None = None,
-    facing_rad: ArrayLike | None = None,
-    number: ArrayLike | None = None,
-) -> Heard:
-    """Hear one scan at each place, a row of the tables; see ``RadioField.hear``."""
-    n = len(place)
-    phone = np.arange(n, dtype=np.int64) if who is None else np.asarray(who, dtype=np.int64)
-    if phone.shape != (n,) or (n and not (phone.min() >= 0 and phone.max() < len(crowd))):
-        raise ValueError(f"expected {n} phones among {len(crowd)}, found {phone.shape}: {phone[:3]} ...")
-    when_ms = np.zeros(n, dtype=np.int64) if at_ms is None else np.asarray(at_ms, dtype=np.int64)
-    numbers = np.arange(n, dtype=np.int64) if number is None else np.asarray(number, dtype=np.int64)
-    facing = np.full(n, np.nan) if facing_rad is None else np.asarray(facing_rad, dtype=np.float64)
-    seed = np.uint64(rng.integers(0, 2**63))
-    size = min(n, _CHUNK) * MEMORY_SIZE
-    room = np.empty(size, np.int32), np.empty(size, np.int16), np.empty(size, np.float32)
-    parts = [
-        _hear_chunk(tables, spec, seed, crowd, numbers[at], place[at], phone[at], when_ms[at], facing[at], room)
-        for at in (slice(first, first + _CHUNK) for first in range(0, max(n, 1), _CHUNK))
-    ]
-    counts = np.concatenate([np.diff(indptr) for indptr, _, _, _ in parts])
-    return Heard(
-        np.concatenate([[0], np.cumsum(counts)]),
-        np.concatenate([item for _, item, _, _ in parts]),
-        np.concatenate([rssi for _, _, rssi, _ in parts]),
-        np.concatenate([age_ms for _, _, _, age_ms in parts]),
-        rng.poisson(spec.hotspots_per_scan, n).astype(np.int64),
-    )
-
-
-def _hear_chunk(
-    tables: HearingTables,
-    spec: RadioSpec,
-    seed: np.uint64,
-    crowd: Crowd,
-    number: NDArray[np.int64],
-    place: NDArray[np.int64],
-    phone: NDArray[np.int64],
-    at_ms: NDArray[np.int64],
-    facing_rad: NDArray[np.float64],
-    room: tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int16], NDArray[np.float32]]:
-    indptr = np.zeros(len(place) + 1, dtype=np.int64)
-    item, rssi, age_ms = room
-    hear_scans(
-        seed,
-        number,
-        place,
-        tables.place_xy_m[place],
-        phone,
-        at_ms,
-        facing_rad,
-        crowd.walk_seed,
-        crowd.receiver,
-        crowd.only_beacons,
-        tables.indptr,
-        tables.radio,
-        tables.mean,
-        tables.radio_xy_m,
-        tables.is_beacon,
-        tables.id_indptr,
-        NORMALS,
-        EXPONENTIALS,
-        spec.fading_sd_db,
-        spec.slow_sd_db,
-        spec.slow_s * 1000.0,
-        spec.carry_sd_db,
-        spec.walk_miss_ratio,
-        spec.hand_sd_db,
-        spec.body_db,
-        _BODY_RADIUS_M,
-        _GAIN_PIVOT_DBM,
-        spec.radio_miss_ratio,
-        spec.miss_ratio,
-        spec.mean_age_ms,
-        _LONGEST_FRESH_MS,
-        spec.stale_ratio,
-        spec.stale_limit_ms,
-        crowd.listed,
-        crowd.listed_at_ms,
-        crowd.listed_id,
-        crowd.listed_rssi,
-        crowd.listed_age_ms,
-        indptr,
-        item,
-        rssi,
-        age_ms,
-    )
-    n = int(indptr[-1])
-    return indptr, tables.ids[item[:n]], rssi[:n].copy(), age_ms[:n].copy()
-
-
-def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator) -> RadioField:
-    """Hang the radios and compute their means; about 3 s of one core for the default mall."""
-    grid = make_grid(venue)
+def make_radio_field(venue: Venue, spec: RadioSpec, rng: np.random.Generator, *, cell_m: float = CELL_M) -> RadioField:
+    """Hang the radios and compute their means in cells of ``cell_m``; about 3 s of one core for the default mall."""
+    grid = make_grid(venue, cell_m)
     transmitters = make_transmitters(venue, spec, rng)
     mean_dbm = _mean_dbm(venue, grid, spec, transmitters.radio_xyz_m, transmitters.power_1m_dbm)
     _add_shadowing(mean_dbm, grid, transmitters.radio_mast, spec.shadowing_sd_db, spec.shadowing_length_m, rng)
-    return RadioField(spec, grid, transmitters, mean_dbm)
+    shared_db = np.zeros(mean_dbm.shape[:2], dtype=np.float32)
+    if spec.shadowing_shared_sd_db > 0.0:
+        shared_db = shadowing_fields(
+            grid.n_levels,
+            grid.nx,
+            grid.ny,
+            grid.cell_m,
+            spec.shadowing_shared_sd_db,
+            spec.shadowing_shared_length_m,
+            rng,
+        ).reshape(shared_db.shape)
+        mean_dbm += shared_db[:, :, None]
+    return RadioField(spec, grid, transmitters, mean_dbm, shared_db)
 
 
 def aged(field: RadioField, venue: Venue, ageing: Ageing, rng: np.random.Generator) -> RadioField:
@@ -335,18 +138,23 @@ def aged(field: RadioField, venue: Venue, ageing: Ageing, rng: np.random.Generat
     if len(fresh):
         new = _mean_dbm(venue, grid, spec, later.radio_xyz_m[fresh], later.power_1m_dbm[fresh])
         _add_shadowing(new, grid, later.radio_mast[fresh], spec.shadowing_sd_db, spec.shadowing_length_m, rng)
-        mean_dbm[:, :, fresh] = new
-    return RadioField(spec, grid, later, mean_dbm)
+        mean_dbm[:, :, fresh] = new + field.shared_db[:, :, None]
+    return RadioField(spec, grid, later, mean_dbm, field.shared_db)
 
 
 def _mean_dbm(
     venue: Venue, grid: CellGrid, spec: RadioSpec, radio_xyz_m: NDArray[np.float64], power_1m_dbm: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing."""
-    level_index = np.repeat(np.arange(grid.n_levels), grid.n_cells)
-    places_xy_m = np.tile(grid.centres_xy_m(), (grid.n_levels, 1))
-    mean_dbm = mean_at(venue, grid, spec, radio_xyz_m, power_1m_dbm, level_index, places_xy_m, _LOWEST_DBM)
-    return mean_dbm.reshape(grid.n_levels, grid.n_cells, -1)
+    """(n_levels, n_cells, n_radios) path loss, walls and floors, without shadowing; NaN beyond a level's outline."""
+    cells = [grid.cells_in(shapely.buffer(level.area, grid.cell_m)) for level in venue.levels]
+    level_index = np.repeat(np.arange(grid.n_levels), [len(part) for part in cells])
+    cell = np.concatenate(cells)
+    places_xy_m = grid.centres_xy_m()[cell]
+    mean_dbm = np.full((grid.n_levels, grid.n_cells, len(power_1m_dbm)), np.nan, dtype=np.float32)
+    mean_dbm[level_index, cell] = mean_at(
+        venue, grid, spec, radio_xyz_m, power_1m_dbm, level_index, places_xy_m, _LOWEST_DBM
+    )
+    return mean_dbm
 
 
 def mean_at(
@@ -379,8 +187,9 @@ def mean_at(
         np.array(grid.origin_xy_m),
         grid.nx,
         grid.ny,
-        CELL_M,
+        grid.cell_m,
         spec.path_exponent,
+        spec.attenuation_db_per_m,
         spec.wall_db,
         spec.floor_db,
         spec.atrium_db,
@@ -400,7 +209,7 @@ def _add_shadowing(
     """Add one field a mast and level, the same for all radios of a mast."""
     masts, at = np.unique(radio_mast, return_inverse=True)
     for level in range(grid.n_levels):
-        fields = shadowing_fields(len(masts), grid.nx, grid.ny, CELL_M, sd_db, length_m, rng)
+        fields = shadowing_fields(len(masts), grid.nx, grid.ny, grid.cell_m, sd_db, length_m, rng)
         mean_dbm[level] += fields.reshape(len(masts), -1)[at].T
 
 

@@ -18,7 +18,10 @@ class RadioSpec:
     What the table has nothing of is none here and fitted in ``sim/presets.py``: access points of the mall's own, with
     ``managed_ids`` networks each; slow fading, which a phone keeps for
     ``slow_s``, of each radio (people in the way) and of all together (``carry_sd_db``: how the phone is held, the
-    crowd round it), and radios that a whole walk does not hear. ``body_db`` comes on top:
+    crowd round it), radios that a whole walk does not hear, shadowing that all radios of a level share at a place
+    (``shadowing_shared_sd_db``), noise of each reading beside its radio's fading (``frame_sd_db``), and a soft edge: of
+    ``edge_miss_ratio`` of the times a radio must be louder than the receiver needs, by an exponential draw of mean
+    ``soft_2_db`` at 2.4 GHz and for beacons, ``soft_5_db`` above. ``body_db`` comes on top:
     with the table's constants alone our malls were easier than the table's (docs/simulation.md gives the figures).
     """
 
@@ -28,16 +31,23 @@ class RadioSpec:
     area_per_managed_m2: float = float("inf")
     managed_ids: int = 12
     path_exponent: float = 3.0
+    attenuation_db_per_m: float = 0.0
     wall_db: float = 4.5
     floor_db: float = 16.0
     atrium_db: float = 4.0
     shadowing_sd_db: float = 5.0
     shadowing_length_m: float = 7.0
+    shadowing_shared_sd_db: float = 0.0
+    shadowing_shared_length_m: float = 20.0
     fading_sd_db: float = 4.2
     slow_sd_db: float = 0.0
     slow_s: float = 20.0
     carry_sd_db: float = 0.0
     walk_miss_ratio: float = 0.0
+    frame_sd_db: float = 0.0
+    edge_miss_ratio: float = 0.0
+    soft_2_db: float = 0.0
+    soft_5_db: float = 0.0
     hand_sd_db: float = 2.5
     body_db: float = 10.0
     device_offset_sd_db: float = 4.5

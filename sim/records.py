@@ -111,7 +111,8 @@ def baskets_minor(
     """(n,) what each person pays who pays in a store on a day, in the currency's minor unit."""
     category = stores.category[store]
     median = np.array([spec.purchases[name][1] for name in CATEGORIES])[category] * people.spend[person]
-    median = median * np.where(category == CATEGORIES.index("restaurant"), group_size, 1)
+    is_each = np.isin(category, [CATEGORIES.index(name) for name in spec.each_pays])
+    median = median * np.where(is_each, group_size, 1)
     chance = uniform(stream_key(people.seed, _BASKET), people.household[person], day, store)
     amount = median * np.exp(spec.basket_sd * ndtri(np.maximum(chance, 1e-12)))
     found: I64 = np.maximum(1, np.rint(amount * _MINOR_UNITS)).astype(np.int64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fingerprints.scan import Reading
 from kernel.ids import TransmitterId
 from sim.chance import F64, I64
-from sim.radio import Crowd, draw_phones
+from sim.listening import Crowd, draw_phones
 from sim.scenario import RogueSpec
 from sim.world import World
 

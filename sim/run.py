@@ -78,12 +78,18 @@ class Played:
 
 
 def run_scenario(
-    scenario: Scenario, *, workers: int = 1, tell: Callable[[Tick], None] | None = None, serve: Serve | None = None
+    scenario: Scenario,
+    *,
+    workers: int = 1,
+    tell: Callable[[Tick], None] | None = None,
+    serve: Serve | None = None,
+    venue: Venue | None = None,
 ) -> Run:
     """Run it all. The result is the same for any number of workers.
 
     Args:
         serve: None for the flow; else the malls are played one after the other in this process.
+        venue: that of ``scenario.imported``.
 
     Raises:
         ScenarioError: a campaign or outage that could never be right.
@@ -93,33 +99,46 @@ def run_scenario(
     malls: list[Played] = []
     if workers < 2 or scenario.malls < 2 or serve is not None:
         for mall in range(scenario.malls):
-            malls.append(play_mall(scenario, mall, lambda tick: said(replace(tick, n_days=n)), serve or serve_by_flow))
+            malls.append(
+                play_mall(scenario, mall, venue, lambda tick: said(replace(tick, n_days=n)), serve or serve_by_flow)
+            )
     else:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for played in pool.map(play_mall, [scenario] * scenario.malls, range(scenario.malls)):
+            every = range(scenario.malls)
+            for played in pool.map(play_mall, [scenario] * scenario.malls, every, [venue] * scenario.malls):
                 malls.append(played)
                 said(Tick(len(malls) * scenario.days, n, 0.0, f"mall {len(malls)}"))
     return Run(scenario, malls[0].venue, tuple(day for played in malls for day in played.days))
 
 
-def make_mall_world(scenario: Scenario, mall: int) -> World:
-    """The world of one of the scenario's malls; the first has the scenario's own seed."""
+def make_mall_world(scenario: Scenario, mall: int, venue: Venue | None = None) -> World:
+    """The world of one of the scenario's malls; the first has the scenario's own seed.
+
+    Raises:
+        ScenarioError: the scenario is of an imported venue, which is not here.
+    """
+    if (scenario.imported is None) != (venue is None):
+        raise ScenarioError(f"mall.imported: expected the map of venue {scenario.imported}, found {venue and venue.id}")
     return make_world(
         scenario.seed + mall * _MALL_SEEDS,
         scenario.mall,
         scenario.radio,
         ageing=scenario.ageing,
         venue_id=f"mall-{mall}",
+        venue=venue,
     )
 
 
-def open_mall(scenario: Scenario, mall: int) -> Mall:
+def open_mall(scenario: Scenario, mall: int, venue: Venue | None = None) -> Mall:
     """Build a mall and survey it.
 
+    Args:
+        venue: that of ``scenario.imported``.
+
     Raises:
-        ScenarioError: a campaign or outage that could never be right.
+        ScenarioError: a campaign or outage that could never be right; an imported venue that is not here.
     """
-    world = make_mall_world(scenario, mall)
+    world = make_mall_world(scenario, mall, venue)
     campaigns = [_campaign(scenario, world, number, spec) for number, spec in enumerate(scenario.campaigns)]
     _check_outages(scenario, len(world.mall.venue.stores))
     survey = world.survey(phones=scenario.survey.phones, scans_per_store=scenario.survey.scans_per_store)
@@ -136,13 +155,17 @@ def serve_by_flow(mall: Mall) -> AbstractContextManager[FlowServer]:
 
 
 def play_mall(
-    scenario: Scenario, mall: int, tell: Callable[[Tick], None] | None = None, serve: Serve = serve_by_flow
+    scenario: Scenario,
+    mall: int,
+    venue: Venue | None = None,
+    tell: Callable[[Tick], None] | None = None,
+    serve: Serve = serve_by_flow,
 ) -> Played:
     """One mall, day by day."""
     said = tell or (lambda _tick: None)
     first = mall * scenario.days
     said(Tick(first, 0, 0.0, f"mall {mall + 1}: building and surveying"))
-    opened = open_mall(scenario, mall)
+    opened = open_mall(scenario, mall, venue)
     said(Tick(first, 0, 0.0, f"mall {mall + 1}: training"))
     with serve(opened) as system:
         return Played(opened.world.mall.venue, tuple(_play_days(opened, mall, system, said)))

@@ -133,7 +133,11 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One run: malls, their people and phones, what is done to them, for how many days, from one seed."""
+    """One run: malls, their people and phones, what is done to them, for how many days, from one seed.
+
+    ``imported`` (in TOML ``mall.imported``) is the id of a venue whose map takes the place of a drawn mall; of ``mall``
+    its hours alone count then. Whoever runs the scenario has the venue.
+    """
 
     name: str
     title: str = ""
@@ -143,6 +147,7 @@ class Scenario:
     days: int = 1
     malls: int = 1
     tick_s: float = 30.0
+    imported: str | None = None
     mall: MallSpec = field(default_factory=MallSpec)
     radio: RadioSpec = field(default_factory=RadioSpec)
     ageing: Ageing = field(default_factory=Ageing)
@@ -165,6 +170,8 @@ class Scenario:
             raise ValueError(f"expected first_day from {SURVEY_DAY} on, and all days by {LAST_DAY}")
         if not all(0 <= change.before_day < self.days for change in self.changes):
             raise ValueError("expected changes.before_day from 0 to the last day")
+        if self.imported is not None and self.malls != 1:
+            raise ValueError("expected malls = 1 with mall.imported: there is one such venue")
         if self.mall.opens_hour >= self.mall.closes_hour:
             raise ValueError("expected mall.opens_hour before mall.closes_hour")
         _check_finite(self, "")
@@ -200,6 +207,14 @@ def parse_scenario(text: str) -> Scenario:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"not TOML: {error}") from error
+    mall = table.get("mall")
+    if "imported" in table:
+        raise ScenarioError("unknown key 'imported'; an imported venue is named by mall.imported")
+    if isinstance(mall, dict) and "imported" in mall:
+        table["imported"] = mall.pop("imported")
+        shape = sorted(set(mall) - {"opens_hour", "closes_hour", "utc_offset_h"})
+        if shape:
+            raise ScenarioError(f"mall.{shape[0]}: an imported venue has a shape of its own; only its hours can be set")
     _preset(table, "mall", MALLS)
     _preset(table, "radio", RADIOS)
     _check_keys(Scenario, table, "")

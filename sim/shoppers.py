@@ -12,8 +12,8 @@ from datetime import date
 import numpy as np
 
 from sim.dates import EARLIEST_DAY
+from sim.listening import PhoneRadio, draw_phones
 from sim.people import AGE_BANDS, CONSENT_CHOICES, AgeBand, Population
-from sim.radio import PhoneRadio, draw_phones
 from sim.radio_spec import RadioSpec
 from sim.records import DayRecords
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph

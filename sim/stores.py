@@ -6,16 +6,20 @@ import numpy as np
 
 from sim.brands import BRANDS, CATEGORIES
 from sim.chance import F64, I64
+from sim.likings import brand_of, category_of
 from sim.mall import SimulatedMall
 from sim.walking import CHANGE_OF_LEVEL_M, WALK_MPS, WalkingGraph
 
 _LEVEL_PULL = 0.3
 """A store one level off the street is entered less by 1 / 1.3, two levels off by 1 / 1.6; ours."""
+_LARGE_M2 = 400.0
+"""A store larger than this, which no common one is, is entered more by its area over this; as in Huff, "A probabilistic
+analysis of shopping center trade areas", 1963, where attraction goes as the area. The size is ours."""
 
 
 @dataclass(frozen=True)
 class Stores:
-    """Stores in the venue's order; destinations are the stores, then the entrances.
+    """Stores in the venue's order; destinations are the stores, then the entrances, then bays of the car park.
 
     Attributes:
         category: (n_stores,) index into ``CATEGORIES``.
@@ -23,6 +27,7 @@ class Stores:
         share: (n_stores,) how the wishes for a category that name no brand fall on its stores; each category sums to 1.
         walk_s: (n_destinations, n_destinations) seconds from one to another, as trajectories walk.
         open_s: how long the mall is open a day.
+        n_bays: of the destinations, the last.
     """
 
     category: I64
@@ -32,6 +37,7 @@ class Stores:
     walk_s: F64
     opens_hour: int
     open_s: float
+    n_bays: int = 0
 
     @property
     def n_stores(self) -> int:
@@ -39,7 +45,7 @@ class Stores:
 
     @property
     def n_entrances(self) -> int:
-        return len(self.walk_s) - self.n_stores
+        return len(self.walk_s) - self.n_stores - self.n_bays
 
     @property
     def has_category(self) -> F64:
@@ -76,17 +82,19 @@ def make_stores(mall: SimulatedMall, graph: WalkingGraph) -> Stores:
     """The numbers of a mall."""
     listed = mall.venue.stores
     ordinal = {level.id: level.ordinal for level in mall.venue.levels}
-    brand_at = {brand.name_en: i for i, brand in enumerate(BRANDS)}
-    category = np.array([CATEGORIES.index(store.category or "") for store in listed], dtype=np.int64)
+    category = np.array([category_of(store) for store in listed], dtype=np.int64)
+    area_m2 = np.array([store.area.area for store in listed])
     pull = np.array([1.0 / (1.0 + _LEVEL_PULL * abs(ordinal[store.level_id])) for store in listed])
+    pull *= np.maximum(area_m2 / _LARGE_M2, 1.0)
     return Stores(
         category=category,
-        brand=np.array([brand_at[store.name] for store in listed], dtype=np.int64),
-        area_m2=np.array([store.area.area for store in listed]),
+        brand=np.array([brand_of(store) for store in listed], dtype=np.int64),
+        area_m2=area_m2,
         share=pull / np.bincount(category, weights=pull, minlength=len(CATEGORIES))[category],
         walk_s=_walk_seconds(graph),
         opens_hour=mall.spec.opens_hour,
         open_s=(mall.spec.closes_hour - mall.spec.opens_hour) * 3600.0,
+        n_bays=graph.n_bays,
     )
 
 
@@ -100,7 +108,7 @@ def _walk_seconds(graph: WalkingGraph) -> F64:
     walking = here != goals[towards]
     while walking.any():
         before = here[walking]
-        after = graph.predecessors[towards[walking], before].astype(np.int64)
+        after = graph.next_of(towards[walking], before)
         if (after < 0).any():
             raise ValueError("a store or entrance cannot be reached from another")
         level, xy_m = graph.place_of(np.concatenate([before, after]))

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from fingerprints.scan import LabelledScan
 from sim.dates import SURVEY_DAY
 from sim.grid import NO_STORE
+from sim.listening import Crowd, PhoneRadio, draw_phones
 from sim.mall import SimulatedMall
 from sim.phones import label
-from sim.radio import Crowd, PhoneRadio, RadioField, draw_phones
+from sim.radio import RadioField
 from sim.walking import Trajectory, TrajectoryBuilder, WalkingGraph, make_walking_graph
+from venues.model import Level
 
 SURVEY_AT = datetime.combine(SURVEY_DAY, time(2), UTC)
 _STORE_SCAN_S = 4.0
@@ -57,7 +59,7 @@ def walk_survey(
         listeners: the survey phones, as many as ``phones``; by default they are drawn first.
         prefix: of the walks' names, which must differ between surveys that are compared.
     """
-    ways = make_walking_graph(mall.venue, mall.entrances_xy_m) if graph is None else graph
+    ways = make_walking_graph(mall.venue, mall.entrances_xy_m, mall.bays) if graph is None else graph
     if listeners is not None and len(listeners) != phones:
         raise ValueError(f"expected {phones} survey phones, found {len(listeners)}")
     heard_by = draw_phones(phones, radio.spec, rng) if listeners is None else listeners
@@ -68,7 +70,7 @@ def walk_survey(
     out: list[LabelledScan] = []
     at = starts_at
     for walk in walks:
-        scans = _scan_along(mall, radio, replace(walk, name=prefix + walk.name), heard_by[walk.phone], at, rng)
+        scans = _scan_along(mall, ways, radio, replace(walk, name=prefix + walk.name), heard_by[walk.phone], at, rng)
         out += scans
         at += timedelta(seconds=math.ceil(walk.trajectory.t_s[-1]) + 30)
     return out
@@ -93,7 +95,7 @@ def _corridor_walks(
     mall: SimulatedMall, ways: WalkingGraph, phones: int, scans_per_level: int, rng: np.random.Generator
 ) -> Iterator[_Walk]:
     for level in mall.venue.levels:
-        here = np.array([i for i, store in enumerate(mall.venue.stores) if store.level_id == level.id])
+        here = _ends_on(mall, ways, level)
         wanted_s = scans_per_level * _CORRIDOR_SCAN_S / phones
         for phone in range(phones if len(here) > 1 else 0):
             walked_s, leg = 0.0, 0
@@ -110,9 +112,15 @@ def _corridor_walks(
                 yield walk
 
 
-def _places(
-    ways: WalkingGraph | RadioField, walk: _Walk
-) -> tuple[NDArray[np.float64], list[tuple[int, tuple[float, float], int]]]:
+def _ends_on(mall: SimulatedMall, ways: WalkingGraph, level: Level) -> NDArray[np.int64]:
+    """Where the ways of a level's corridors begin and end: its stores, and the bays of its car park."""
+    stores = [i for i, store in enumerate(mall.venue.stores) if store.level_id == level.id]
+    first_bay = len(ways.destinations) - ways.n_bays
+    bays = [first_bay + i for i, (at, _) in enumerate(mall.bays) if mall.venue.levels[at].id == level.id]
+    return np.array(stores + bays, dtype=np.int64)
+
+
+def _places(ways: WalkingGraph, walk: _Walk) -> tuple[NDArray[np.float64], list[tuple[int, tuple[float, float], int]]]:
     """When the walk scans, and where; a corridor walk leaves out the ends inside stores."""
     n = max(1, int(walk.trajectory.t_s[-1] // walk.scan_s))
     times = np.arange(0.5, n, dtype=np.float64) * walk.scan_s
@@ -128,13 +136,14 @@ def _places(
 
 def _scan_along(
     mall: SimulatedMall,
+    ways: WalkingGraph,
     radio: RadioField,
     walk: _Walk,
     listener: PhoneRadio,
     starts_at: datetime,
     rng: np.random.Generator,
 ) -> list[LabelledScan]:
-    times, places = _places(radio, walk)
+    times, places = _places(ways, walk)
     if not places:
         return []
     at_ms = np.rint(times * 1000.0).astype(np.int64)

@@ -9,9 +9,16 @@ from kernel.ids import LevelId
 from venues.model import Venue
 
 OPEN_CATEGORIES = frozenset(
-    {"walkway", "opentobelow", "opentobelow.atrium", "escalator", "ramp", "steps", "parking", "unspecified"}
+    {"walkway", "opentobelow", "opentobelow.atrium", "escalator", "ramp", "steps", "parking", "road", "unspecified"}
 )
 """Units without walls of their own: a railing stops a person, not a radio wave; a parking bay is paint on the floor."""
+NO_BARRIER = frozenset(
+    {
+        "footbridge", "lobby", "lounge", "movingwalkway", "parking", "platform", "ramp", "recreation", "road", "steps",
+        "terrace", "unenclosedarea", "waitingroom", "walkway", "walkway.island",
+    }
+)  # fmt: skip
+"""Units whose outline stops nobody: only what stands around or in them does."""
 _DOOR_M = 0.01
 """Half-width by which a door's line is widened to cut it out of the wall it lies on."""
 
@@ -26,8 +33,9 @@ def radio_walls(venue: Venue, level_id: LevelId) -> NDArray[np.float64]:
 
 
 def barriers(venue: Venue, level_id: LevelId) -> BaseGeometry:
-    """All that a walker cannot cross on one level: every unit's outline but for the doors in it."""
-    outlines = [u.area.boundary for u in venue.units if u.level_id == level_id]
+    """What a walker cannot cross on a level: its outline and those of closed units, but for the doors in them."""
+    outlines = [u.area.boundary for u in venue.units if u.level_id == level_id and u.category not in NO_BARRIER]
+    outlines.append(venue.level(level_id).area.boundary)
     return _without_doors(venue, level_id, shapely.union_all(outlines))
 
 

@@ -9,11 +9,15 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from sim.cards import CardPlan
 from sim.dates import EARLIEST_DAY, SURVEY_DAY, Calendar, count_ageings
+from sim.grid import CELL_M
 from sim.history import History
+from sim.imported import import_mall
+from sim.imported_spec import ImportedSpec, OpenHours
 from sim.layout import MallSpec
+from sim.listening import PhoneRadio, draw_phones
 from sim.mall import SimulatedMall, make_mall
 from sim.people import PeopleSpec, draw_people
-from sim.radio import PhoneRadio, RadioField, aged, draw_phones, make_radio_field
+from sim.radio import RadioField, aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from sim.rhythm import mean_visits_a_day
 from sim.shoppers import Shopper, plan_day
@@ -21,12 +25,15 @@ from sim.stores import make_stores
 from sim.survey import SURVEY_AT, walk_survey
 from sim.visit_spec import VisitSpec
 from sim.walking import WalkingGraph, make_walking_graph
+from venues.model import Venue
 
 _MALL, _RADIO, _SURVEY, _DAY, _TICK, _PERSON, _AGEING, _CROWD, _PEOPLE = range(9)
 """Each part draws from its own stream of the seed, so that a change in one leaves the others as they were
 (``_DAY`` drew shoppers who had no homes; its number is not given again)."""
 _SAMPLE_HOUSEHOLDS = 8_192
 """How often a household comes is reckoned from these: to 1 % of itself."""
+_MOST_RADIO_CELLS = 100_000
+"""Of all levels together; a thousand radios in each are 400 MB."""
 _VISITS_A_SHOPPER = 3.0
 """Four visits in five carry a phone, and the weakest day has over half a mean day's; with a margin."""
 _FEWEST_SHOPPERS = 100
@@ -134,13 +141,47 @@ def make_world(
     *,
     ageing: Ageing | None = None,
     venue_id: str | None = None,
+    venue: Venue | None = None,
 ) -> World:
-    """Build the world of a seed; a few seconds of one core for the default mall."""
-    mall = make_mall(spec or MallSpec(), np.random.default_rng([seed, _MALL]), venue_id=venue_id)
-    radio = make_radio_field(mall.venue, radio_spec or RadioSpec(), np.random.default_rng([seed, _RADIO]))
+    """Build the world of a seed; a few seconds of one core for the default mall.
+
+    Args:
+        spec: size and shape of the mall; where there is a ``venue``, its hours alone count.
+        venue: an imported map to build the world on (``imported.import_mall``).
+
+    Raises:
+        UnwalkableVenueError: nobody could walk on the venue's map.
+    """
+    shape = spec or MallSpec()
+    if venue is None:
+        mall = draw_mall(seed, shape, venue_id=venue_id)
+    else:
+        hours = OpenHours(shape.opens_hour, shape.closes_hour, shape.utc_offset_h)
+        mall = import_mall(venue, hours, venue_id=venue_id)
+    radio = make_radio_field(
+        mall.venue,
+        radio_spec or RadioSpec(),
+        np.random.default_rng([seed, _RADIO]),
+        cell_m=CELL_M if venue is None else _radio_cell_m(venue),
+    )
     fate = ageing or Ageing()
     later = aged(radio, mall.venue, fate, np.random.default_rng([seed, _AGEING]))
-    return World(seed, mall, radio, later, make_walking_graph(mall.venue, mall.entrances_xy_m), fate)
+    graph = make_walking_graph(
+        mall.venue, mall.entrances_xy_m, mall.bays, has_walls_anywhere=isinstance(mall.spec, ImportedSpec)
+    )
+    return World(seed, mall, radio, later, graph, fate)
+
+
+def draw_mall(seed: int, spec: MallSpec, *, venue_id: str | None = None) -> SimulatedMall:
+    """The mall of a seed alone."""
+    return make_mall(spec, np.random.default_rng([seed, _MALL]), venue_id=venue_id)
+
+
+def _radio_cell_m(venue: Venue) -> float:
+    """The edge of the radio field's cells: a metre, more in large venues, whose means would not fit into memory."""
+    west, south, east, north = np.array([level.area.bounds for level in venue.levels]).T
+    area_m2 = len(venue.levels) * (east.max() - west.min()) * (north.max() - south.min())
+    return CELL_M * max(1, math.ceil(math.sqrt(area_m2 / _MOST_RADIO_CELLS) / CELL_M))
 
 
 def make_history(

@@ -1,13 +1,14 @@
 """``atrium bench``: benchmarks of the repository, and the research bench on a labelled file."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runtime.bench import check_benchmark, run_benchmark, run_positioning
-from runtime.cli.terminal import AsJson, DataDir, print_json, print_table, progress, say
+from runtime.cli.terminal import AsJson, DataDir, out, print_json, print_table, progress, say
 from runtime.errors import SettingsError
 from runtime.home import open_home
 from runtime.records.tenants import DEFAULT_TENANT
@@ -78,9 +79,22 @@ def _compare(
     elif as_markdown:
         sys.stdout.write(compared.to_markdown() + "\n")
     else:
-        print_table(compared.title, compared.columns, compared.rows, "no method")
+        for part, at in enumerate(_parts(compared.columns, compared.rows, out.width)):
+            names, rows = [compared.columns[i] for i in at], [[row[i] for i in at] for row in compared.rows]
+            print_table(compared.title if part == 0 else "", names, rows, "no method")
         for note in compared.notes:
             say(f"[yellow]note:[/] {note}")
+
+
+def _parts(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[list[int]]:
+    """Columns that fit side by side into a terminal, table by table; each begins with the first column."""
+    wide = [max(len(cell) for cell in cells) + 3 for cells in zip(columns, *rows, strict=True)]
+    parts = [[0]]
+    for i in range(1, len(columns)):
+        if len(parts[-1]) > 1 and sum(wide[k] for k in parts[-1]) + wide[i] + 1 > width:
+            parts.append([0])
+        parts[-1].append(i)
+    return parts
 
 
 def _read_seeds(text: str) -> tuple[int, ...]:

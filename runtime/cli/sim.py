@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runtime.cli import sim_runs
+from runtime.cli.sim_runs import Imported, load_venue
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, make_group, print_json, print_table, progress, say
 from runtime.errors import SettingsError, VenueFileError
 from runtime.home import open_home
-from runtime.records.tenants import DEFAULT_TENANT
-from runtime.venue_store import check_venue_id, write_chunks, write_whole
+from runtime.venue_store import write_chunks, write_whole
 
 if TYPE_CHECKING:
     from sim.export import Export
+    from sim.layout import MallSpec
+    from sim.mall import SimulatedMall
     from sim.world import World
 
 sim = make_group("A mall, its radio and its shoppers in simulation, with the truth known.")
@@ -30,6 +32,7 @@ class MallPreset(StrEnum):
 
     STANDARD = "standard"
     TABLE = "table"
+    ANCHORS = "anchors"
 
 
 class RadioPreset(StrEnum):
@@ -42,7 +45,8 @@ class RadioPreset(StrEnum):
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The mall and its people")]
 Target = Annotated[Path, typer.Argument(help="The file to write")]
 Mall = Annotated[
-    MallPreset, typer.Option("--mall", help="standard: 3 levels, about 62 stores; table: 5 levels, about 200 stores")
+    MallPreset,
+    typer.Option("--mall", help="standard: 3 levels, about 62 stores; table: 5, about 200; anchors: 3 and a car park"),
 ]
 Radio = Annotated[
     RadioPreset, typer.Option("--radio", help="standard: constants of the study; xixi: fitted to a real mall's survey")
@@ -52,20 +56,28 @@ On = Annotated[
     typer.Option("--date", formats=["%Y-%m-%d"], help="The day; from 2026-04-18 on the radios have aged"),
 ]
 
-
 sim.command("run")(sim_runs.run)
 sim.command("prepare")(sim_runs.prepare)
 sim.command("scenarios")(sim_runs.scenarios)
 
 
 @sim.command("export-venue")
-def export_venue(target: Target, seed: Seed = 1, mall: Mall = MallPreset.STANDARD) -> None:
-    """Write the simulated mall of a seed as an IMDF archive."""
+def export_venue(
+    target: Target,
+    seed: Seed = 1,
+    mall: Mall = MallPreset.STANDARD,
+    venue_id: Imported = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write the simulated mall of a seed as an IMDF archive, or an imported venue with what was added to walk it."""
+    from sim.imported import import_mall
+    from sim.world import draw_mall
     from venues.imdf import write_archive
 
     with progress("building the mall"):
-        world = _build(seed, mall, RadioPreset.STANDARD)
-    _write(target, write_archive(world.mall.archive))
+        made = draw_mall(seed, _spec_of(mall)) if venue_id is None else import_mall(load_venue(venue_id, data_dir))
+    _write(target, write_archive(made.archive))
+    _tell_added(made)
 
 
 @sim.command("export-survey")
@@ -77,6 +89,8 @@ def export_survey(
     scans_per_store: Annotated[int, typer.Option("--scans-per-store", min=1, max=1_000)] = 45,
     mall: Mall = MallPreset.STANDARD,
     radio: Radio = RadioPreset.STANDARD,
+    venue_id: Imported = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Write a survey of the simulated mall as labelled scans, with a data card beside it.
 
@@ -87,10 +101,10 @@ def export_survey(
 
     on = _read_date(day, SURVEY_DAY)
     with progress("walking the survey"):
-        world = _build(seed, mall, radio)
+        world = _build(seed, mall, radio, venue_id, data_dir)
         made = export.export_survey(world, phones=phones, scans_per_store=scans_per_store, on=on)
         options = ["--phones", str(phones), "--scans-per-store", str(scans_per_store)]
-        n = _write_set(target, world, made, ["export-survey", target.name, *options], mall, radio)
+        n = _write_set(target, world, made, ["export-survey", target.name, *options], mall, radio, venue_id)
     say(f"{n} scans of {phones} phones")
 
 
@@ -102,6 +116,8 @@ def export_scans(
     day: On = None,
     mall: Mall = MallPreset.STANDARD,
     radio: Radio = RadioPreset.STANDARD,
+    venue_id: Imported = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Write the scans of a simulated day's shoppers, with the truth, and a data card beside it.
 
@@ -112,9 +128,10 @@ def export_scans(
 
     on = _read_date(day, FIRST_DAY)
     with progress("walking the day"):
-        world = _build(seed, mall, radio)
+        world = _build(seed, mall, radio, venue_id, data_dir)
         made = export.export_shoppers(world, n_shoppers=shoppers, on=on)
-        n = _write_set(target, world, made, ["export-scans", target.name, "--shoppers", str(shoppers)], mall, radio)
+        words = ["export-scans", target.name, "--shoppers", str(shoppers)]
+        n = _write_set(target, world, made, words, mall, radio, venue_id)
     say(f"{n} scans of {shoppers} shoppers")
 
 
@@ -125,7 +142,7 @@ def fit(
     placing_sd_m: Annotated[
         float, typer.Option("--placing-sd-m", min=0, max=10, help="How far the survey's places are off, each axis")
     ] = 1.5,
-    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try")] = 300,
+    trials: Annotated[int, typer.Option("--trials", min=1, max=10_000, help="Parameter sets to try, about")] = 84,
     seed: Seed = 1,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -134,12 +151,8 @@ def fit(
     from runtime.models import load_survey
     from sim.fit import fit_radio, spec_for
 
-    home = open_home(data_dir)
-    chosen = check_venue_id(venue_id)
-    venue = home.venues.load_venue(DEFAULT_TENANT, chosen)
-    if venue is None:
-        raise VenueFileError(f"venue {chosen} has no map; import it with: atrium venue import FILE --id {chosen}")
-    survey = load_survey(home, chosen)
+    venue = load_venue(venue_id, data_dir)
+    survey = load_survey(open_home(data_dir), venue.id)
     with progress("fitting", trials) as advance:
         found = fit_radio(
             venue,
@@ -175,23 +188,46 @@ def _read_date(day: datetime | None, default: date) -> date:
     return on
 
 
-def _build(seed: int, mall: MallPreset, radio: RadioPreset) -> "World":
-    from sim.presets import MALLS, RADIOS
+def _spec_of(mall: MallPreset) -> "MallSpec":
+    from sim.presets import MALLS
+
+    return MALLS[mall]
+
+
+def _build(seed: int, mall: MallPreset, radio: RadioPreset, venue_id: str | None, data_dir: Path | None) -> "World":
+    from sim.presets import RADIOS
     from sim.world import make_world
 
-    return make_world(seed, MALLS[mall], RADIOS[radio])
+    venue = None if venue_id is None else load_venue(venue_id, data_dir)
+    world = make_world(seed, _spec_of(mall), RADIOS[radio], venue=venue)
+    _tell_added(world.mall)
+    return world
+
+
+def _tell_added(mall: "SimulatedMall") -> None:
+    from sim.imported_spec import ImportedSpec
+
+    if isinstance(mall.spec, ImportedSpec):
+        say(f"{mall.venue.name}: {mall.spec.told()}")
 
 
 def _write_set(
-    target: Path, world: "World", made: "Export", words: list[str], mall: MallPreset, radio: RadioPreset
+    target: Path,
+    world: "World",
+    made: "Export",
+    words: list[str],
+    mall: MallPreset,
+    radio: RadioPreset,
+    venue_id: str | None,
 ) -> int:
     """Write scans, then the card twice: ``TARGET.card.json`` for programs, ``TARGET.card.md`` to read."""
     from sim.card import Recipe, Tally, make_card
     from sim.card_text import card_to_markdown
     from sim.export import ndjson_line
 
-    command = ["atrium", "sim", *words, "--seed", str(world.seed), "--date", str(made.on), "--mall", mall]
-    recipe = Recipe(shlex.join([*command, "--radio", radio]), version_of("atrium"), mall, radio)
+    where = ["--mall", mall] if venue_id is None else ["--venue", venue_id]
+    command = ["atrium", "sim", *words, "--seed", str(world.seed), "--date", str(made.on), *where, "--radio", radio]
+    recipe = Recipe(shlex.join(command), version_of("atrium"), mall if venue_id is None else "imported", radio)
     tally = Tally()
 
     def lines() -> Iterator[bytes]:

@@ -8,12 +8,19 @@ import typer
 
 from kernel.errors import PartFailedError
 from runtime.cli.terminal import AsJson, DataDir, out, print_json, print_table, progress, say
-from runtime.errors import SettingsError
+from runtime.errors import SettingsError, VenueFileError
 from runtime.home import open_home
+from runtime.records.tenants import DEFAULT_TENANT
+from runtime.venue_store import check_venue_id
 
 if TYPE_CHECKING:
     from sim.run import Serve
     from sim.scenario import Scenario
+    from venues.model import Venue
+
+Imported = Annotated[
+    str | None, typer.Option("--venue", help="Build the mall on this imported venue's map, not on a plan")
+]
 
 
 def run(
@@ -26,7 +33,9 @@ def run(
     device_key: Annotated[str, typer.Option(envvar="ATRIUM_DEVICE_KEY", help="With --url: the phones' key")] = "",
     cashier_key: Annotated[str, typer.Option(envvar="ATRIUM_CASHIER_KEY", help="With --url: the tills' key")] = "",
     marketer_key: Annotated[str, typer.Option(envvar="ATRIUM_MARKETER_KEY", help="With --url: the desk's key")] = "",
+    venue_id: Imported = None,
     as_json: AsJson = False,
+    data_dir: DataDir = None,
 ) -> None:
     """Run a scenario through the whole flow, the truth beside it; writes a report with pictures.
 
@@ -37,7 +46,8 @@ def run(
     from sim.figures import figures
     from sim.run import run_scenario
 
-    chosen, text = _read_scenario(scenario, seed)
+    chosen, text = _read_scenario(scenario, seed, venue_id)
+    venue = None if chosen.imported is None else load_venue(chosen.imported, data_dir)
     serve = _choose_server(chosen, workers, over_http, url, (device_key, marketer_key, cashier_key))
     folder = Path(f"{chosen.name}-{chosen.seed}") if out_dir is None else out_dir
     begin_run(folder, text)
@@ -50,6 +60,7 @@ def run(
                     int(100 * (tick.day + tick.share_of_day)), None, f"{chosen.name}: {tick.said}"
                 ),
                 serve=serve,
+                venue=venue,
             )
         except ClientError as error:
             raise PartFailedError(f"the server does not answer as it should: {error}") from error
@@ -65,28 +76,46 @@ def run(
 def prepare(
     scenario: Annotated[str, typer.Argument(help="A scenario that ships, or a .toml file")],
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another seed than the scenario's")] = None,
+    venue_id: Imported = None,
     data_dir: DataDir = None,
 ) -> None:
     """Import a scenario's mall and survey into a server's data folder and train; prints keys for `sim run --url`."""
     from runtime.sim_server import prepare as prepare_home
     from sim.run import open_mall
 
-    chosen, _ = _read_scenario(scenario, seed)
+    chosen, _ = _read_scenario(scenario, seed, venue_id)
+    venue = None if chosen.imported is None else load_venue(chosen.imported, data_dir)
     _check_one_mall(chosen)
     home = open_home(data_dir)
     with progress("building, surveying and training the mall"):
-        mall = open_mall(chosen, 0)
+        mall = open_mall(chosen, 0, venue)
         keys = prepare_home(home, mall)
     say(f"venue {mall.world.mall.venue.id} is in {home.settings.data_dir}; serve it with: atrium serve --clock events")
     for name, key in (("DEVICE", keys.device), ("CASHIER", keys.cashier), ("MARKETER", keys.marketer)):
         out.print(f"ATRIUM_{name}_KEY={key}")
 
 
-def _read_scenario(name_or_path: str, seed: int | None) -> "tuple[Scenario, str]":
-    from runtime.sim_files import read_scenario, with_seed
+def load_venue(venue_id: str, data_dir: Path | None) -> "Venue":
+    """The map of an imported venue.
+
+    Raises:
+        VenueFileError: it has none.
+    """
+    chosen = check_venue_id(venue_id)
+    venue = open_home(data_dir).venues.load_venue(DEFAULT_TENANT, chosen)
+    if venue is None:
+        raise VenueFileError(f"venue {chosen} has no map; import it with: atrium venue import FILE --id {chosen}")
+    return venue
+
+
+def _read_scenario(name_or_path: str, seed: int | None, venue_id: str | None) -> "tuple[Scenario, str]":
+    from runtime.sim_files import read_scenario, with_seed, with_venue
 
     chosen, text = read_scenario(name_or_path)
-    return (chosen, text) if seed is None else (replace(chosen, seed=seed), with_seed(text, seed))
+    if seed is not None:
+        text = with_seed(text, seed)
+        chosen = replace(chosen, seed=seed)
+    return (chosen, text) if venue_id is None else with_venue(text, venue_id)
 
 
 def _choose_server(

@@ -40,6 +40,20 @@ def test_one_table_with_intervals_and_paired_differences(labelled_file: Path, pr
     assert "µs/scan" in shown
 
 
+def test_a_narrow_terminal_gets_tables_below_each_other(
+    labelled_file: Path, prepared_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns no cell is broken: each table begins with the methods, and no line is longer."""
+    monkeypatch.setattr("runtime.cli.terminal.out.width", 80)
+    words = (labelled_file, "--venue", "demo", "--methods", "nb-offset", "--data-dir", prepared_home)
+    lines = bench("positioning", *words).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert (
+        sum(line.startswith("│ nb-offset") for line in lines) == sum(line.startswith("│ wknn-") for line in lines) > 2
+    )
+    assert any(re.search(r"\d+\.\d \[\d+\.\d, \d+\.\d\] *│", line) for line in lines)
+
+
 def test_json_has_every_figure_and_null_for_none(labelled_file: Path) -> None:
     told = json.loads(bench("positioning", labelled_file, "--methods", "forest", "--seeds", "4,5", "--json").stdout)
     assert {"split", "n_survey_scans", "n_test_scans", "n_test_walks", "reference", "seeds", "notes"} <= set(told)

@@ -176,7 +176,7 @@ def test_a_card_to_read_has_all_constants_and_how_to_make_it_again(
     for part in ("mall", "radio"):
         for name in card[part]["constants"]:
             assert f"| `{name}` |" in text
-    assert f"| `lon_deg` | {small_world.mall.spec.lon_deg} |" in text
+    assert f"| `lon_deg` | {small_world.mall.venue.frame.lon_deg} |" in text
     assert f"```\n{RECIPE.command}\n```" in text
     assert card["file"]["sha256"] in text
     for heading in (

@@ -5,10 +5,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from sim.brands import BRANDS, CATEGORIES
+from sim.brands import BRANDS, CATEGORIES, EVERYDAY_CATEGORIES
 from sim.people import (
     ADULT,
     AGE_BANDS,
+    ANCHOR_SHARES,
     CATEGORY_SHARES,
     CHILD,
     CONSENT_CHOICES,
@@ -97,13 +98,21 @@ def test_what_is_shared_belongs_to_a_grown_member_of_the_household(people: Popul
 
 def test_tastes_differ_and_their_mean_is_the_table(people: Population) -> None:
     grown = np.flatnonzero(people.age_y >= 14)
-    share = people.category_share(grown)
+    share = people.category_share(grown)[:, : len(EVERYDAY_CATEGORIES)]
     assert np.allclose(share.sum(axis=1), 1.0)
-    expected = np.array([CATEGORY_SHARES[name] for name in CATEGORIES])
+    expected = np.array([CATEGORY_SHARES[name] for name in EVERYDAY_CATEGORIES])
     assert expected.sum() == pytest.approx(1.0)
     error = share.std(axis=0) / np.sqrt(len(grown))
     assert (np.abs(share.mean(axis=0) - expected) < 4 * error).all()
     assert np.median(share.max(axis=1)) > 1.7 * expected.max()  # most have a favourite
+
+
+def test_tastes_for_anchors_come_on_top_and_their_mean_is_the_table(people: Population) -> None:
+    for age, column in ((people.age_y >= 14, 0), (people.age_y < 14, 1)):
+        share = people.category_share(np.flatnonzero(age))[:, len(EVERYDAY_CATEGORIES) :]
+        expected = np.array([ANCHOR_SHARES[name][column] for name in CATEGORIES[len(EVERYDAY_CATEGORIES) :]])
+        assert (np.abs(share.mean(axis=0) - expected) < 4 * expected / np.sqrt(len(share))).all()  # sd is the mean
+        assert (share >= 0).all()
 
 
 def test_each_has_a_favourite_brand_of_each_category(people: Population) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sim.ageing import age_transmitters
 from sim.kernels import count_crossings, list_sectors, mean_power_dbm, sector_of
-from sim.radio import Crowd, Heard, PhoneRadio, RadioField, aged, draw_phones, make_radio_field
+from sim.listening import Crowd, Heard, PhoneRadio, draw_phones
+from sim.radio import RadioField, aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from sim.shadowing import shadowing_fields
 from sim.walls import radio_walls
@@ -47,7 +48,9 @@ def test_constants_are_those_of_the_published_table() -> None:
     assert spec.radio_miss_ratio > 0
 
 
-def power_at(distance_m: float, walls: NDArray[np.float64], *, up: int = 0, hole: bool = False) -> float:
+def power_at(
+    distance_m: float, walls: NDArray[np.float64], *, up: int = 0, hole: bool = False, a_metre_db: float = 0.0
+) -> float:
     """Mean power of a radio of 0 dBm at 1 m, ``up`` storeys below the phone, in a row of 100 cells."""
     cells = np.column_stack([np.arange(100) + 0.5, np.full(100, 0.5)])
     levels = np.arange(2, dtype=np.int64)
@@ -56,7 +59,7 @@ def power_at(distance_m: float, walls: NDArray[np.float64], *, up: int = 0, hole
     mean = mean_power_dbm(
         np.array([[0.5, 0.5, 1.2]]), np.zeros(1), cells, np.full(100, up), levels, 1.2, 5.0,
         walls, np.array([0, len(walls), len(walls)]), is_open, np.zeros(2), 100, 1, 1.0,
-        3.0, 4.5, 16.0, 4.0, -200.0,
+        3.0, a_metre_db, 4.5, 16.0, 4.0, -200.0,
     )  # fmt: skip
     return float(mean[round(distance_m), 0])
 
@@ -68,6 +71,7 @@ def test_power_falls_thirty_db_a_decade_and_not_within_the_first_metre() -> None
     assert power_at(0, NO_WALLS) == 0.0
     assert power_at(10, NO_WALLS) == pytest.approx(-30.0, abs=1e-4)
     assert power_at(80, NO_WALLS) == pytest.approx(-30.0 * np.log10(80), abs=1e-4)
+    assert power_at(10, NO_WALLS, a_metre_db=0.5) == pytest.approx(-34.5, abs=1e-4)
 
 
 def test_each_wall_on_the_way_costs_its_loss_and_one_beside_it_nothing() -> None:

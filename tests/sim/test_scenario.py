@@ -2,9 +2,12 @@
 
 import pytest
 
+from sim.imported_spec import ImportedSpec
 from sim.layout import MallSpec
 from sim.presets import TABLE_MALL, XIXI
+from sim.run import make_mall_world
 from sim.scenario import ScenarioError, parse_scenario, shipped_scenarios
+from tests.sim.odd_maps import odd_venue
 
 SHIPPED = shipped_scenarios()
 
@@ -18,6 +21,7 @@ def test_the_scenarios_that_the_documentation_names_ship() -> None:
         "till-outage",
         "peak-day",
         "hard-mall",
+        "anchors-and-parking",
         "chaoyang",
         "guorui",
     }
@@ -80,3 +84,35 @@ def test_what_is_not_named_keeps_its_default() -> None:
 def test_a_scenario_that_cannot_be_run_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(ScenarioError, match=named.replace("[", r"\[").replace("]", r"\]")):
         parse_scenario(text)
+
+
+def test_a_scenario_on_an_imported_venue_has_its_hours_and_no_shape() -> None:
+    scenario = parse_scenario('name = "x"\n[mall]\nimported = "xixi"\ncloses_hour = 20\n')
+    assert (scenario.imported, scenario.mall.closes_hour) == ("xixi", 20)
+    assert parse_scenario('name = "x"').imported is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[mall]\nimported = "xixi"\nn_levels = 2', "mall.n_levels"),
+        ('[mall]\nimported = "xixi"\npreset = "table"', "mall.preset"),
+        ("[mall]\nimported = 3", "imported"),
+        ('imported = "xixi"', "mall.imported"),
+        ('malls = 2\n[mall]\nimported = "xixi"', "malls = 1"),
+    ],
+)
+def test_an_imported_venue_with_a_shape_or_a_chain_is_refused(text: str, named: str) -> None:
+    with pytest.raises(ScenarioError, match=named):
+        parse_scenario(f'name = "x"\n{text}\n')
+
+
+def test_a_scenario_runs_on_the_map_that_it_names_or_not_at_all() -> None:
+    scenario = parse_scenario('name = "x"\n[mall]\nimported = "odd"\n')
+    with pytest.raises(ScenarioError, match="map of venue odd"):
+        make_mall_world(scenario, 0)
+    with pytest.raises(ScenarioError, match="found odd"):
+        make_mall_world(parse_scenario('name = "x"'), 0, odd_venue())
+    world = make_mall_world(scenario, 0, odd_venue())
+    assert isinstance(world.mall.spec, ImportedSpec)
+    assert world.mall.venue.id == "mall-0"

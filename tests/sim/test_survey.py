@@ -13,7 +13,7 @@ from fingerprints.scan import LabelledScan, Reading
 from fingerprints.wire import decode_json, to_labelled_scan
 from sim.export import scan_lines, shopper_scans, survey_lines
 from sim.layout import MallSpec
-from sim.radio import Crowd
+from sim.listening import Crowd
 from sim.world import World, make_world
 
 

@@ -12,14 +12,14 @@ from sim.world import World
 
 def test_every_store_and_entrance_is_reached_from_every_other(world: World) -> None:
     graph = world.graph
-    assert np.isfinite(graph.distance_m[:, graph.destinations]).all()
+    assert np.isfinite(graph.way_m(graph.destinations)).all()
 
 
 def test_a_way_is_no_shorter_than_the_straight_line_and_no_longer_than_the_walls_excuse(world: World) -> None:
     graph = world.graph
     level, xy_m = graph.place_of(graph.destinations)
     straight = np.linalg.norm(xy_m[:, None] - xy_m[None], axis=2)
-    ways = graph.distance_m[:, graph.destinations]
+    ways = graph.way_m(graph.destinations)
     same = level[:, None] == level[None]
     assert (ways[same] >= straight[same] - 1e-3).all()
     assert ways[same].max() < 260  # once around the ring of a mall of 90 x 54 m, with the cost of walls
