@@ -51,10 +51,14 @@ def simulated_mall() -> BenchMall:
     return BenchMall(f"simulated, seed {SEED}", world.mall.venue, world.survey(), test)
 
 
+def shared_root() -> Path:
+    """Where the public data sets are: ``$ATRIUM_SHARED``, else ``../shared``."""
+    return Path(os.environ.get("ATRIUM_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
 def xixi_mall() -> BenchMall | None:
     """The Xixi Intime mall, whole walks held out; None where the public data sets are not on this machine."""
-    root = Path(os.environ.get("ATRIUM_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-    packed = root / "data" / "xixi-intime" / "xixi-intime.tar.xz"
+    packed = shared_root() / "data" / "xixi-intime" / "xixi-intime.tar.xz"
     if not packed.is_file():
         return None
     with tempfile.TemporaryDirectory() as folder:

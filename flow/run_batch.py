@@ -13,10 +13,11 @@ from campaigns.campaign import Campaign, Zones
 from campaigns.decide import Delivery, Ledger, Moment, RunningLedger, decide
 from fingerprints.scan import Scan
 from flow.errors import ClockAheadError
+from flow.track import track
 from kernel.errors import AtriumError
 from kernel.ids import DeviceId, DeviceRef, VisitId
 from members.device import Allowance, Device, allowance_of
-from positioning.ports import Locator
+from positioning.ports import Locator, Tracker
 from positioning.position import Located
 from scenes.advance import advance, close_all, is_late
 from scenes.events import SceneEvent
@@ -34,7 +35,8 @@ MAX_AGE = timedelta(hours=24)
 class Deps:
     """What a batch needs beside its phones' state; read only.
 
-    ``now`` is the driver's clock; ``refuses_future`` is set where that clock is the machine's own.
+    ``now`` is the driver's clock; ``refuses_future`` is set where that clock is the machine's own. Without a
+    ``tracker`` each scan is answered by itself.
     """
 
     locator: Locator
@@ -45,14 +47,16 @@ class Deps:
     code_key: bytes
     now: datetime
     refuses_future: bool = True
+    tracker: Tracker | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchState:
-    """The live state a batch reads and gives back: its phones' scenes, and the campaigns' ledger."""
+    """The live state a batch reads and gives back: its phones' scenes and tracks, and the campaigns' ledger."""
 
     scenes: Mapping[DeviceRef, PhoneScene] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
+    tracks: Mapping[DeviceRef, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class Effects:
     deliveries: tuple[Delivery, ...] = ()
     scenes: Mapping[DeviceRef, PhoneScene | None] = field(default_factory=dict)
     """The scenes that changed; None means forget it."""
+    tracks: Mapping[DeviceRef, bytes | None] = field(default_factory=dict)
+    """The tracks that changed, likewise. They hold coordinates: for the live state alone, never for the records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +115,26 @@ def run_batch(scans: Sequence[Scan], state: BatchState, deps: Deps) -> BatchResu
     """Answer a batch. No argument changes; the same arguments give the same result.
 
     Scans are taken into scenes in the order of their instants, ties in the order given; each is located on its
-    own. Cost: linear in readings, plus the live campaigns of each scan's venue, plus one copy of the
-    state that came in.
+    own, then, with a tracker, in the light of its phone's earlier ones. Cost: linear in readings, plus the live
+    campaigns of each scan's venue, plus one copy of the state that came in.
     """
-    located = deps.locator.locate(scans)
-    run = _Run(deps, dict(state.scenes), RunningLedger(state.ledger))
+    located: Sequence[Located] = deps.locator.locate(scans)
+    run = _Run(deps, dict(state.scenes), RunningLedger(state.ledger), dict(state.tracks))
+    if deps.tracker is not None:
+        phones = [run.remembered(scan) for scan in scans]
+        located, moved = track(deps.tracker, scans, located, phones, state.tracks)
+        run.tracks |= moved
+        run.changed_tracks |= moved
     replies: list[Reply | None] = [None] * len(scans)
     for index in sorted(range(len(scans)), key=lambda i: scans[i].at):
         replies[index] = run.take(scans[index], located[index])
-    effects = Effects(tuple(run.events), tuple(run.visits.values()), tuple(run.deliveries), run.changed)
+    effects = Effects(
+        tuple(run.events), tuple(run.visits.values()), tuple(run.deliveries), run.changed, run.changed_tracks
+    )
     return BatchResult(
-        tuple(reply for reply in replies if reply is not None), BatchState(run.scenes, run.ledger.now), effects
+        tuple(reply for reply in replies if reply is not None),
+        BatchState(run.scenes, run.ledger.now, run.tracks),
+        effects,
     )
 
 
@@ -130,10 +145,20 @@ class _Run:
     deps: Deps
     scenes: dict[DeviceRef, PhoneScene]
     ledger: RunningLedger
+    tracks: dict[DeviceRef, bytes]
     events: list[PersonEvent] = field(default_factory=list)
     visits: dict[VisitId, tuple[Device, Visit]] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
     changed: dict[DeviceRef, PhoneScene | None] = field(default_factory=dict)
+    changed_tracks: dict[DeviceRef, bytes | None] = field(default_factory=dict)
+
+    def remembered(self, scan: Scan) -> DeviceRef | None:
+        """The phone whose track the scan may move; None for one that is refused, too old or allows no visits."""
+        ahead = scan.at - self.deps.now
+        if scan.device_id is None or (self.deps.refuses_future and ahead > CLOCK_TOLERANCE) or -ahead > MAX_AGE:
+            return None
+        device = self.deps.members.get(scan.device_id)
+        return device.ref if device is not None and allowance_of(device).keeps_visits else None
 
     def take(self, scan: Scan, located: Located) -> Reply:
         ahead = scan.at - self.deps.now
@@ -167,7 +192,9 @@ class _Run:
         return Reply(scan, located, view_of(moved.scene), given)
 
     def _forget(self, device: Device, at: datetime) -> None:
-        """A phone that no longer allows visits: what is open closes, the scene goes."""
+        """A phone that no longer allows visits: what is open closes, scene and track go."""
+        if self.tracks.pop(device.ref, None) is not None:
+            self.changed_tracks[device.ref] = None
         scene = self.scenes.pop(device.ref, None)
         if scene is not None:
             closed = close_all(scene, scene.last_at or at, "consent", device.ref)

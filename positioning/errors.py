@@ -1,7 +1,8 @@
 """Errors of positioning.
 
 PartFailedError
-└── BundleError         a model file that is damaged, of another format or for another map
+├── BundleError         a model file that is damaged, of another format or for another map
+└── TrackRecordError    a phone's track that cannot be read back
 InputRefusedError
 └── SurveyTooSmallError  a survey from which no radio map can be made
 """
@@ -17,6 +18,16 @@ class BundleError(PartFailedError):
     def __init__(self, detail: str) -> None:
         self.detail = detail
         super().__init__(f"model bundle: {detail}")
+
+
+class TrackRecordError(PartFailedError):
+    """A phone's track that cannot be read back; ``detail`` says what is wrong with it."""
+
+    code = "bad_track_record"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"track record: {detail}")
 
 
 class SurveyTooSmallError(InputRefusedError):

@@ -54,7 +54,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Truth:
+class TruthIn:
     """The truth in the model's numbers; -1 where it has none."""
 
     level: I32
@@ -81,9 +81,9 @@ def evaluate(
     """
     if not scans:
         raise ValueError("expected at least one labelled scan")
-    truth = _read_truth(model, scans)
+    truth = read_truth(model, scans)
     located = locator.locate([item.scan for item in scans])
-    scored = _score_located(model, truth, located)
+    scored = score_located(model, truth, located)
     plain = _score_plain(model, truth, scans)
     generator = rng if rng is not None else np.random.default_rng(DEFAULT_SEED)
     return Evaluation(
@@ -102,13 +102,14 @@ def bootstrap(scored: Scored, rng: np.random.Generator) -> Interval:
     counts = rng.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=_RESAMPLES).astype(np.float64)
     is_top = np.where(scored.front_rank == UNDEFINED, np.nan, scored.front_rank == 0).astype(np.float64)
     return Interval(
-        error_m_mean=_resampled(scored.error_m, group, counts, 1.0),
-        front_top1=_resampled(is_top, group, counts, 100.0),
+        error_m_mean=resampled(scored.error_m, group, counts, 1.0),
+        front_top1=resampled(is_top, group, counts, 100.0),
         n_walks=n_groups,
     )
 
 
-def _resampled(values: F64, group: NDArray[np.intp], counts: F64, scale: float) -> tuple[float, float] | None:
+def resampled(values: F64, group: NDArray[np.intp], counts: F64, scale: float) -> tuple[float, float] | None:
+    """95 % interval of the mean of finite values, times ``scale``; ``counts`` (n_resamples, n_groups) draws groups."""
     usable = np.isfinite(values)
     if not usable.any():
         return None
@@ -120,7 +121,8 @@ def _resampled(values: F64, group: NDArray[np.intp], counts: F64, scale: float) 
     return low, high
 
 
-def _read_truth(model: VenueModel, scans: Sequence[LabelledScan]) -> _Truth:
+def read_truth(model: VenueModel, scans: Sequence[LabelledScan]) -> TruthIn:
+    """The labels in the model's numbers."""
     radio_map = model.radio_map
     truths = [item.truth for item in scans]
     level_at = {(key.building, key.short_name): i for i, key in enumerate(radio_map.levels)}
@@ -135,7 +137,7 @@ def _read_truth(model: VenueModel, scans: Sequence[LabelledScan]) -> _Truth:
         table_level = np.where(level >= 0, model.front_level[level], -1).astype(np.int32)
         nearest, around = model.fronts.nearest(xy_m, table_level)
         front, inside = np.where(said >= 0, said, nearest), np.where(said >= 0, said, around)
-    return _Truth(
+    return TruthIn(
         level=level,
         building=[t.building for t in truths],
         xy_m=xy_m,
@@ -153,7 +155,8 @@ def to_web_mercator(lon_lat_deg: F64) -> F64:
     return np.stack([_EARTH_RADIUS_M * np.radians(lon_lat_deg[:, 0]), y], axis=-1)
 
 
-def _score_located(model: VenueModel, truth: _Truth, located: Sequence[Located]) -> Scored:
+def score_located(model: VenueModel, truth: TruthIn, located: Sequence[Located]) -> Scored:
+    """A locator's answers beside the truth."""
     n = len(located)
     nan = math.nan
     positions = [answer.position for answer in located]
@@ -197,7 +200,7 @@ def _score_located(model: VenueModel, truth: _Truth, located: Sequence[Located])
     )
 
 
-def _score_plain(model: VenueModel, truth: _Truth, scans: Sequence[LabelledScan]) -> Scored:
+def _score_plain(model: VenueModel, truth: TruthIn, scans: Sequence[LabelledScan]) -> Scored:
     answers = locate_plainly(model, [item.scan for item in scans])
     nan = np.full(len(scans), math.nan)
     answered = answers.level >= 0
@@ -223,7 +226,7 @@ def _score_plain(model: VenueModel, truth: _Truth, scans: Sequence[LabelledScan]
     )
 
 
-def _buildings(answered: Sequence[str | None], truth: _Truth) -> F64:
+def _buildings(answered: Sequence[str | None], truth: TruthIn) -> F64:
     """1 right, 0 wrong, NaN where the truth names no building."""
     return np.array(
         [

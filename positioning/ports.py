@@ -15,3 +15,15 @@ class Locator(Protocol):
 
     @property
     def venue_ids(self) -> tuple[VenueId, ...]: ...
+
+
+class Tracker(Protocol):
+    """Betters scans' own answers by what the same phones heard before; keeps nothing itself.
+
+    A phone's record is packed bytes of fixed size, None for a phone not seen. The same arguments give the same result,
+    each phone's hangs on its own alone, and a scan that is not newer than the record changes nothing.
+    """
+
+    def advance_many(
+        self, records: Sequence[bytes | None], located: Sequence[Located], scans: Sequence[Scan]
+    ) -> list[tuple[bytes | None, Located]]: ...

@@ -270,6 +270,7 @@ class ScanEngine:
             code_key=self._keys.codes,
             now=now,
             refuses_future=self._clock.refuses_future,
+            tracker=self._locators.tracker_of(state.tenant),
         )
         result = run_batch([a.scan for a in new], before, deps)
         bodies = _encode(result, deps)

@@ -41,6 +41,8 @@ class LiveState:
     def __init__(self, tenant: TenantId, people_key: bytes) -> None:
         self.tenant = tenant
         self.scenes: dict[DeviceRef, PhoneScene] = {}
+        self.tracks: dict[DeviceRef, bytes] = {}
+        """In memory alone: they hold coordinates, and a lost one costs a phone's next scan a few metres."""
         self._people_key = people_key
         self._devices: dict[DeviceRef, Device | None] = {}
         self._ledgers: dict[PersonRef, _PersonLedger] = {}
@@ -96,6 +98,7 @@ class LiveState:
                 },
                 settled={key: why for person in people for key, why in self._ledgers[person].settled.items()},
             ),
+            {device.ref: self.tracks[device.ref] for device in devices if device.ref in self.tracks},
         )
 
     def keep(self, effects: Effects) -> None:
@@ -103,8 +106,14 @@ class LiveState:
         for ref, scene in effects.scenes.items():
             if scene is None:
                 self.scenes.pop(ref, None)
+                self.tracks.pop(ref, None)
             else:
                 self.scenes[ref] = scene
+        for ref, record in effects.tracks.items():
+            if record is None:
+                self.tracks.pop(ref, None)
+            else:
+                self.tracks[ref] = record
         for delivery in effects.deliveries:
             self._keep_delivery(delivery)
 
@@ -116,6 +125,7 @@ class LiveState:
 
     def forget_strangers(self) -> None:
         """Drop what is remembered of phones without a scene, so that memory follows the people present."""
+        self.tracks = {ref: record for ref, record in self.tracks.items() if ref in self.scenes}
         self._devices = {ref: device for ref, device in self._devices.items() if ref in self.scenes}
         present = {device.person for device in self._devices.values() if device is not None}
         self._ledgers = {person: ledger for person, ledger in self._ledgers.items() if person in present}

@@ -9,7 +9,8 @@ from kernel.ids import TenantId, VenueId
 from positioning.bundle import from_bytes
 from positioning.light import LightLocator
 from positioning.model import VenueModel
-from positioning.ports import Locator
+from positioning.ports import Locator, Tracker
+from positioning.track.tracker import Tracker as VenueTracker
 from runtime.venue_store import VenueStore
 from venues.model import Venue
 
@@ -21,6 +22,7 @@ _LOOK_EVERY_S = 1.0
 @dataclass(slots=True)
 class _Resident:
     locator: LightLocator
+    tracker: VenueTracker
     models: dict[VenueId, VenueModel] = field(default_factory=dict)
     venues: dict[VenueId, Venue | None] = field(default_factory=dict)
     stamps: dict[VenueId, int] = field(default_factory=dict)
@@ -30,19 +32,26 @@ class _Resident:
 class Locators:
     """Gives each tenant a locator over its trained venues. Used by the engine's thread alone."""
 
-    def __init__(self, store: VenueStore) -> None:
+    def __init__(self, store: VenueStore, *, tracks: bool = True) -> None:
+        """Args: tracks: whether a phone's earlier scans are looked at; if not, each is answered by itself."""
         self._store = store
+        self._tracks = tracks
         self._resident: dict[TenantId, _Resident] = {}
 
     def of(self, tenant: TenantId) -> Locator:
         """The tenant's locator. A model that cannot be read is left out and logged; its old one stays."""
         held = self._resident.get(tenant)
         if held is None:
-            held = self._resident[tenant] = _Resident(LightLocator(()))
+            held = self._resident[tenant] = _Resident(LightLocator(()), VenueTracker(()))
         if time.monotonic() - held.looked_at >= _LOOK_EVERY_S or held.looked_at == 0.0:
             held.looked_at = time.monotonic()
             self._look(tenant, held)
         return held.locator
+
+    def tracker_of(self, tenant: TenantId) -> Tracker | None:
+        """The tracker over the same models, as of the last ``of``; None where scans are answered by themselves."""
+        held = self._resident.get(tenant)
+        return held.tracker if held is not None and self._tracks else None
 
     def time_zone(self, tenant: TenantId, venue_id: VenueId) -> str | None:
         """The venue's time zone where its map gives one."""
@@ -65,6 +74,7 @@ class Locators:
             del held.models[gone]
         held.stamps = stamps
         held.locator = LightLocator(tuple(held.models.values()))
+        held.tracker = VenueTracker(tuple(held.models.values()))
 
     def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
         try:

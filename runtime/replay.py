@@ -21,7 +21,7 @@ from flow.answers import reply_json, rfc3339
 from flow.run_batch import BatchState, Deps, Effects, PersonEvent, run_batch
 from kernel.ids import DeviceId, DeviceRef, PersonRef, StoreId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose
-from positioning.ports import Locator
+from positioning.ports import Locator, Tracker
 from runtime.records.effects import campaigns_by_id, delivery_data, event_data
 from scenes.advance import close_stale
 from scenes.rules import PlaceKind, SceneRules
@@ -39,6 +39,7 @@ class ReplayPlan:
     campaigns: Sequence[Campaign]
     consents: Sequence[Purpose]
     code_key: bytes
+    tracker: Tracker | None = None
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
             code_key=plan.code_key,
             now=now,
             refuses_future=False,
+            tracker=plan.tracker,
         )
         result = run_batch(batch, state, deps)
         for reply in result.replies:
@@ -101,7 +103,7 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
             if reply.located is not None:
                 done.reasons[reply.located.reason or "position"] += 1
         _take(done, result.effects)
-        state = BatchState(_sweep(done, result.state.scenes, now, plan.rules), result.state.ledger)
+        state = BatchState(_sweep(done, result.state.scenes, now, plan.rules), result.state.ledger, result.state.tracks)
         done.last_at = now
         tell(start + len(batch))
     if done.last_at is not None:

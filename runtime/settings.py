@@ -24,6 +24,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     clock: ClockKind = "system"
+    tracks: bool = True
 
     @property
     def venues_dir(self) -> Path:

@@ -4,6 +4,7 @@ import time
 
 from positioning.bundle import from_bytes, to_bytes
 from positioning.light import LightLocator
+from positioning.track.tracker import Tracker
 from positioning.train import train_venue
 from sim.layout import MallSpec
 from sim.world import make_world
@@ -16,5 +17,6 @@ def warm_kernels() -> float:
     survey = world.survey(scans_per_store=6)
     trained = train_venue(survey, world.mall.venue, venue_id=world.mall.venue.id)
     model = from_bytes(to_bytes(trained.model), world.mall.venue)
-    LightLocator((model,)).locate([held.scan for held in survey[:50]])
+    scans = [held.scan for held in survey[:50]]
+    Tracker((model,)).advance_many([None] * len(scans), LightLocator((model,)).locate(scans), scans)
     return time.monotonic() - started

@@ -24,7 +24,7 @@ from flow.run_batch import BatchState, Deps, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError
 from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, StoreId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose, allowance_of
-from positioning.ports import Locator
+from positioning.ports import Locator, Tracker
 from scenes.advance import close_stale
 from scenes.rules import SceneRules
 from scenes.state import Visit
@@ -42,6 +42,7 @@ class FlowServer:
     code_key: bytes
     rules: SceneRules = field(default_factory=SceneRules)
     wants_truth: bool = False
+    tracker: Tracker | None = None
     _visits: dict[VisitId, tuple[DeviceId, Visit]] = field(default_factory=dict)
     _deliveries: list[Delivery] = field(default_factory=list)
     _events: list[SaidEvent] = field(default_factory=list)
@@ -129,7 +130,7 @@ class FlowServer:
                 self._keep(
                     [PersonEvent(device, event) for event in moved.events], [(device, visit) for visit in moved.visits]
                 )
-        self._state = BatchState(scenes, self._state.ledger)
+        self._state = BatchState(scenes, self._state.ledger, self._state.tracks)
 
     def close_all(self, now: datetime) -> None:
         """Close all visits; the day's answers are forgotten."""
@@ -172,6 +173,7 @@ class FlowServer:
             rules=self.rules,
             code_key=self.code_key,
             now=now,
+            tracker=self.tracker,
         )
 
     def _keep(self, events: Sequence[PersonEvent], visits: Sequence[tuple[Device, Visit]]) -> None:

@@ -18,6 +18,7 @@ from campaigns.campaign import Campaign, CampaignStatus, Card, Offer, Target, Tr
 from fingerprints.scan import LabelledScan
 from kernel.ids import CampaignId, derive_id
 from positioning.light import LightLocator
+from positioning.track.tracker import Tracker
 from positioning.train import train_venue
 from sim.day import ACTION_STORE, Day, open_day
 from sim.day_plan import DayPlan, opens_at, people_of
@@ -149,7 +150,8 @@ def serve_by_flow(mall: Mall) -> AbstractContextManager[FlowServer]:
     seed, venue_id = mall.scenario.seed, mall.world.mall.venue.id
     venue = build_venue(mall.world.mall.archive, venue_id)  # as an import has it, to the last digit
     model = train_venue(mall.survey, venue, venue_id=venue.id).model
-    return nullcontext(FlowServer(LightLocator((model,)), mall.campaigns, f"sim-{seed}".encode()))
+    key = f"sim-{seed}".encode()
+    return nullcontext(FlowServer(LightLocator((model,)), mall.campaigns, key, tracker=Tracker((model,))))
 
 
 def play_mall(

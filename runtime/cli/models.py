@@ -1,6 +1,7 @@
 """``atrium train``, ``locate`` and ``evaluate``: a venue's model made, used and measured."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -92,12 +93,23 @@ def _answer_lines(locator: Locator, lines: list[bytes]) -> int:
 def evaluate(
     venue_id: VenueOption,
     path: Annotated[Path, typer.Argument(help="Labelled scans (`atrium survey convert` writes them)")],
+    causal: Annotated[bool, typer.Option("--causal", help="Also track each walk, as the live path does")] = False,
+    lag_s: Annotated[
+        float | None, typer.Option("--lag", min=0, help="Also track, seeing these seconds ahead: not causal")
+    ] = None,
+    whole_walk: Annotated[bool, typer.Option("--whole-walk", help="Also track, seeing all scans: not causal")] = False,
+    no_steps: Annotated[bool, typer.Option("--no-steps", help="Track without the phones' steps")] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Measure a venue's locator on labelled scans, the plain WKNN reference beside it."""
+    """Measure a venue's locator on labelled scans, the plain WKNN reference beside it.
+
+    Tracked figures stand beside the single scans', with what tracking gained, paired by scan.
+    """
     from positioning.evaluate import evaluate as measure
+    from positioning.evaluate_track import evaluate_track
     from positioning.light import LightLocator
+    from positioning.track.tracker import Tracker
     from runtime.models import load_model
 
     home = open_home(data_dir)
@@ -105,14 +117,25 @@ def evaluate(
     read = read_survey(path, SurveyFormat.NDJSON)
     for bad in read.bad_lines[:20]:
         say(f"[yellow]bad line[/] {bad.file}:{bad.number}: {bad.reason}")
+    lags = [timedelta(0)] if causal else []
+    lags += [] if lag_s is None or lag_s == 0 else [timedelta(seconds=lag_s)]
+    locator, tracker = LightLocator((model,)), Tracker((model,))
     with progress("locating and measuring"):
-        figures = measure(LightLocator((model,)), model, read.scans).to_json()
+        figures = measure(locator, model, read.scans).to_json()
+        tracked = [
+            evaluate_track(locator, tracker, model, read.scans, lag=lag, with_steps=not no_steps).to_json()
+            for lag in [*lags, *([None] if whole_walk else [])]
+        ]
     if as_json:
-        print_json(figures)
+        print_json(figures | ({"tracked": tracked} if tracked else {}))
         return
     baseline = figures.pop("baseline")
     rows = _pairs(figures, baseline)
     print_table(f"{venue_id}: {path.name}", ("figure", "Atrium", "plain WKNN"), rows, "no figure")
+    for found in tracked:
+        motion = "with steps" if found.pop("uses_steps") else "without steps"
+        seen = str(found.pop("seen")) + ("" if found.pop("is_causal") else " (not causal)")
+        print_table(f"tracked, {motion}: {seen}", ("figure", "tracked", "single scans"), _pairs(found, figures), "")
 
 
 def _pairs(mine: dict[str, object], other: object, prefix: str = "") -> list[tuple[str, object, object]]:

@@ -24,11 +24,15 @@ def replay(
     campaigns: Annotated[Path | None, typer.Option("--campaigns", help="Campaigns as JSON")] = None,
     rules: Annotated[Path | None, typer.Option("--rules", help="Visit rules as TOML")] = None,
     commit: Annotated[bool, typer.Option("--commit", help="Store visits, deliveries and coupons")] = False,
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Better each answer by the phone's earlier scans")
+    ] = True,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Run recorded scans through the whole flow: what would have been said and done. Stores nothing by itself."""
     from positioning.light import LightLocator
+    from positioning.track.tracker import Tracker
     from runtime.campaign_files import read_campaigns
     from runtime.models import load_model
     from runtime.replay import ReplayPlan, read_scans, summary_of
@@ -45,6 +49,7 @@ def replay(
         campaigns=() if campaigns is None else read_campaigns(campaigns, chosen, venue),
         consents=_purposes(consent),
         code_key=home.keys.codes,
+        tracker=Tracker((model,)) if track else None,
     )
     scans, bad_lines = read_scans(open_lines(path, iter(sys.stdin.buffer)))
     for bad in bad_lines[:20]:

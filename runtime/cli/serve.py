@@ -25,6 +25,9 @@ def serve(
     port: Port = 8000,
     workers: Annotated[int, typer.Option("--workers", min=1, help="State-owning processes")] = 1,
     clock: Annotated[ClockKind, typer.Option("--clock", help="system: the machine's; events: the scans'")] = "system",
+    track: Annotated[
+        bool, typer.Option("--track/--no-track", help="Better each answer by the phone's earlier scans")
+    ] = True,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the API. Migrates its database by itself."""
@@ -36,7 +39,7 @@ def serve(
     if workers > 1:
         raise SettingsError("--workers: this version keeps live state in one process; start it with --workers 1")
     listener = bind(host, port)
-    home = open_home(data_dir, host=host, port=port, clock=clock)
+    home = open_home(data_dir, host=host, port=port, clock=clock, tracks=track)
     running = start(home, make_clock(home))
     trained = [
         venue_id

@@ -16,12 +16,14 @@ from kernel.ids import TransmitterId, VenueId
 from positioning.bundle import from_bytes, to_bytes
 from positioning.errors import BundleError
 from positioning.evaluate import evaluate
+from positioning.evaluate_track import evaluate_track
 from positioning.light import LightLocator
 from positioning.match import match
 from positioning.model import VenueModel
 from positioning.position import NoPositionReason
 from positioning.radio_map import encode
 from positioning.representation import weigh
+from positioning.track.tracker import Tracker
 from positioning.train import train_venue
 from runtime.survey_files import SurveyFormat, read_survey
 from runtime.venue_files import VenueFormat, read_map
@@ -210,9 +212,10 @@ def test_evaluate_counts_a_known_shift_exactly(model: VenueModel, survey: list[L
 
 
 @pytest.mark.shared_data
-def test_xixi_on_its_fixed_split(xixi_dir: Path) -> None:
+def test_xixi_on_its_fixed_split(xixi_dir: Path, shared_data: Path) -> None:
     venue: Venue = build_venue(read_map(xixi_dir, VenueFormat.XYZ10, lenient=False).archive, VenueId("xixi"))
-    scans = read_survey(xixi_dir, SurveyFormat.XYZ10).scans
+    steps = shared_data / "xixi-intime" / "steps.csv.gz"
+    scans = read_survey(xixi_dir, SurveyFormat.XYZ10, steps=steps).scans
     is_test = [int(hashlib.sha1((held.walk or "").encode()).hexdigest(), 16) % 100 < 20 for held in scans]
     survey = [held for held, out in zip(scans, is_test, strict=True) if not out]
     test = [held for held, out in zip(scans, is_test, strict=True) if out]
@@ -223,6 +226,21 @@ def test_xixi_on_its_fixed_split(xixi_dir: Path) -> None:
     assert figures["error_m"]["mean"] <= 6.0
     assert figures["front"]["top1"] >= 61
     assert figures["front"]["top3"] >= 91
+    tracked = evaluate_track(LightLocator((model,)), Tracker((model,)), model, test)
+    assert tracked.uses_steps
+    assert tracked.gain.error_m_interval is not None
+    assert tracked.gain.error_m_interval[1] <= -0.4
+    assert tracked.gain.front_top1_interval is not None
+    assert tracked.gain.front_top1_interval[0] >= 1
+    assert 64 <= (tracked.figures.accuracy_coverage or 0) <= 72
+    alone = evaluate_track(LightLocator((model,)), Tracker((model,)), model, test, with_steps=False)
+    assert not alone.uses_steps
+    assert alone.gain.error_m_interval is not None
+    assert alone.gain.error_m_interval[1] < 0
+    whole = evaluate_track(LightLocator((model,)), Tracker((model,)), model, test, lag=None)
+    assert not whole.is_causal
+    assert whole.gain.error_m_mean is not None
+    assert whole.gain.error_m_mean <= -1.1
 
 
 @pytest.mark.shared_data

@@ -91,6 +91,49 @@ def test_evaluate_has_the_contracts_keys(prepared_home: Path, files: Path, tmp_p
     assert set(told["error_m"]) == {"mean", "p50", "p75", "p95"}
     assert set(told["front"]) == {"top1", "top3"}
     assert {"n", "error_m", "front"} <= set(told["baseline"])
+    assert "tracked" not in told
+
+
+def test_evaluate_tells_what_each_tracked_answer_saw(prepared_home: Path, files: Path, tmp_path: Path) -> None:
+    home = copy_home(prepared_home, tmp_path / "home")
+    some = tmp_path / "some.ndjson"
+    some.write_text("\n".join((files / "survey.ndjson").read_text().splitlines()[:150]))
+    words = ("evaluate", "--venue", "demo", str(some), "--causal", "--lag", "30", "--whole-walk")
+    told: dict[str, Any] = json.loads(atrium(*words, "--json", home=home).stdout)
+    assert [(one["seen"], one["is_causal"]) for one in told["tracked"]] == [
+        ("causal", True),
+        ("lag 30 s", False),
+        ("whole walk", False),
+    ]
+    causal = told["tracked"][0]
+    assert causal["error_m"]["mean"] - told["error_m"]["mean"] == pytest.approx(causal["gain"]["error_m_mean"])
+    low, high = causal["gain"]["error_m_interval"]
+    assert low <= causal["gain"]["error_m_mean"] <= high
+    shown = atrium(*words, home=home).stdout.decode()
+    assert shown.count("(not causal)") == 2
+    assert shown.count("gain error_m_mean") == 3
+
+
+def test_replay_answers_by_the_scan_alone_where_it_is_told_to(
+    prepared_home: Path, small_world: World, tmp_path: Path
+) -> None:
+    home = copy_home(prepared_home, tmp_path / "home")
+    scans = tmp_path / "scans.ndjson"
+    store = small_world.mall.venue.stores[0]
+    scans.write_text("\n".join(json.dumps(s) for s in stay(small_world, store.id, "a", n=5)))
+
+    def places(*words: str) -> list[Any]:
+        out = tmp_path / "out"
+        atrium("replay", "--venue", "demo", str(scans), "--out", str(out), *words, home=home)
+        return [json.loads(line)["position"] for line in (out / "replies.ndjson").read_text().splitlines()]
+
+    alone = [
+        json.loads(line)["position"]
+        for line in atrium("locate", "--venue", "demo", str(scans), home=home).stdout.splitlines()
+    ]
+    assert places("--no-track") == alone
+    assert places() != alone
+    assert places("--consent", "analytics") == alone
 
 
 @pytest.mark.parametrize(
