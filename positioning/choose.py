@@ -31,7 +31,6 @@ more than their kinds' do."""
 _AGES_MS = (4_000.0, 8_000.0, 16_000.0, np.inf)
 _MAX_KEPT = (48, 96)
 _NEIGHBOURS = (3, 5, 8, 12, 20)
-_WEIGHT_POWERS = (1.0, 2.0, 4.0, 8.0)
 _THOROUGH = (96, 1.0)
 """The search that settings are chosen with: shortlist, and share of a scan's weight that chooses it."""
 _SEARCHES = ((24, 0.5), (24, 0.7), (48, 0.5), (24, 0.9), (48, 0.7), (48, 0.9), (96, 0.7), (96, 0.9))
@@ -205,7 +204,7 @@ def _mean(costs_m: F64) -> float:
 
 
 def _votes(weighing: Weighing) -> Iterator[Settings]:
-    for k, weight_power, use_median in product(_NEIGHBOURS, _WEIGHT_POWERS, (False, True)):
+    for k, weight_power, use_median in product(_NEIGHBOURS, (1.0, 2.0), (False, True)):
         yield Settings(weighing, k, weight_power, use_median, *_THOROUGH)
 
 

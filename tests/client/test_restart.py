@@ -51,7 +51,15 @@ class Mall:
 
     def start(self) -> None:
         log = self.folder / "server.log"
-        command = [sys.executable, "-c", "from runtime.cli import main; main()", "serve", "--clock", "events", *self._flags]
+        command = [
+            sys.executable,
+            "-c",
+            "from runtime.cli import main; main()",
+            "serve",
+            "--clock",
+            "events",
+            *self._flags,
+        ]
         with log.open("wb") as said:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self.port), "--data-dir", str(self.folder)],
