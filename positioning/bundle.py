@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from kernel.ids import LevelId, TransmitterId, VenueId
 from positioning.errors import BundleError
-from positioning.fronts import build_front_table
+from positioning.fronts import FrontTable, build_front_table
 from positioning.model import Calibration, Settings, VenueModel, assemble_model
 from positioning.radio_map import LevelKey, RadioMap, ReadingBatch
 from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 3
+FORMAT = 4
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,
@@ -39,8 +39,26 @@ _ARRAYS = {
 _HEADER = "header"
 
 
+_BEACONS = "beacons_"
+"""Before the names of the arrays of a model's ``beacons``."""
+
+
 def to_bytes(model: VenueModel) -> bytes:
     """The model as bytes; the same model gives the same bytes."""
+    content, arrays = _part(model)
+    content |= {"format": FORMAT, "venue_id": model.venue_id, "beacons": None}
+    content["stores"] = [] if model.fronts is None else list(model.fronts.store_ids)
+    if model.beacons is not None:
+        content["beacons"], of_beacons = _part(model.beacons)
+        arrays |= {f"{_BEACONS}{name}": array for name, array in of_beacons.items()}
+    header = {"content": content, "sha256": _hash(content, arrays)}
+    out = io.BytesIO()
+    encoded = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+    np.savez_compressed(out, allow_pickle=False, **{_HEADER: encoded}, **arrays)
+    return out.getvalue()
+
+
+def _part(model: VenueModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     radio_map = model.radio_map
     readings = radio_map.readings
     arrays: dict[str, NDArray[Any]] = {
@@ -55,20 +73,13 @@ def to_bytes(model: VenueModel) -> bytes:
         "store": radio_map.store,
     }
     content = {
-        "format": FORMAT,
-        "venue_id": model.venue_id,
         "frame": [radio_map.frame.lat_deg, radio_map.frame.lon_deg],
         "transmitters": list(radio_map.transmitters),
         "levels": [[level.building, level.short_name, level.level_id] for level in radio_map.levels],
-        "stores": [] if model.fronts is None else list(model.fronts.store_ids),
         "settings": asdict(model.settings),
         "calibration": asdict(model.calibration),
     }
-    header = {"content": content, "sha256": _hash(content, arrays)}
-    out = io.BytesIO()
-    encoded = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
-    np.savez_compressed(out, allow_pickle=False, **{_HEADER: encoded}, **arrays)
-    return out.getvalue()
+    return content, arrays
 
 
 def from_bytes(data: bytes, venue: Venue | None) -> VenueModel:
@@ -91,10 +102,13 @@ def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             content, expected = header["content"], header["sha256"]
             if content["format"] != FORMAT:
                 raise BundleError(f"expected format {FORMAT}, found {content['format']!r}")
-            unexpected = sorted(set(archive.files) - {_HEADER, *_ARRAYS})
+            names = list(_ARRAYS)
+            if content["beacons"] is not None:
+                names += [f"{_BEACONS}{name}" for name in _ARRAYS]
+            unexpected = sorted(set(archive.files) - {_HEADER, *names})
             if unexpected:
                 raise BundleError(f"expected the arrays of format {FORMAT} alone, found unexpected {unexpected[0]}")
-            arrays = {name: archive[name] for name in _ARRAYS}
+            arrays = {name: archive[name] for name in names}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleError(f"not readable: {error}") from error
     except NotImplementedError as error:  # a zip method that no bundle uses
@@ -113,6 +127,16 @@ def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: V
     stores = [] if fronts is None else list(fronts.store_ids)
     if stores != content["stores"]:
         raise BundleError("the venue's stores have changed since it was trained; train it again")
+    model = _assemble_part(venue_id, content, arrays, fronts)
+    if content["beacons"] is None:
+        return model
+    of_beacons = {name: arrays[f"{_BEACONS}{name}"] for name in _ARRAYS}
+    return replace(model, beacons=_assemble_part(venue_id, content["beacons"], of_beacons, fronts))
+
+
+def _assemble_part(
+    venue_id: VenueId, content: dict[str, Any], arrays: dict[str, NDArray[Any]], fronts: FrontTable | None
+) -> VenueModel:
     transmitters = tuple(TransmitterId(item) for item in content["transmitters"])
     settings = dict(content["settings"])
     weighing = settings.pop("weighing")
@@ -151,8 +175,8 @@ def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: V
 
 def _hash(content: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    for name, dtype in _ARRAYS.items():
-        array = arrays[name]
+    for name in sorted(arrays):
+        array, dtype = arrays[name], _ARRAYS[name.removeprefix(_BEACONS)]
         if array.dtype != dtype:
             raise BundleError(f"expected {name} of type {np.dtype(dtype)}, found {array.dtype}")
         digest.update(f"{name}{array.shape}".encode())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fingerprints.scan import Scan
+from fingerprints.transmitters import is_beacon
 from kernel.ids import StoreId, TransmitterId, VenueId
 from positioning.locate import Answers, locate_arrays
 from positioning.model import VenueModel
@@ -39,18 +40,19 @@ class LightLocator:
 
     def locate(self, scans: Sequence[Scan]) -> list[Located]:
         """Answer each scan, in order."""
-        if len(self._models) == 1 and not any(scan.venue_id for scan in scans):
-            return _locate_in(self._models[0], scans)
         answers = [_UNKNOWN_RADIO] * len(scans)
-        of_model: dict[int, list[int]] = {}
+        of_model: dict[tuple[int, bool], list[int]] = {}
         for at, scan in enumerate(scans):
             chosen = self._choose(scan)
             if chosen is not None:
-                of_model.setdefault(chosen, []).append(at)
+                of_model.setdefault((chosen, tells_beacons_alone(scan)), []).append(at)
             elif not scan.readings:
                 answers[at] = _NO_READINGS
-        for chosen, places in of_model.items():
-            located = _locate_in(self._models[chosen], [scans[at] for at in places])
+        for (chosen, is_beacons), places in of_model.items():
+            model = self._models[chosen]
+            if is_beacons and model.beacons is not None:
+                model = model.beacons
+            located = _locate_in(model, [scans[at] for at in places])
             for at, answer in zip(places, located, strict=True):
                 answers[at] = answer
         return answers
@@ -67,6 +69,11 @@ class LightLocator:
                 counts[i] += 1
         most = max(counts, default=0)
         return counts.index(most) if most else None
+
+
+def tells_beacons_alone(scan: Scan) -> bool:
+    """Whether no access point is in it: most phones tell of those first, so that the first reading says it mostly."""
+    return bool(scan.readings) and all(is_beacon(reading.transmitter) for reading in scan.readings)
 
 
 def _locate_in(model: VenueModel, scans: Sequence[Scan]) -> list[Located]:

@@ -77,8 +77,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class VenueModel:
-    """All that locating needs. ``m_front`` and ``m_inside`` (n_map,) name the store before and around each survey
-    scan, -1 for none; ``front_level`` maps the radio map's levels to the table's."""
+    """All that locating needs.
+
+    ``m_front`` and ``m_inside`` (n_map,) name the store before and around each survey scan, -1 for none;
+    ``front_level`` maps the radio map's levels to the table's. ``beacons`` is a model of its own, from the survey's
+    beacons alone, for phones that tell nothing else (an iPhone): beside whole survey scans theirs would look like
+    scans of another place. None where the survey has not both kinds.
+    """
 
     venue_id: VenueId
     radio_map: RadioMap
@@ -90,6 +95,7 @@ class VenueModel:
     front_level: I32
     m_front: I32
     m_inside: I32
+    beacons: "VenueModel | None" = None
 
 
 def assemble_model(

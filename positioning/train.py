@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fingerprints.scan import LabelledScan
+from fingerprints.transmitters import is_beacon
 from kernel.ids import VenueId
 from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level, outside_distance
 from positioning.choose import HeldOutScans, choose_settings
@@ -14,13 +15,25 @@ from positioning.fronts import FrontTable, build_front_table
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
-from positioning.radio_map import F64, I32, I64, RadioMap, choose_scans, compile_radio_map, number_visits
+from positioning.radio_map import (
+    F64,
+    I32,
+    I64,
+    RadioMap,
+    choose_scans,
+    choose_transmitters,
+    compile_radio_map,
+    number_visits,
+)
 from positioning.score import UNDEFINED, Figures, Scored, inside_rank, rank_of, summarise
 from venues.model import Venue
 
 Progress = Callable[[str, float], None]
 """Told what is being done and the share that is done, 0 to 1."""
 _MAX_HELD_OUT = 6_000
+MIN_BEACON_SCANS = 100
+MIN_BEACONS = 3
+"""A survey with less of beacons has no model of them alone: there would be nothing to hold out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +59,37 @@ def train_venue(
         SurveyTooSmallError: nothing in the survey can be matched.
     """
     tell = progress or (lambda _what, _share: None)
+    fronts = None if venue is None else build_front_table(venue)
+    of_beacons = hear_beacons_alone(survey)
+    share = 1.0 if of_beacons is None else 0.8
+    trained = _train(survey, venue, fronts, venue_id, lambda what, done: tell(what, share * done))
+    if of_beacons is not None:
+        beacons = _train(
+            of_beacons, venue, fronts, venue_id, lambda what, done: tell(f"beacons alone: {what}", share + 0.2 * done)
+        )
+        trained = replace(trained, model=replace(trained.model, beacons=beacons.model))
+    tell("done", 1.0)
+    return trained
+
+
+def hear_beacons_alone(survey: Sequence[LabelledScan]) -> list[LabelledScan] | None:
+    """The survey as a phone hears it that tells of beacons alone; None where that is all of it, or too little of it."""
+    out = []
+    has_more = False
+    for item in survey:
+        readings = tuple(reading for reading in item.scan.readings if is_beacon(reading.transmitter))
+        has_more = has_more or len(readings) < len(item.scan.readings)
+        if readings:
+            out.append(replace(item, scan=replace(item.scan, readings=readings)))
+    n_beacons = len(choose_transmitters([item.scan for item in out]))
+    return out if has_more and len(out) >= MIN_BEACON_SCANS and n_beacons >= MIN_BEACONS else None
+
+
+def _train(
+    survey: Sequence[LabelledScan], venue: Venue | None, fronts: FrontTable | None, venue_id: VenueId, tell: Progress
+) -> TrainedVenue:
     tell("compiling the radio map", 0.0)
     radio_map = compile_radio_map(survey, venue)
-    tell("reading the map's store fronts", 0.1)
-    fronts = None if venue is None else build_front_table(venue)
     tell("choosing how to match", 0.2)
     settings = choose_settings(radio_map).settings
     tell("answering held-out walks", 0.6)
@@ -59,7 +99,6 @@ def train_venue(
     tell("fitting confidence", 0.8)
     calibration = trial.fit(np.arange(len(trial.asked)))
     quality = summarise(trial.cross_fitted())
-    tell("done", 1.0)
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),
         quality,
