@@ -45,7 +45,9 @@ class LightLocator:
         for at, scan in enumerate(scans):
             chosen = self._choose(scan)
             if chosen is not None:
-                of_model.setdefault((chosen, tells_beacons_alone(scan)), []).append(at)
+                beacons = self._models[chosen].beacons
+                is_beacons = beacons is not None and _hears_beacons_alone(scan, self._models[chosen])
+                of_model.setdefault((chosen, is_beacons), []).append(at)
             elif not scan.readings:
                 answers[at] = _NO_READINGS
         for (chosen, is_beacons), places in of_model.items():
@@ -71,9 +73,10 @@ class LightLocator:
         return counts.index(most) if most else None
 
 
-def tells_beacons_alone(scan: Scan) -> bool:
-    """Whether no access point is in it: most phones tell of those first, so that the first reading says it mostly."""
-    return bool(scan.readings) and all(is_beacon(reading.transmitter) for reading in scan.readings)
+def _hears_beacons_alone(scan: Scan, model: VenueModel) -> bool:
+    """Whether the venue knows none but beacons of what the scan tells; the first reading denies it mostly."""
+    known = model.radio_map.index
+    return not any(r.transmitter in known and not is_beacon(r.transmitter) for r in scan.readings)
 
 
 def _locate_in(model: VenueModel, scans: Sequence[Scan]) -> list[Located]:

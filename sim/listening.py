@@ -188,7 +188,7 @@ def hear_at(
     readings = parts[0]
     if len(parts) > 1:
         readings = Lists(indptr, *(np.concatenate(columns) for columns in list(zip(*parts, strict=True))[1:]))
-    n_hotspots = rng.poisson(spec.hotspots_per_scan, n).astype(np.int64)
+    n_hotspots = np.where(crowd.only_beacons[phone], 0, rng.poisson(spec.hotspots_per_scan, n)).astype(np.int64)
     return Heard(indptr, readings.transmitter, readings.rssi_dbm, readings.age_ms, n_hotspots)
 
 

@@ -6,8 +6,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from fingerprints.scan import LabelledScan
+from fingerprints.scan import LabelledScan, Reading
 from fingerprints.transmitters import is_beacon
+from kernel.ids import TransmitterId
 from positioning.bundle import from_bytes, to_bytes
 from positioning.evaluate import evaluate
 from positioning.light import LightLocator
@@ -54,6 +55,15 @@ def test_access_points_beside_them_are_not_forgotten(small_world: World, model: 
     both = [scan for scan in scans if len({is_beacon(reading.transmitter) for reading in scan.readings}) == 2]
     assert len(both) > 50
     assert LightLocator((model,)).locate(both) == LightLocator((replace(model, beacons=None),)).locate(both)
+
+
+def test_a_strangers_hotspot_hides_no_beacon(model: VenueModel, heard_by_iphones: list[LabelledScan]) -> None:
+    scans = [item.scan for item in heard_by_iphones[:50]]
+    hotspot = Reading(TransmitterId("x-hotspot"), -50.0)
+    locator = LightLocator((model,))
+    assert locator.locate([replace(scan, readings=(hotspot, *scan.readings)) for scan in scans]) == locator.locate(
+        scans
+    )
 
 
 def test_the_bundle_keeps_both_maps(small_world: World, model: VenueModel) -> None:

@@ -262,6 +262,9 @@ def test_a_phone_that_is_shown_beacons_alone_lists_nothing_else(world: World) ->
     heard = world.radio.hear([0] * 50, xy_m, Crowd(phones), np.random.default_rng(1))
     assert len(heard.transmitter) > 20
     assert (world.radio.transmitters.frequency_mhz[heard.transmitter] == 0).all()
+    assert heard.n_hotspots.sum() == 0
+    others = world.radio.hear([0] * 50, xy_m, Crowd([PLAIN] * 50), np.random.default_rng(1))
+    assert others.n_hotspots.sum() > 20
 
 
 def test_without_other_changes_the_field_drifts_by_its_deviation(world: World) -> None:
