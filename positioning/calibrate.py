@@ -15,7 +15,6 @@ from positioning.radio_map import F64, I32
 
 ACCURACY_SHARE = 0.68
 SET_SHARE = 0.95
-_OUTSIDE_QUANTILE = 0.999
 _LEAST_OF_EACH = 20
 """Held-out scans of a kind below which a logistic would learn the few, not the kind."""
 
@@ -47,7 +46,7 @@ def fit_level(held_out: HeldOut) -> tuple[float, ...]:
 
 
 def fit_fronts(held_out: HeldOut, fronts: Fronts, accuracy_m: F64, level: tuple[float, ...]) -> Calibration:
-    """The calibration of a venue with stores; error fields are left for the caller to fill."""
+    """The calibration of a venue with stores; error and outside are left for the caller to fill."""
     is_store = fronts.store >= 0
     is_true = is_store & (fronts.store == held_out.front[:, None])
     weights = _fit_conditional_logit(fronts.feature, is_store, is_true)
@@ -64,7 +63,7 @@ def fit_fronts(held_out: HeldOut, fronts: Fronts, accuracy_m: F64, level: tuple[
         inside=inside,
         inside_threshold=_best_threshold(logistic(inside_features, inside), is_inside),
         set_threshold=conformal_threshold(of_true),
-        outside_distance=outside_distance(held_out),
+        outside=(),
         n_inside=int(is_inside.sum()),
         n_held_out=len(is_inside),
     )
@@ -80,12 +79,6 @@ def conformal_threshold(probability_of_true: F64) -> float:
         return 0.0
     rank = int(np.floor((n + 1) * (1.0 - SET_SHARE)))
     return float(np.sort(probability_of_true)[rank - 1]) if rank >= 1 else 0.0
-
-
-def outside_distance(held_out: HeldOut) -> float:
-    """The distance that 999 of 1,000 held-out scans stay under, a tenth of the way on to complete strangeness."""
-    far = float(np.quantile(held_out.settled.nearest, _OUTSIDE_QUANTILE))
-    return far + 0.1 * (1.0 - far)
 
 
 def _fit_logistic(features: F64, is_true: NDArray[np.bool_]) -> tuple[float, ...]:

@@ -15,10 +15,12 @@ from positioning.confidence import (
     front_probabilities,
     logistic,
     predict_error_m,
+    weighted_sum,
 )
 from positioning.fronts import N_CANDIDATES, FrontTable
 from positioning.kernels.fronts import N_FEATURES, describe_fronts
 from positioning.kernels.places import find_places, vote_levels, weigh_neighbours
+from positioning.kernels.weigh import mean_strongest
 from positioning.match import match
 from positioning.model import Calibration, Settings, VenueModel
 from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
@@ -28,7 +30,8 @@ from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
 class Settled:
     """Level and place of n scans. ``level`` is -1 and ``xy_m`` NaN where no survey scan shares a transmitter.
 
-    ``nearest`` is the mean over representations of the distance to the most similar survey scan.
+    ``nearest`` is the mean over representations of the distance to the most similar survey scan; ``strongest_dbm`` the
+    mean power of the three strongest known readings.
     """
 
     level: I32
@@ -36,6 +39,7 @@ class Settled:
     xy_m: F64
     spread_m: F64
     nearest: F64
+    strongest_dbm: F32
     n_known: I32
     index: I32
     weight: F32
@@ -48,6 +52,11 @@ class Settled:
             self.level_share.astype(np.float64),
             self.n_known.astype(np.float64),
         )
+
+    def faintness(self) -> F64:
+        """(n, 3) features of "not of this venue": constant, power of the strongest known readings, ln their number."""
+        strongest_dbm = self.strongest_dbm.astype(np.float64)
+        return np.stack([np.ones_like(strongest_dbm), strongest_dbm, np.log(self.n_known + 1.0)], axis=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,8 @@ def settle(
     level_share = np.empty(n_scans, dtype=np.float32)
     xy_m = np.empty((n_scans, 2), dtype=np.float64)
     spread_m = np.empty(n_scans, dtype=np.float64)
+    strongest_dbm = np.empty(n_scans, dtype=np.float32)
+    mean_strongest(batch.indptr, batch.rssi_dbm, strongest_dbm)
     weigh_neighbours(index, distance, settings.k, settings.weight_power, weight)
     vote_levels(index, weight, radio_map.level, building, evidence, level, level_share)
     find_places(index, weight, level, radio_map.level, radio_map.xy_m, settings.use_median, xy_m, spread_m)
@@ -104,6 +115,7 @@ def settle(
         xy_m=xy_m,
         spread_m=spread_m,
         nearest=distance.min(axis=1).mean(axis=1).astype(np.float64),
+        strongest_dbm=strongest_dbm,
         n_known=np.diff(batch.indptr).astype(np.int32),
         index=index,
         weight=weight,
@@ -147,8 +159,16 @@ def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, acc
         probability=probability,
         n_in_set=np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1)),
         in_store=in_store,
-        is_outside=settled.nearest > calibration.outside_distance,
+        is_outside=find_outside(settled, calibration),
     )
+
+
+def find_outside(settled: Settled, calibration: Calibration) -> NDArray[np.bool_]:
+    """Which scans were heard outside the venue; none where its survey could not say (``outside.fit_outside``)."""
+    if not calibration.outside:
+        return np.zeros(len(settled.level), dtype=np.bool_)
+    is_outside: NDArray[np.bool_] = weighted_sum(settled.faintness(), calibration.outside) > 0.0
+    return is_outside
 
 
 def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:

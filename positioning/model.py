@@ -48,7 +48,7 @@ class Calibration:
         inside: weights of the logistic for "inside any store".
         inside_threshold: ``in_store`` from which a store is named.
         set_threshold: probability from which a candidate belongs to the answer set.
-        outside_distance: a scan farther than this from every survey scan is no scan of this venue.
+        outside: weights of ``locate.Settled.faintness``, above 0 for a scan that was heard outside the venue.
         n_inside: held-out survey scans that were inside a store.
         n_held_out: held-out survey scans in all.
     """
@@ -60,7 +60,7 @@ class Calibration:
     inside: tuple[float, ...]
     inside_threshold: float
     set_threshold: float
-    outside_distance: float
+    outside: tuple[float, ...]
     n_inside: int
     n_held_out: int
 

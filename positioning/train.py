@@ -8,13 +8,14 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import VenueId
-from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level, outside_distance
+from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level
 from positioning.choose import HeldOutScans, choose_settings
 from positioning.confidence import predict_error_m
 from positioning.fronts import FrontTable, build_front_table
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
+from positioning.outside import fit_outside
 from positioning.radio_map import (
     F64,
     I32,
@@ -31,6 +32,7 @@ from venues.model import Venue
 Progress = Callable[[str, float], None]
 """Told what is being done and the share that is done, 0 to 1."""
 _MAX_HELD_OUT = 6_000
+_MAX_DAMAGED = 2_000
 MIN_BEACON_SCANS = 100
 MIN_BEACONS = 3
 """A survey with less of beacons has no model of them alone: there would be nothing to hold out."""
@@ -99,6 +101,10 @@ def _train(
     tell("fitting confidence", 0.8)
     calibration = trial.fit(np.arange(len(trial.asked)))
     quality = summarise(trial.cross_fitted())
+    asked = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_DAMAGED).astype(np.int64))
+    walk = radio_map.walk if visit is None else visit
+    held_out = HeldOutScans.of(replace(radio_map, walk=walk), asked)
+    calibration = replace(calibration, outside=fit_outside(radio_map, settings, held_out))
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),
         quality,
@@ -155,7 +161,7 @@ class _Trial:
                 inside=(),
                 inside_threshold=0.5,
                 set_threshold=0.0,
-                outside_distance=outside_distance(held_out),
+                outside=(),
                 n_inside=0,
                 n_held_out=0,
             )
@@ -192,6 +198,7 @@ def _take(settled: Settled, at: I64) -> Settled:
         xy_m=settled.xy_m[at],
         spread_m=settled.spread_m[at],
         nearest=settled.nearest[at],
+        strongest_dbm=settled.strongest_dbm[at],
         n_known=settled.n_known[at],
         index=settled.index[at],
         weight=settled.weight[at],

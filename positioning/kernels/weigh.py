@@ -158,3 +158,27 @@ def _powed(rssi_dbm: np.float32, floor_dbm: np.float32, exponent: np.float32, kn
     if is_whole:
         known[whole] = weight
     return weight
+
+
+@njit(cache=True, nogil=True)
+def mean_strongest(indptr: I64, rssi_dbm: F32, out_dbm: F32) -> None:
+    """The mean power of each scan's three strongest readings, of all where it has fewer; -110 where it has none."""
+    for i in range(len(indptr) - 1):
+        top1, top2, top3 = np.float32(-1e9), np.float32(-1e9), np.float32(-1e9)
+        n = indptr[i + 1] - indptr[i]
+        for at in range(indptr[i], indptr[i + 1]):
+            x = rssi_dbm[at]
+            if x > top1:
+                top1, top2, top3 = x, top1, top2
+            elif x > top2:
+                top2, top3 = x, top2
+            elif x > top3:
+                top3 = x
+        if n == 0:
+            out_dbm[i] = np.float32(-110.0)
+        elif n == 1:
+            out_dbm[i] = top1
+        elif n == 2:
+            out_dbm[i] = (top1 + top2) / np.float32(2.0)
+        else:
+            out_dbm[i] = (top1 + top2 + top3) / np.float32(3.0)

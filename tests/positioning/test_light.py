@@ -86,28 +86,28 @@ def test_there_is_a_reason_where_there_is_no_answer(model: VenueModel, later: li
 def test_a_phone_that_hears_only_the_faintest_radios_is_outside(model: VenueModel, later: list[LabelledScan]) -> None:
     """Like a phone across the street: the venue's radios are known to it, but no survey scan is like that."""
     scans = [held.scan for held in later if len(held.scan.readings) >= 40][:50]  # of a few, the faintest are not faint
-    across_the_street = [replace(scan, readings=faintest(scan, model, 5)) for scan in scans]
+    across_the_street = [replace(scan, readings=faintest(scan, model, 2)) for scan in scans]
     locator = LightLocator((model,))
     told = [answer.reason for answer in locator.locate(across_the_street)]
     assert set(told) <= {None, NoPositionReason.OUTSIDE}
-    assert told.count(NoPositionReason.OUTSIDE) >= 35  # 5 faint radios may stand together in a corner of the mall too
+    assert told.count(NoPositionReason.OUTSIDE) >= 35  # 2 faint radios may be all there is in a corner of the mall too
     assert [answer.reason for answer in locator.locate(scans)] == [None] * 50
 
-    endless = replace(model, calibration=replace(model.calibration, outside_distance=1.0))
+    endless = replace(model, calibration=replace(model.calibration, outside=()))
     assert [answer.reason for answer in LightLocator((endless,)).locate(across_the_street)] == [None] * 50
 
 
 def test_each_reason_is_told_apart_in_one_batch_whatever_the_neighbours(
     model: VenueModel, later: list[LabelledScan]
 ) -> None:
-    scan = later[0].scan
+    scan = next(held.scan for held in later if len(held.scan.readings) >= 40)  # of a few, the faintest are not faint
     stranger = Reading(TransmitterId("x-stranger"), -50.0)
     asked = [
-        replace(scan, readings=faintest(scan, model, 5)),
+        replace(scan, readings=faintest(scan, model, 2)),
         replace(scan, readings=(stranger,)),
         scan,
         replace(scan, readings=()),
-        replace(scan, readings=(stranger, *faintest(scan, model, 5))),
+        replace(scan, readings=(stranger, *faintest(scan, model, 2))),
         replace(scan, readings=(), venue_id=VenueId("elsewhere")),
     ]
     reasons = ["outside", "unknown_radio", None, "no_readings", "outside", "no_readings"]
