@@ -22,8 +22,8 @@ OFFSET_SD_DB: Final = 4.5
 LOSS_DB: Final = (20.0, 35.0)
 """What lies between a scan inside and one outside: the outer walls, and some way."""
 REFUSED_SHARE: Final = 0.002
-"""Of the damaged scans from inside. The four were chosen on four simulated malls (seeds 101-104); a scan refused wrongly
-counts for more than one let in, whose confidence still speaks (docs/algorithms/positioning.md)."""
+"""Of the damaged scans from inside. The four were chosen on four simulated malls (seeds 101-104); a wrong refusal
+counts for more than a scan let in, whose confidence still speaks (docs/algorithms/positioning.md)."""
 _LEAST_SCANS: Final = 50
 
 
