@@ -124,7 +124,7 @@ class _Trial:
 
     def fit(self, at: I64) -> Calibration:
         held_out = self.held_out(at)
-        strict = held_out if self.by_walk is None else self.by_walk.held_out(self.by_walk.find(self.asked[at]))
+        strict = held_out if self.by_walk is None else self.by_walk.held_out(self.by_walk.find_evenly(self.asked[at]))
         error, error_scale = fit_error(strict)
         level = fit_level(held_out)
         if self.fronts is None:
@@ -144,10 +144,16 @@ class _Trial:
         found = self.find_fronts(held_out.settled, accuracy_m)
         return replace(fit_fronts(held_out, found, accuracy_m, level), error=error, error_scale=error_scale)
 
-    def find(self, asked: I64) -> I64:
-        """Where these survey scans stand in this trial; unanswered ones are left out."""
-        found: I64 = np.flatnonzero(np.isin(self.asked, asked))
-        return found
+    def find_evenly(self, asked: I64) -> I64:
+        """Where these survey scans stand in this trial, those inside stores as often as all others together.
+
+        Shoppers are in stores; of a survey that scanned each store once and its corridors well, ``accuracy_m`` would be
+        that of the corridors.
+        """
+        found = np.flatnonzero(np.isin(self.asked, asked))
+        is_inside = self.m_inside[self.asked[found]] >= 0
+        times = max(1, round((len(found) - int(is_inside.sum())) / max(int(is_inside.sum()), 1)))
+        return np.repeat(found, np.where(is_inside, times, 1))
 
     def find_fronts(self, settled: Settled, accuracy_m: F64) -> Fronts:
         assert self.fronts is not None
