@@ -85,7 +85,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """Survey scans on the map: their level's place in ``venue.levels`` (-1 for none), the store, the walk, the phone."""
+    """Survey scans on the map: their level's place in ``venue.levels`` (-1 for none), store, walk and phone."""
 
     xy_m: F64
     level: NDArray[np.int64]

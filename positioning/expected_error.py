@@ -1,4 +1,4 @@
-"""The error to expect at a place: from held-out answers around it, and from how far the survey is where there are none."""
+"""The error to expect at a place: from held-out answers around it, and from how far the survey is."""
 
 from dataclasses import dataclass
 

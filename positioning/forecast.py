@@ -74,7 +74,7 @@ class StoreForecast:
 
 @dataclass(frozen=True, slots=True)
 class ZoneProposal:
-    """Stores to be treated as one: ``p_store`` is the share answered with the right one of them, ``p_zone`` with any."""
+    """Stores to be taken as one: ``p_store`` is the share answered with the right one of them, ``p_zone`` with any."""
 
     level: str
     store_ids: tuple[StoreId, ...]
@@ -227,16 +227,14 @@ def _stores(answers: HeldOutAnswers, truth: I32, venue: Venue, confusion: F64) -
                 _mean(answers.error_m[at]),
                 None
                 if n == 0 or prior is None
-                else (float(confusion[i, i]) * n + _PRIOR_SCANS * prior) / (n + _PRIOR_SCANS),
+                else (float(is_top[at].sum()) + _PRIOR_SCANS * prior) / (n + _PRIOR_SCANS),
                 tuple((venue.stores[j].id, venue.stores[j].name, p) for j, p in others[:3] if p >= _LISTED_SHARE),
             )
         )
     return tuple(found)
 
 
-def _zones(
-    answers: HeldOutAnswers, truth: I32, venue: Venue, confusion: F64, n: I64
-) -> tuple[ZoneProposal, ...]:
+def _zones(answers: HeldOutAnswers, truth: I32, venue: Venue, confusion: F64, n: I64) -> tuple[ZoneProposal, ...]:
     names = {level.id: level.short_name for level in venue.levels}
     order = {level.id: i for i, level in enumerate(venue.levels)}
     level = np.array([order[store.level_id] for store in venue.stores])

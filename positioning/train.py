@@ -109,7 +109,9 @@ class _Trial:
             unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
             settled = HeldOutScans.of(unnamed, asked).answer(settings)
             answered = np.arange(len(asked))
-        return _Trial(radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered), walk)
+        return _Trial(
+            radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered), walk
+        )
 
     def held_out(self, at: I64) -> HeldOut:
         truth = self.asked[at]

@@ -1,0 +1,47 @@
+"""Figures as the text of SVG elements, to stand inside a page; each drawn for a wide screen and for a telephone's."""
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NARROW_IN = 3.7
+"""A telephone's screen of 390 points, less the margins: a picture made for it is not shrunk, nor its text."""
+_NARROW_BELOW_IN = 5.0
+
+
+def draw_both(
+    width_in: float, height_in: float, paint: Callable[["Figure"], None], narrow_in: float
+) -> tuple[str, str]:
+    """A figure drawn for a wide page, and again for a narrow one, ``narrow_in`` high."""
+    return draw_svg(width_in, height_in, paint), draw_svg(NARROW_IN, narrow_in, paint)
+
+
+def is_narrow(figure: "Figure") -> bool:
+    """Whether a figure is being drawn for a telephone."""
+    return bool(figure.get_figwidth() < _NARROW_BELOW_IN)
+
+
+def draw_svg(width_in: float, height_in: float, paint: Callable[["Figure"], None]) -> str:
+    """A figure as the text of an SVG element; the same figure, the same text."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "font.size": 9.0,
+        "svg.hashsalt": "atrium",
+        "svg.fonttype": "path",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+    with rc_context(style):
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        FigureCanvasSVG(figure)
+        paint(figure)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
