@@ -1,7 +1,7 @@
 """What is wrong with a survey, what to do about it, and what to expect: the pieces brought together.
 
-``coverage`` is of the survey alone, ``forecast`` of its held-out answers. A warning names what was found and what to do;
-next steps are places to send a surveyor to, the most useful first.
+``coverage`` is of the survey alone, ``forecast`` of its held-out answers. A warning names what was found and what to
+do; next steps are places to send a surveyor to, the most useful first.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from venues.index import VenueIndex
 from venues.model import Venue
 
 _FEW_SCANS = 6
-"""Scans inside a store under which the votes of its neighbours outweigh its own (simulated: docs/algorithms/survey.md)."""
+"""Scans inside a store under which its neighbours' votes outweigh its own (simulated: docs/algorithms/survey.md)."""
 _FEW_WALKS = 3
 _POOR_TOP1 = 0.7
 _COVERED_SHARE = 0.8
@@ -104,7 +104,7 @@ def judge_survey(
 def _warnings(counts: SurveyReport, coverage: Coverage | None, trained: TrainedVenue | None) -> list[SurveyWarning]:
     found: list[tuple[WarningCode, str]] = []
     if trained is None:
-        found.append((WarningCode.TOO_SMALL, "Nothing in this survey can be matched, so no model can be trained on it."))
+        found.append((WarningCode.TOO_SMALL, "Nothing in this survey can be matched: no model can be trained on it."))
     elif trained.hold_out.is_thin:
         share = f"{100 * trained.hold_out.only_walk_share:.0f} % of the scans inside stores"
         found.append(
@@ -112,7 +112,8 @@ def _warnings(counts: SurveyReport, coverage: Coverage | None, trained: TrainedV
                 WarningCode.ONE_WALK_A_STORE,
                 f"{share} are of stores that a single walk entered. Left out by whole walks, such a store is gone from "
                 "the map, and nothing is learnt of it; pieces of the walk were left out instead. Near copies stay on "
-                "the map then, so the shares expected of stores are too high. Walk each store again, with another phone.",
+                "the map then, so the shares expected of stores are too high. Walk each store again, with another "
+                "phone.",
             )
         )
     if coverage is None:
@@ -123,14 +124,16 @@ def _warnings(counts: SurveyReport, coverage: Coverage | None, trained: TrainedV
         found.append(
             (
                 WarningCode.FEW_NAMED_WALKS,
-                f"{counts.n_walks} walks are named. Under five, scans are held out by spot, which may flatter. Name them.",
+                f"{counts.n_walks} walks are named. Under five, scans are held out by spot, which may flatter. "
+                "Name them.",
             )
         )
     if counts.n_phones <= 1:
         found.append(
             (
                 WarningCode.ONE_PHONE,
-                "One phone surveyed, as far as the scans tell. Other phones hear a few dB more or less: use two or more.",
+                "One phone surveyed, as far as the scans tell. Other phones hear a few dB more or less: use two "
+                "or more.",
             )
         )
     return [SurveyWarning(code, text) for code, text in found]
@@ -144,7 +147,8 @@ def _coverage_warnings(counts: SurveyReport, coverage: Coverage) -> list[tuple[W
         found.append(
             (
                 WarningCode.NEVER_INSIDE,
-                "The survey hardly went into stores. It can tell which front a phone is before, not whether it is inside.",
+                "The survey hardly went into stores. It can tell which front a phone is before, not whether it is "
+                "inside.",
             )
         )
     if missed:
@@ -160,7 +164,7 @@ def _coverage_warnings(counts: SurveyReport, coverage: Coverage) -> list[tuple[W
         found.append(
             (
                 WarningCode.FEW_SCANS_A_STORE,
-                f"The median store has {np.median(surveyed):.0f} scans inside. Take a dozen or more, walking all of it.",
+                f"The median store has {np.median(surveyed):.0f} scans inside. Take a dozen or more, all over it.",
             )
         )
     on_map = {level.level for level in coverage.levels}
@@ -198,9 +202,8 @@ def _next_steps(venue: Venue, coverage: Coverage, foreseen: Forecast | None) -> 
             continue
         if told.expected_top1 < _POOR_TOP1 and ground.n_walks < _FEW_WALKS:
             others = ", ".join(name for _, name, _ in told.taken_for)
-            why = (
-                f"right in {100 * told.expected_top1:.0f} % and walked {_times(ground.n_walks)}"
-                + (f"; taken for {others}" if others else "")
+            why = f"right in {100 * told.expected_top1:.0f} % and walked {_times(ground.n_walks)}" + (
+                f"; taken for {others}" if others else ""
             )
             poor.append((told.expected_top1, NextStep(ground.level, ground.store_name, why, lat_deg, lon_deg)))
     gaps = [

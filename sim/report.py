@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.figures import DEFINITIONS, KINDS, errors_m, figures, may_be_kept
 from sim.outcome import ROGUE, join
 from sim.run import Run
-from venues.pictures import draw_both, is_narrow
+from venues.pictures import draw_both, is_narrow, page_style
 from venues.plan import draw_plan
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
     text = files("sim").joinpath("templates", "report.html").read_text("utf-8")
     page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
     return page.render(
+        style=page_style(),
         run=run,
         scenario=run.scenario,
         found=known,

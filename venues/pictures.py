@@ -1,7 +1,11 @@
-"""Figures as the text of SVG elements, to stand inside a page; each drawn for a wide screen and for a telephone's."""
+"""What pages that stand alone share: their style, and figures as the text of SVG elements.
+
+Each figure is drawn for a wide screen and again for a telephone's.
+"""
 
 import io
 from collections.abc import Callable
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +14,11 @@ if TYPE_CHECKING:
 NARROW_IN = 3.7
 """A telephone's screen of 390 points, less the margins: a picture made for it is not shrunk, nor its text."""
 _NARROW_BELOW_IN = 5.0
+
+
+def page_style() -> str:
+    """The CSS of a report: headings, tiles, tables, and which of a figure's two drawings is shown."""
+    return files("venues").joinpath("templates", "page.css").read_text("utf-8")
 
 
 def draw_both(
