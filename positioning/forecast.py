@@ -156,23 +156,24 @@ def group_stores(confusion: F64, n: I64, level: I64, *, least: float = MIN_CONFU
 
     Two groups' confusion is the mean probability that the scans of either give to the other.
     """
-    groups = [[i] for i in range(len(n)) if n[i] > 0]
-    while True:
-        best, pair = least, None
-        for a, one in enumerate(groups):
-            for b in range(a + 1, len(groups)):
-                other = groups[b]
-                if level[one[0]] != level[other[0]] or len(one) + len(other) > _MOST_IN_ZONE:
-                    continue
-                across = n[one] @ confusion[np.ix_(one, other)].sum(axis=1)
-                back = n[other] @ confusion[np.ix_(other, one)].sum(axis=1)
-                mutual = float((across + back) / (n[one].sum() + n[other].sum()))
-                if mutual >= best:
-                    best, pair = mutual, (a, b)
-        if pair is None:
-            return [sorted(group) for group in groups if len(group) > 1]
-        groups[pair[0]] = groups[pair[0]] + groups[pair[1]]
-        del groups[pair[1]]
+    given = confusion * n[:, None]  # sums of probability, by group once groups have joined
+    size, scans = np.ones(len(n), dtype=np.int64), n.astype(np.float64)
+    groups: dict[int, list[int]] = {i: [i] for i in range(len(n)) if n[i] > 0}
+    may_join = (level[:, None] == level[None, :]) & np.triu(np.ones_like(given, dtype=np.bool_), 1)
+    may_join &= (n > 0)[:, None] & (n > 0)[None, :]
+    while groups:
+        fits = may_join & (size[:, None] + size[None, :] <= _MOST_IN_ZONE)
+        mutual = np.where(fits, (given + given.T) / np.maximum(scans[:, None] + scans[None, :], 1.0), -1.0)
+        one, other = divmod(int(np.argmax(mutual)), len(n))
+        if mutual[one, other] < least:
+            break
+        groups[one] += groups.pop(other)
+        given[one] += given[other]
+        given[:, one] += given[:, other]
+        size[one] += size[other]
+        scans[one] += scans[other]
+        may_join[other] = may_join[:, other] = False
+    return [sorted(group) for group in groups.values() if len(group) > 1]
 
 
 def _expect(answers: HeldOutAnswers, truth: I32, at: NDArray[np.intp], rng: np.random.Generator) -> Expected:

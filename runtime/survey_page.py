@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _COLOUR_MAP = "YlOrRd"
 _GAP = "#0072b2"
+_HATCH = "////"
+_LIMITS_M = (5.0, 12.0)
+"""The colours' end: under 5 m all malls would look alike, and over 12 m every answer is another store's."""
 _ZONES = ("#1b1b9c", "#006d5b", "#8e44ad", "#7a4b00", "#333333")
 _MOST_POINTS = 4_000
 _BEST_FIRST = 60
@@ -111,7 +114,7 @@ def _pictures(quality: SurveyQuality, survey: tuple[LabelledScan, ...], venue: V
         def paint(figure: "Figure", at: int = at) -> None:
             _paint_level(figure, quality, survey, venue, index, at, most_m)
 
-        drawn.append((level.short_name, *draw_both(7.6, 7.0 * ratio + 0.7, paint, 3.6 * ratio + 1.1)))
+        drawn.append((level.short_name, *draw_both(10.8, 9.4 * ratio + 0.7, paint, 3.6 * ratio + 1.1)))
     return drawn
 
 
@@ -144,8 +147,9 @@ def _paint_level(
     legend: list[Line2D | Patch] = [Line2D([], [], marker=".", color="#111111", linestyle="", label="survey scans")]
     far_m = _far_cells(index, level.id, points_m)
     if len(far_m):
-        _fill_cells(ax, far_m, np.array([0.0, 0.447, 0.698, 0.55]))
-        legend.append(Patch(color=_GAP, alpha=0.55, label=f"no scan within {NEAR_M:g} m"))
+        _hatch_cells(ax, far_m)
+        label = f"no scan within {NEAR_M:g} m"
+        legend.append(Patch(facecolor="none", edgecolor=_GAP, hatch=_HATCH, linewidth=0.8, label=label))
     zones = [] if quality.forecast is None else [z for z in quality.forecast.zones if z.level == level.short_name]
     if zones:
         _outline_zones(ax, venue, zones)
@@ -155,9 +159,11 @@ def _paint_level(
     )
     if np.isfinite(expected_m).any():
         if is_narrow(figure):
-            figure.colorbar(shades, ax=ax, location="top", shrink=0.8, aspect=30, label="expected error, m")
+            figure.colorbar(
+                shades, ax=ax, location="top", shrink=0.8, aspect=30, extend="max", label="expected error, m"
+            )
         else:
-            figure.colorbar(shades, ax=ax, shrink=0.7, aspect=25, label="expected error, m")
+            figure.colorbar(shades, ax=ax, shrink=0.7, aspect=25, extend="max", label="expected error, m")
 
 
 def _fill_cells(ax: "Axes", cells_m: np.ndarray[Any, Any], colours: np.ndarray[Any, Any]) -> None:
@@ -174,6 +180,20 @@ def _fill_cells(ax: "Axes", cells_m: np.ndarray[Any, Any], colours: np.ndarray[A
     ax.imshow(image, extent=(west, east, south, north), origin="lower", interpolation="nearest", zorder=3.5, alpha=0.75)
     ax.set_xlim(*limits[0])
     ax.set_ylim(*limits[1])
+
+
+def _hatch_cells(ax: "Axes", cells_m: np.ndarray[Any, Any]) -> None:
+    """Hatch the joined squares of these cells."""
+    from matplotlib.collections import PolyCollection
+
+    half = CELL_M / 2
+    low, high = cells_m - half, cells_m + half
+    joined = shapely.union_all(shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1]))
+    outlines = [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(joined)]
+    ax.add_collection(
+        PolyCollection(outlines, facecolor="none", edgecolor=_GAP, hatch=_HATCH, linewidth=0.8, zorder=4.2),
+        autolim=False,
+    )
 
 
 def _outline_zones(ax: "Axes", venue: Venue, zones: list[ZoneProposal]) -> None:
@@ -196,12 +216,12 @@ def _expected_m(
 
 
 def _colour_limit_m(quality: SurveyQuality, venue: Venue, index: VenueIndex) -> float:
-    """One scale for all levels: what all but one cell in fifty stays under, at least 5 m."""
+    """One scale for all levels: what all but one cell in fifty stays under."""
     found = [_expected_m(quality, venue, at, walkable_cells(index.walkable(level.id))[0]) for at, level in
              enumerate(venue.levels)]  # fmt: skip
     known = np.concatenate(found) if found else np.empty(0)
     known = known[np.isfinite(known)]
-    return max(5.0, float(np.ceil(np.quantile(known, 0.98)))) if len(known) else 10.0
+    return float(np.clip(np.ceil(np.quantile(known, 0.98)), *_LIMITS_M)) if len(known) else _LIMITS_M[1]
 
 
 def _points_m(survey: tuple[LabelledScan, ...], venue: Venue, at: int) -> np.ndarray[Any, np.dtype[np.float64]]:
