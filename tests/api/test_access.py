@@ -14,6 +14,7 @@ CALLS: list[tuple[str, str, str]] = [
     ("POST", "/v1/scans", "locate"),
     ("PUT", "/v1/devices/d-1", "register"),
     ("GET", "/v1/venues/demo/stores", "see_stores"),
+    ("GET", "/v1/wake-sets", "locate"),
     ("GET", "/v1/visits", "read"),
     ("GET", "/v1/events", "read"),
     ("GET", "/v1/deliveries", "read"),
