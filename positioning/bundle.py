@@ -24,7 +24,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 2
+FORMAT = 3
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,
@@ -140,7 +140,6 @@ def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: V
             weighing=Weighing(
                 tuple(Representation(**item) for item in weighing["representations"]),
                 weighing["floor_dbm"],
-                weighing["tau_ms"],
                 weighing["max_kept"],
             ),
             **settings,

@@ -4,7 +4,7 @@ Every survey scan is asked against the map without its own walk, so one pass ans
 set is ever seen here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -14,21 +14,20 @@ from positioning.buildings import BuildingTable, build_building_table, hear_buil
 from positioning.locate import Settled, settle
 from positioning.match import match
 from positioning.model import Settings
-from positioning.radio_map import F32, I32, I64, RadioMap, ReadingBatch
-from positioning.representation import Representation, Weighing, build_index, survey_floor_dbm
+from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch
+from positioning.representation import Kind, Representation, Weighing, build_index, survey_floor_dbm
 
 WRONG_LEVEL_M = 15.0
 """What a wrong level costs beside the horizontal error (the rule of the Indoor Location Competition 2.0)."""
 _MAX_ASKED = 3_000
 """Survey scans asked while choosing: the standard error of the mean error is then about 0.1 m."""
-_REPRESENTATIONS = (
-    Representation("powed", float(np.e)),
-    Representation("powed", 1.6),
-    Representation("rank", 1.0),
-    Representation("relative", 1.5),
-)
+_KINDS: tuple[tuple[Kind, float], ...] = (("powed", float(np.e)), ("powed", 1.6), ("rank", 1.0), ("relative", 1.5))
 _SETS = ((0,), (1,), (0, 1), (0, 1, 3), (0, 2, 3))
-"""Which of them vote together: the two plain ones, both, and each joined by the ones blind to a phone's offset."""
+"""Which kinds vote together, all fading alike: the two plain ones, both, and each joined by the ones blind to a phone's
+offset."""
+_SPREAD: tuple[tuple[int, float], ...] = ((0, 1.0), (1, 0.5), (1, 2.0), (3, 0.3))
+"""Kinds that vote together where ages are told, and how slowly each fades, times the survey's best: their errors differ
+more than their kinds' do."""
 _AGES_MS = (4_000.0, 8_000.0, 16_000.0, np.inf)
 _MAX_KEPT = (48, 96)
 _NEIGHBOURS = (3, 5, 8, 12, 20)
@@ -38,11 +37,10 @@ _SEARCHES = ((24, 0.5), (24, 0.7), (48, 0.5), (24, 0.9), (48, 0.7), (48, 0.9), (
 """Faster searches, from little work to much."""
 _SMALL_MAP = 2_000
 """Survey scans up to which the thorough search is fast enough, so that nothing need be given up."""
-_TOLERANCE_RATIO = 0.02
-"""Costs this close are equal: about one standard error. Of equals the smoothest is taken (more neighbours, slower
-fading), as in the one-standard-error rule of Breiman et al., "Classification and Regression Trees", 1984."""
-_SEARCH_TOLERANCE_RATIO = 0.01
-"""What a faster search may cost beside the thorough one. The same scans are asked, so less than the above is told."""
+_SEARCH_TOLERANCE_RATIO = 0.005
+"""What a faster search may cost beside the thorough one."""
+_Tried = tuple[Settings, F64]
+"""Settings, and the cost of each asked scan with them: NaN where it is not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +52,29 @@ class Choice:
 
 
 def choose_settings(radio_map: RadioMap) -> Choice:
-    """Try the fixed set: the cheapest representations win, then the most neighbours that cost hardly more, then the
-    least search."""
+    """Try the fixed set: the cheapest representations win, then the most neighbours that cost no more to tell, then the
+    least search.
+
+    Settings cost no more than others where the mean difference on the same scans is within its own standard error,
+    taken over whole walks: the one-standard-error rule of Breiman et al., "Classification and Regression Trees", 1984,
+    paired. Of equals the smoothest is taken (more neighbours, slower fading).
+    """
     held_out = HeldOutScans.of(radio_map, np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_ASKED).astype(np.int64)))
-    weighing = replace(_choose_weighing(held_out), representations=_REPRESENTATIONS)
-    index, distance = held_out.match(Settings(weighing, 1, 1.0, False, *_THOROUGH))
-    tried: list[Choice] = []
-    for columns in _SETS:
-        of_set = np.ascontiguousarray(distance[:, :, columns])
-        for settings in _votes(replace(weighing, representations=tuple(_REPRESENTATIONS[c] for c in columns))):
-            tried.append(Choice(settings, held_out.cost_m(held_out.settle(settings, index, of_set))))
-    cheapest = min(tried, key=lambda choice: choice.cost_m)
-    best = min(
-        (
-            choice
-            for choice in tried
-            if choice.settings.weighing == cheapest.settings.weighing
-            and choice.cost_m <= cheapest.cost_m * (1.0 + _TOLERANCE_RATIO)
-        ),
-        key=lambda choice: (-choice.settings.k, choice.cost_m),
-    )
-    return _choose_search(held_out, best)
+    tried: list[_Tried] = []
+    for family, sets in _families(_choose_weighing(held_out)):
+        index, distance = held_out.match(Settings(family, 1, 1.0, False, *_THOROUGH))
+        for columns in sets:
+            of_set = np.ascontiguousarray(distance[:, :, columns])
+            for settings in _votes(replace(family, representations=tuple(family.representations[c] for c in columns))):
+                tried.append((settings, held_out.costs_m(held_out.settle(settings, index, of_set))))
+    cheapest = min(tried, key=lambda one: _mean(one[1]))
+    equals = [
+        one
+        for one in tried
+        if one[0].weighing == cheapest[0].weighing and _costs_no_more(one[1], cheapest[1], held_out.walk)
+    ]
+    best = min(equals, key=lambda one: (-one[0].k, _mean(one[1])))
+    return _choose_search(held_out, Choice(best[0], _mean(best[1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,16 @@ class HeldOutScans:
             evidence=self.evidence,
         )
 
+    def costs_m(self, settled: Settled) -> F64:
+        """(n,) metres off, ``WRONG_LEVEL_M`` more where the level is wrong; NaN where there is no answer."""
+        error_m = np.linalg.norm(settled.xy_m - self.radio_map.xy_m[self.asked], axis=1)
+        is_wrong = settled.level != self.radio_map.level[self.asked]
+        costs_m: F64 = np.where(settled.level >= 0, error_m + WRONG_LEVEL_M * is_wrong, np.nan)
+        return costs_m
+
     def cost_m(self, settled: Settled) -> float:
-        """Mean metres off, ``WRONG_LEVEL_M`` more where the level is wrong; unanswered scans are left out."""
-        answered = settled.level >= 0
-        error_m = np.linalg.norm(settled.xy_m - self.radio_map.xy_m[self.asked], axis=1)[answered]
-        is_wrong = settled.level[answered] != self.radio_map.level[self.asked][answered]
-        return float(np.mean(error_m + WRONG_LEVEL_M * is_wrong)) if answered.any() else float("inf")
+        """Their mean; unanswered scans are left out."""
+        return _mean(self.costs_m(settled))
 
 
 def take_scans(batch: ReadingBatch, at: I64) -> ReadingBatch:
@@ -145,27 +149,58 @@ def take_scans(batch: ReadingBatch, at: I64) -> ReadingBatch:
 def _choose_weighing(held_out: HeldOutScans) -> Weighing:
     """How fast a reading's weight fades and how many are kept, by the plainest settings.
 
-    Of what costs hardly more than the cheapest, the slowest fading, then the fewest readings.
+    Of what costs no more than the cheapest, the slowest fading, then the fewest readings.
     """
     readings = held_out.radio_map.readings
     floor_dbm = survey_floor_dbm(held_out.radio_map)
+
+    def plain(tau_ms: float) -> Weighing:
+        return Weighing((Representation(*_KINDS[0], tau_ms),), floor_dbm, _MAX_KEPT[-1])
+
+    fading = [plain(tau_ms) for tau_ms in _AGES_MS]
     has_ages = bool(np.any(readings.age_ms > 0))
-
-    def cost_m(weighing: Weighing) -> float:
-        return held_out.cost_m(held_out.answer(Settings(weighing, 5, 2.0, False, 24, 1.0)))
-
-    fading = [Weighing(_REPRESENTATIONS[:1], floor_dbm, tau_ms, _MAX_KEPT[-1]) for tau_ms in _AGES_MS]
-    faded = _cheap_enough(fading, cost_m)[-1] if has_ages else fading[-1]
+    faded = _cheap_enough(held_out, fading)[-1] if has_ages else fading[-1]
     longest = int(np.diff(readings.indptr).max())
     kept = [replace(faded, max_kept=n) for n in _MAX_KEPT[:-1] if n < longest] + [faded]
-    return _cheap_enough(kept, cost_m)[0]
+    return _cheap_enough(held_out, kept)[0]
 
 
-def _cheap_enough(tried: list[Weighing], cost_m: Callable[[Weighing], float]) -> list[Weighing]:
-    """Those that cost hardly more than the cheapest, in the order given."""
-    costs_m = [cost_m(weighing) for weighing in tried] if len(tried) > 1 else [0.0]
-    limit_m = min(costs_m) * (1.0 + _TOLERANCE_RATIO)
-    return [weighing for weighing, cost in zip(tried, costs_m, strict=True) if cost <= limit_m]
+def _cheap_enough(held_out: HeldOutScans, tried: list[Weighing]) -> list[Weighing]:
+    """Those that cost no more than the cheapest, in the order given."""
+    if len(tried) == 1:
+        return tried
+    costs_m = [held_out.costs_m(held_out.answer(Settings(weighing, 5, 2.0, False, 24, 1.0))) for weighing in tried]
+    cheapest = min(costs_m, key=_mean)
+    return [w for w, costs in zip(tried, costs_m, strict=True) if _costs_no_more(costs, cheapest, held_out.walk)]
+
+
+def _families(weighing: Weighing) -> Iterator[tuple[Weighing, tuple[tuple[int, ...], ...]]]:
+    """Representations that are measured in one pass, and which of them to try together."""
+    tau_ms = weighing.representations[0].tau_ms
+    alike = tuple(Representation(*kind, tau_ms) for kind in _KINDS)
+    yield replace(weighing, representations=alike), _SETS
+    if np.isfinite(tau_ms):
+        spread = tuple(Representation(*_KINDS[kind], tau_ms * ratio) for kind, ratio in _SPREAD)
+        yield replace(weighing, representations=spread), (tuple(range(len(spread))),)
+
+
+def _costs_no_more(costs_m: F64, cheapest_m: F64, walk: I32) -> bool:
+    """Whether the mean difference is within its standard error; scans of one walk err together."""
+    more_m = costs_m - cheapest_m
+    both = np.isfinite(more_m)
+    n, mean_m = int(both.sum()), _mean(more_m)
+    _, of_walk = np.unique(walk[both], return_inverse=True)
+    off_m = np.bincount(of_walk, weights=more_m[both] - mean_m) if n else np.zeros(0)
+    if len(off_m) <= 1:
+        return mean_m <= 0.0
+    spare = len(off_m) / (len(off_m) - 1)
+    return mean_m <= float(np.sqrt(spare * np.sum(off_m**2))) / n
+
+
+def _mean(costs_m: F64) -> float:
+    """Of those that are answered; infinite where none is."""
+    answered = np.isfinite(costs_m)
+    return float(costs_m[answered].mean()) if answered.any() else float("inf")
 
 
 def _votes(weighing: Weighing) -> Iterator[Settings]:

@@ -1,7 +1,7 @@
 """``atrium bench``: benchmarks of the repository, and the research bench on a labelled file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +52,38 @@ def bench(
     if as_json:
         print_json(figures)
         return
-    rows = [(key, f"{value:.4g}" if isinstance(value, float) else value) for key, value in figures.items()]
-    print_table(f"bench {name}", ("figure", "value"), rows, "no figure")
+    print_table(f"bench {name}", ("figure", "value"), _lines(figures), "no figure")
+    for key, value in figures.items():
+        if _is_series(value):
+            columns = [dict(_lines(item)) for item in value]
+            names = list(dict.fromkeys(line for column in columns for line in column))
+            print_table(key, ("", *map(str, range(1, len(columns) + 1))), _side_by_side(names, columns), "no figure")
+
+
+def _is_series(value: object) -> bool:
+    """Whether it is measurements of one kind, which are read side by side."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _lines(figures: Mapping[str, object], of: str = "") -> list[tuple[str, str]]:
+    """Figures as lines, those of figures by their whole name; series are left for tables of their own."""
+    lines: list[tuple[str, str]] = []
+    for key, value in figures.items():
+        if isinstance(value, Mapping):
+            lines += _lines(value, f"{of}{key} ")
+        elif not _is_series(value):
+            lines.append((f"{of}{key}", _text(value)))
+    return lines
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(_text(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _side_by_side(names: Sequence[str], columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    return [[name, *(column.get(name, "") for column in columns)] for name in names]
 
 
 def _compare(

@@ -129,4 +129,4 @@ def test_mistakes_get_a_line_and_an_exit_code(
 
 def test_options_of_one_benchmark_are_refused_by_another(labelled_file: Path) -> None:
     assert "takes no file" in bench("locate", labelled_file, code=1).stderr
-    assert "there are locate, positioning" in bench("nothing", code=1).stderr
+    assert "there are locate, track, positioning" in bench("nothing", code=1).stderr
