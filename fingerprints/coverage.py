@@ -129,9 +129,9 @@ def measure_coverage(scans: Sequence[LabelledScan], venue: Venue, index: VenueIn
 
 def walkable_cells(area: shapely.Geometry) -> tuple[F64, NDArray[np.int64]]:
     """Centres (n, 2) of the ``CELL_M`` cells in an area, and the row and column (n, 2) of each."""
-    if area.is_empty:
+    if shapely.is_empty(area):
         return np.empty((0, 2)), np.empty((0, 2), dtype=np.int64)
-    west, south, east, north = area.bounds
+    west, south, east, north = shapely.bounds(area).tolist()
     xs, ys = np.arange(west + CELL_M / 2, east, CELL_M), np.arange(south + CELL_M / 2, north, CELL_M)
     grid_x, grid_y = np.meshgrid(xs, ys)
     shapely.prepare(area)
@@ -142,7 +142,9 @@ def walkable_cells(area: shapely.Geometry) -> tuple[F64, NDArray[np.int64]]:
 def _place(scans: Sequence[LabelledScan], venue: Venue, index: VenueIndex) -> _Placed:
     n = len(scans)
     xy_m = venue.frame.to_xy_m([(item.truth.lon_deg, item.truth.lat_deg) for item in scans]) if n else np.empty((0, 2))
-    level_at = {(level.building, level.short_name): i for i, level in enumerate(venue.levels)}
+    level_at: dict[tuple[str | None, str | None], int] = {
+        (level.building, level.short_name): i for i, level in enumerate(venue.levels)
+    }
     short_at = {level.short_name: i for i, level in enumerate(venue.levels)}
     level = np.array(
         [level_at.get((t.building, t.level), short_at.get(t.level or "", -1)) for t in (item.truth for item in scans)],

@@ -90,7 +90,8 @@ class HeldOutAnswers:
 
     @property
     def is_level_right(self) -> NDArray[np.bool_]:
-        return self.level == self.answered_level
+        is_right: NDArray[np.bool_] = self.level == self.answered_level
+        return is_right
 
 
 def join_answers(parts: Sequence[HeldOutAnswers]) -> HeldOutAnswers:

@@ -158,7 +158,7 @@ def _who_is_where(
 ) -> NDArray[np.bool_]:
     """(n_scans, n_places): whether each survey scan is within ``near_m`` of each place, on its level."""
     at = np.zeros((radio_map.n_scans, len(places)), dtype=np.bool_)
-    points = shapely.points(radio_map.xy_m)
+    points = np.asarray(shapely.points(radio_map.xy_m))
     level_at = {key.level_id: i for i, key in enumerate(radio_map.levels) if key.level_id is not None}
     for column, (place, shape) in enumerate(zip(places, shapes, strict=True)):
         here = np.flatnonzero(radio_map.level == level_at.get(place.level_id, -1))

@@ -241,6 +241,6 @@ def _far_cells(
     cells_m, _ = walkable_cells(index.walkable(level_id))
     if not len(points_m) or not len(cells_m):
         return cells_m
-    tree = shapely.STRtree(shapely.points(points_m))
+    tree = shapely.STRtree(np.asarray(shapely.points(points_m)))
     near = np.unique(tree.query(shapely.points(cells_m), predicate="dwithin", distance=NEAR_M)[0])
     return np.delete(cells_m, near, axis=0)

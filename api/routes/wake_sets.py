@@ -1,7 +1,7 @@
 """``/v1/wake-sets``: which transmitters a phone's system should watch for, so that the phone scans when it matters."""
 
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
@@ -17,7 +17,9 @@ router = APIRouter(tags=["location"])
 MOST_TRANSMITTERS = 100
 _KEEP_S = 3_600
 """How long a phone may go by a set without asking: venues are surveyed anew in days, not hours."""
-_NOT_MODIFIED = {304: {"description": "The set is as it was: `If-None-Match` names it"}}
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The set is as it was: `If-None-Match` names it"}
+}
 
 
 @router.get(

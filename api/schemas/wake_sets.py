@@ -61,7 +61,7 @@ def wake_set_out(venue_id: str, chosen: WakeSet) -> WakeSetOut:
         awake_share=_round(chosen.awake_share),
         transmitters=[
             WakeTransmitterOut(
-                **_name(item.transmitter),
+                **_name(item.transmitter),  # type: ignore[arg-type]  # its fields and theirs agree: see _name
                 threshold_dbm=item.threshold_dbm,
                 places=[_place(place) for place in item.places],
                 recall=_round(item.recall),
