@@ -34,7 +34,8 @@ _THRESHOLDS_DBM = np.arange(-88.0, -39.0, 4.0)
 _FALSE_COST = 1.0
 """A false wake weighs as much as a missed scan at a place; both are shares of the scans at places and elsewhere."""
 _COVERED_RECALL = 0.5
-_LEAST_GAIN = 0.002
+_LEAST_PLACES = 0.1
+"""What a transmitter must add, in places' worth of scans, false wakes taken off; less is chance."""
 _ON_OUTLINE_M = 1.0
 """A door to the outside lies on the level's outline, within drawing precision and a wall."""
 
@@ -198,7 +199,7 @@ def _choose(hearing: _Hearing, limit: int) -> list[tuple[int, float]]:
         if chosen:
             gains[:, [column for column, _ in chosen]] = -1.0
         step, column = divmod(int(np.argmax(gains)), gains.shape[1])
-        if gains[step, column] < _LEAST_GAIN:
+        if gains[step, column] * seen.sum() < _LEAST_PLACES:
             break
         chosen.append((column, float(_THRESHOLDS_DBM[step])))
         asleep &= hearing.power_dbm[:, column] < _THRESHOLDS_DBM[step]
