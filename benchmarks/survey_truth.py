@@ -1,13 +1,12 @@
 """Does ``survey report`` tell the truth? ``python -m benchmarks.survey_truth [--seeds 303 304 305] [--xixi FOLDER]``.
 
-What is expected from the survey alone beside what shoppers of other phones then get: top-1 by level and store, the stores
-that are taken for each other, and the error by place. ``full`` is the usual survey (45 scans a store by three phones),
+What is expected from the survey alone beside what shoppers of other phones then get: top-1 by level and store, the
+stores that are taken for each other, and the error by place. ``full`` is the usual survey (45 scans a store by three phones),
 ``sparse`` 12 scans a store, ``holes`` the full one without every fifth store, ``once`` one walk of 15 scans a store.
 Xixi: the survey walks alone are judged; the test walks are those of docs/algorithms/positioning.md.
 """
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from benchmarks.positioning.splits import is_test_walk
 from fingerprints.scan import LabelledScan
 from kernel.ids import VenueId
 from positioning.evaluate import read_truth
@@ -168,8 +168,8 @@ def tell(name: str, found: Outcome) -> None:
     low, high = foreseen.all.top1_interval
     missed = "" if found.missed_top1 is None else f"; in stores not surveyed {found.missed_top1:.2f}"
     print(
-        f"{name}: top-1 expected {foreseen.all.top1:.3f} [{low:.3f}, {high:.3f}] true {found.top1:.3f}{missed}; over all "
-        f"stores {foreseen.top1_all_stores:.3f} true {found.all_stores:.3f}; error {foreseen.all.error_m:.2f} by place "
+        f"{name}: top-1 expected {foreseen.all.top1:.3f} [{low:.3f}, {high:.3f}] true {found.top1:.3f}{missed}; over "
+        f"all stores {foreseen.top1_all_stores:.3f} true {found.all_stores:.3f}; error {foreseen.all.error_m:.2f} by place "
         f"{found.field_m:.2f} true {found.error_m:.2f} m"
     )
     print(
@@ -191,7 +191,7 @@ def _xixi(folder: Path) -> None:
 
     venue = build_venue(read_map(folder, VenueFormat.XYZ10, lenient=True).archive, VenueId("xixi"))
     scans = read_survey(folder, SurveyFormat.XYZ10).scans
-    is_test = [int(hashlib.sha1((s.walk or "").encode()).hexdigest(), 16) % 100 < 20 for s in scans]
+    is_test = [is_test_walk(item.walk or "") for item in scans]
     survey = [s for s, test in zip(scans, is_test, strict=True) if not test]
     tell("xixi", compare(survey, venue, [s for s, test in zip(scans, is_test, strict=True) if test]))
 

@@ -1,9 +1,10 @@
 """What wake sets are worth in simulated malls: ``python -m benchmarks.wake_sets [--seeds 303 304 305]``.
 
-Shoppers' phones hear what is there each 10 s; their own scans are spent in three ways, the same entries counted for each:
-every 10 s; each 10 s while a transmitter of the set is heard at its threshold (Android's filters); and for 30 s after one
-of them came into hearing (iOS's regions: not at its threshold in the 30 s before). An entry is a phone's first instant in a
-store, or within 15 m of an entrance, after another place; it is caught when a scan falls within 30 s of it.
+Shoppers' phones hear what is there each 10 s; their own scans are spent in three ways, the same entries counted for
+each: every 10 s; each 10 s while a transmitter of the set is heard at its threshold (Android's filters); and for 30 s
+after one of them came into hearing (iOS's regions: not at its threshold in the 30 s before). An entry is a phone's
+first instant in a store, or within 15 m of an entrance, after another place; it is caught when a scan falls within
+30 s of it.
 """
 
 import argparse

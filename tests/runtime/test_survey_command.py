@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from runtime.demo import VENUE_ID
 from runtime.home import open_home
 from runtime.records.tenants import DEFAULT_TENANT
 from sim.export import ndjson_line
@@ -52,7 +53,7 @@ def holed_home(prepared_home: Path, small_world: World, tmp_path_factory: pytest
             item.truth.store_id is None and venue.frame.to_xy_m((item.truth.lon_deg, item.truth.lat_deg))[0] < third_m
         )
     ]
-    home.venues.save_survey(DEFAULT_TENANT, venue.id, [ndjson_line(item).rstrip() for item in kept])
+    home.venues.save_survey(DEFAULT_TENANT, VENUE_ID, [ndjson_line(item).rstrip() for item in kept])
     home.database.close()
     return folder
 
@@ -88,11 +89,9 @@ def test_json_is_the_same_as_the_file_and_nothing_is_stored(written: Path, holed
     done = report(holed_home, "--venue", "demo", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout) == json.loads((written / "report.json").read_text())
-    assert (
-        not open_home(holed_home)
-        .venues.model_path(DEFAULT_TENANT, open_home(holed_home).venues.venue_ids(DEFAULT_TENANT)[0])
-        .exists()
-    )
+    home = open_home(holed_home)
+    assert not home.venues.model_path(DEFAULT_TENANT, VENUE_ID).exists()
+    home.database.close()
 
 
 def test_what_cannot_be_reported_is_refused_in_a_line(holed_home: Path) -> None:
