@@ -1,9 +1,9 @@
 """Does ``survey report`` tell the truth? ``python -m benchmarks.survey_truth [--seeds 303 304 305] [--xixi FOLDER]``.
 
 What is expected from the survey alone beside what shoppers of other phones then get: top-1 by level and store, the
-stores that are taken for each other, and the error by place. ``full`` is the usual survey (45 scans a store by three phones),
-``sparse`` 12 scans a store, ``holes`` the full one without every fifth store, ``once`` one walk of 15 scans a store.
-Xixi: the survey walks alone are judged; the test walks are those of docs/algorithms/positioning.md.
+stores that are taken for each other, and the error by place. ``full`` is the usual survey (45 scans a store by three
+phones), ``sparse`` 12 scans a store, ``holes`` the full one without every fifth store, ``once`` one walk of 15 scans a
+store. Xixi: the survey walks alone are judged; the test walks are those of docs/algorithms/positioning.md.
 """
 
 import argparse
@@ -169,8 +169,8 @@ def tell(name: str, found: Outcome) -> None:
     missed = "" if found.missed_top1 is None else f"; in stores not surveyed {found.missed_top1:.2f}"
     print(
         f"{name}: top-1 expected {foreseen.all.top1:.3f} [{low:.3f}, {high:.3f}] true {found.top1:.3f}{missed}; over "
-        f"all stores {foreseen.top1_all_stores:.3f} true {found.all_stores:.3f}; error {foreseen.all.error_m:.2f} by place "
-        f"{found.field_m:.2f} true {found.error_m:.2f} m"
+        f"all stores {foreseen.top1_all_stores:.3f} true {found.all_stores:.3f}; error {foreseen.all.error_m:.2f} by "
+        f"place {found.field_m:.2f} true {found.error_m:.2f} m"
     )
     print(
         f"    stores: correlation {found.store_correlation:.2f} ({found.n_stores}); places of {_CELL_M:g} m: "

@@ -102,9 +102,8 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, nargs="+", default=[303, 304, 305])
     arguments.add_argument("--shoppers", type=int, default=40)
     asked = arguments.parse_args()
-    print(
-        "seed  set               n  covered  recall  false  entries | while heard: caught, scans | entering: caught, scans"
-    )
+    print("each way: entries caught, scans spent")
+    print("seed  set               n  covered  recall  false  entries |   while heard |      entering")
     for seed in asked.seeds:
         for name, chosen, found in measure(seed, asked.shoppers):
             print(

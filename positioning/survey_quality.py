@@ -156,8 +156,8 @@ def _coverage_warnings(counts: SurveyReport, coverage: Coverage) -> list[tuple[W
         found.append(
             (
                 WarningCode.STORES_NOT_SURVEYED,
-                f"{len(missed)} of {len(coverage.stores)} stores have no scan {how}: phones there will be told a "
-                "neighbour's name nearly always. One walk through each is worth more than any density elsewhere.",
+                f"{len(missed)} of {len(coverage.stores)} stores have no scan {how}: phones there will "
+                "mostly be told a neighbour's name. One walk through each is worth more than any density elsewhere.",
             )
         )
     if coverage.goes_inside and surveyed and float(np.median(surveyed)) < _FEW_SCANS:

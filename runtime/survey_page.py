@@ -7,6 +7,7 @@ import jinja2
 import msgspec
 import numpy as np
 import shapely
+from shapely.geometry import MultiPolygon, Polygon
 
 from fingerprints.coverage import CELL_M, NEAR_M, walkable_cells
 from fingerprints.scan import LabelledScan
@@ -15,7 +16,7 @@ from positioning.survey_quality import SurveyQuality
 from venues.index import VenueIndex
 from venues.model import Venue
 from venues.pictures import draw_both, is_narrow, page_style
-from venues.plan import draw_plan
+from venues.plan import draw_plan, path_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -184,16 +185,12 @@ def _fill_cells(ax: "Axes", cells_m: np.ndarray[Any, Any], colours: np.ndarray[A
 
 def _hatch_cells(ax: "Axes", cells_m: np.ndarray[Any, Any]) -> None:
     """Hatch the joined squares of these cells."""
-    from matplotlib.collections import PolyCollection
+    from matplotlib.patches import PathPatch
 
-    half = CELL_M / 2
-    low, high = cells_m - half, cells_m + half
+    low, high = cells_m - CELL_M / 2, cells_m + CELL_M / 2
     joined = shapely.union_all(shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1]))
-    outlines = [shapely.get_coordinates(part.exterior) for part in shapely.get_parts(joined)]
-    ax.add_collection(
-        PolyCollection(outlines, facecolor="none", edgecolor=_GAP, hatch=_HATCH, linewidth=0.8, zorder=4.2),
-        autolim=False,
-    )
+    assert isinstance(joined, Polygon | MultiPolygon)
+    ax.add_patch(PathPatch(path_of(joined), facecolor="none", edgecolor=_GAP, hatch=_HATCH, linewidth=0.8, zorder=4.2))
 
 
 def _outline_zones(ax: "Axes", venue: Venue, zones: list[ZoneProposal]) -> None:

@@ -41,7 +41,7 @@ def draw_svg(width_in: float, height_in: float, paint: Callable[["Figure"], None
 
     style: Any = {
         "font.size": 9.0,
-        "svg.hashsalt": "atrium",
+        "svg.hashsalt": f"atrium {width_in}",  # ids of the drawing that a page hides must not be those of the shown
         "svg.fonttype": "path",
         "axes.spines.top": False,
         "axes.spines.right": False,
