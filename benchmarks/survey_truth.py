@@ -9,21 +9,24 @@ store. Xixi: the survey walks alone are judged; the test walks are those of docs
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.stats import spearmanr
 
 from benchmarks.positioning.splits import is_test_walk
 from fingerprints.scan import LabelledScan
-from kernel.ids import VenueId
-from positioning.evaluate import read_truth
+from kernel.ids import StoreId, VenueId
+from positioning.evaluate import TruthIn, read_truth
 from positioning.expected_error import learn_error_field
 from positioning.forecast import Forecast, forecast
 from positioning.light import LightLocator
+from positioning.radio_map import RadioMap
 from positioning.train import train_venue
-from sim.dates import SURVEY_DAY
+from sim.dates import FIRST_DAY, SURVEY_DAY
 from sim.export import shopper_scans
 from sim.world import World, make_world
 from venues.model import Venue
@@ -51,6 +54,7 @@ class Outcome:
     field_m: float
     cell_correlation: float
     n_cells: int
+    bands: list[tuple[float, int, float, float, float]]
 
 
 def compare(survey: Sequence[LabelledScan], venue: Venue, test: Sequence[LabelledScan]) -> Outcome:
@@ -95,6 +99,7 @@ def compare(survey: Sequence[LabelledScan], venue: Venue, test: Sequence[Labelle
         float(np.nanmean(expected_m)),
         _rank(cells[0].tolist(), cells[1].tolist()),
         len(cells[0]),
+        _by_distance(model.radio_map, told, expected_m, error_m, np.where(known, is_right, np.nan)),
     )
 
 
@@ -116,7 +121,7 @@ def _levels(
 
 
 def _zones(
-    foreseen: Forecast, number: dict[str, int], truth: NDArray[np.int32], first: NDArray[np.int64]
+    foreseen: Forecast, number: dict[StoreId, int], truth: NDArray[np.int32], first: NDArray[np.int64]
 ) -> tuple[float, float, float, float]:
     """Expected and true shares of the right store, then of the right zone, over all zones' scans."""
     rows = []
@@ -140,6 +145,25 @@ def _by_cell(level: NDArray[np.int32], xy_m: F64, expected_m: F64, error_m: F64)
     many = n >= _LEAST_IN_CELL
     means = [np.bincount(cell, weights=values[usable])[many] / n[many] for values in (expected_m, error_m)]
     return means[0], means[1]
+
+
+def _by_distance(
+    radio_map: RadioMap, told: TruthIn, expected_m: F64, error_m: F64, is_right: F64
+) -> list[tuple[float, int, float, float, float]]:
+    """By the distance to the nearest survey scan of the level: from, scans, errors expected and true, top-1."""
+    near_m = np.full(len(error_m), np.nan)
+    for level in range(len(radio_map.levels)):
+        at, survey_m = np.flatnonzero(told.level == level), radio_map.xy_m[radio_map.level == level]
+        if len(at) and len(survey_m):
+            near_m[at] = cKDTree(survey_m).query(told.xy_m[at])[0]
+    out = []
+    for low, high in pairwise((0.0, 1.0, 2.0, 4.0, 6.0, 9.0, 14.0, np.inf)):
+        here = (near_m >= low) & (near_m < high) & np.isfinite(error_m) & np.isfinite(expected_m)
+        if here.sum() >= _LEAST_SCANS:
+            right = is_right[here & np.isfinite(is_right)]
+            share = float(right.mean()) if len(right) else np.nan
+            out.append((low, int(here.sum()), float(expected_m[here].mean()), float(error_m[here].mean()), share))
+    return out
 
 
 def _rank(one: Sequence[float], other: Sequence[float]) -> float:
@@ -178,6 +202,8 @@ def tell(name: str, found: Outcome) -> None:
         f"{len(foreseen.zones)} zones: store {found.zones[0]:.2f} true {found.zones[1]:.2f}, zone {found.zones[2]:.2f} "
         f"true {found.zones[3]:.2f}"
     )
+    for low, n, expected_m, true_m, top1 in found.bands:
+        print(f"    {low:g} m or more off: {n} scans, error {expected_m:.1f} true {true_m:.1f}; {top1:.2f}")
     for level, top1, true_top1, error_m, true_m in found.levels:
         print(
             f"    {level}: top-1 {top1:.3f} true {true_top1:.3f}, error {error_m:.2f} true {true_m:.2f} m", flush=True
@@ -202,12 +228,13 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, nargs="*", default=[303, 304, 305])
     arguments.add_argument("--shoppers", type=int, default=40)
     arguments.add_argument("--xixi", type=Path)
+    arguments.add_argument("--aged", action="store_true", help="six weeks later, after radios aged")
     asked = arguments.parse_args()
     if asked.xixi is not None:
         _xixi(asked.xixi)
     for seed in asked.seeds:
         world = make_world(seed)
-        test = list(shopper_scans(world, n_shoppers=asked.shoppers, on=SURVEY_DAY))[::2]
+        test = list(shopper_scans(world, n_shoppers=asked.shoppers, on=FIRST_DAY if asked.aged else SURVEY_DAY))[::2]
         for name, survey in surveys_of(world).items():
             tell(f"{seed} {name}", compare(survey, world.mall.venue, test))
 

@@ -92,13 +92,13 @@ def test_what_cannot_be_answered_is_refused(living_module: Living, phone: httpx.
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     with living_module.client(key=living_module.other_key) as other:
         assert other.get(PATH, params={"venue_id": "demo"}).status_code == 404
-    for odd, field in (
-        ({"limit": 0}, "limit"),
-        ({"limit": 101}, "limit"),
-        ({"kind": "toilet"}, "kind"),
-        ({}, "venue_id"),
-    ):
-        params = odd if field == "venue_id" else {"venue_id": "demo", **odd}
+    odd: list[tuple[str, dict[str, str | int]]] = [
+        ("limit", {"venue_id": "demo", "limit": 0}),
+        ("limit", {"venue_id": "demo", "limit": 101}),
+        ("kind", {"venue_id": "demo", "kind": "toilet"}),
+        ("venue_id", {"kind": "store"}),
+    ]
+    for field, params in odd:
         refused = phone.get(PATH, params=params)
         assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "invalid_field", field)
 

@@ -121,6 +121,20 @@ def test_groups_join_the_most_confused_first_stay_on_a_level_and_small() -> None
     assert all(7 not in group for group in group_stores(confusion, n, np.array([0] * 8)))
 
 
+def test_a_group_has_at_most_five_stores_however_confused() -> None:
+    groups = group_stores(np.full((8, 8), 0.125), np.full(8, 10), np.zeros(8, dtype=np.int64))
+    assert sorted(store for group in groups for store in group) == list(range(8))
+    assert max(len(group) for group in groups) <= 5
+
+
+def test_what_a_store_gives_to_all_of_a_group_counts() -> None:
+    """Store 2 gives 0.3 to each of 0 and 1, which are taken for each other: 6 of 30 scans' probability, over 0.12."""
+    confusion = np.array([[0.6, 0.4, 0.0], [0.4, 0.6, 0.0], [0.3, 0.3, 0.4]])
+    assert group_stores(confusion, np.full(3, 10), np.zeros(3, dtype=np.int64)) == [[0, 1, 2]]
+    confusion[2] = [0.15, 0.15, 0.7]
+    assert group_stores(confusion, np.full(3, 10), np.zeros(3, dtype=np.int64)) == [[0, 1]]
+
+
 def test_confusion_shares_of_a_store_sum_to_what_its_candidates_were_given() -> None:
     told = answers(ROWS)
     shares, n = confusion_shares(told, told.inside, N_STORES)
