@@ -10,7 +10,7 @@ from api import problems
 from api.body import MAX_BODY, MAX_SCANS_BODY
 from api.console.pages import console_router
 from api.ports import Services
-from api.routes import campaigns, coupons, demo, devices, geolocate, history, scans, venues
+from api.routes import campaigns, coupons, demo, devices, geolocate, history, scans, venues, wake_sets
 from kernel.errors import AtriumError
 
 
@@ -32,6 +32,7 @@ def create_app(services: Services) -> FastAPI:
         coupons.router,
         history.router,
         venues.router,
+        wake_sets.router,
     ):
         app.include_router(router)
     if services.demo is not None:

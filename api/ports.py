@@ -14,6 +14,7 @@ from kernel.clock import Clock
 from kernel.errors import AtriumError
 from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, VenueId
 from members.device import AgeBand, Consent, Device
+from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
 from venues.model import Venue
 
@@ -177,6 +178,22 @@ class Venues(Protocol):
     def get(self, tenant: TenantId, venue_id: VenueId) -> Venue | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class WakeSetAnswer:
+    """A wake set; ``version`` changes whenever the set may have."""
+
+    chosen: WakeSet
+    version: str
+
+
+class WakeSets(Protocol):
+    def choose(
+        self, tenant: TenantId, venue_id: VenueId, *, kind: PlaceKind, radio: RadioKind, limit: int
+    ) -> WakeSetAnswer:
+        """The set of a venue of the tenant; a conflict where the venue is not trained or has no map."""
+        ...
+
+
 class Demo(Protocol):
     """The board of ``atrium demo``: what the system found beside what is true."""
 
@@ -200,6 +217,7 @@ class Services:
     coupons: Coupons
     history: History
     venues: Venues
+    wake_sets: WakeSets
     clock: Clock
     pseudonym_key: bytes
     version: str

@@ -12,6 +12,7 @@ from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level
 from positioning.choose import HeldOutScans, choose_settings
 from positioning.confidence import predict_error_m
 from positioning.fronts import FrontTable, build_front_table
+from positioning.held_out import HeldOutAnswers, HoldOut, join_answers, plan_hold_out
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
@@ -40,10 +41,15 @@ MIN_BEACONS = 3
 
 @dataclass(frozen=True, slots=True)
 class TrainedVenue:
-    """The model, and its figures on survey walks that its calibration did not see."""
+    """The model, and its figures on survey walks that its calibration did not see.
+
+    ``held_out`` are the answers behind ``quality``; ``hold_out`` what was left out for each.
+    """
 
     model: VenueModel
     quality: Figures
+    held_out: HeldOutAnswers
+    hold_out: HoldOut
     n_survey_scans: int
     n_used_scans: int
 
@@ -97,17 +103,23 @@ def _train(
     tell("answering held-out walks", 0.6)
     asked = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_HELD_OUT).astype(np.int64))
     visit = number_visits(choose_scans(survey, radio_map.index))
-    trial = _Trial.of(radio_map, settings, fronts, asked, radio_map.walk if visit is None else visit)
+    walk = radio_map.walk if visit is None else visit
+    hold_out = plan_hold_out(walk, survey_fronts(radio_map, fronts)[2])
+    trial = _Trial.of(radio_map, settings, fronts, asked, walk)
+    if hold_out.is_thin:
+        trial = replace(_Trial.of(radio_map, settings, fronts, asked, hold_out.group), by_walk=trial)
     tell("fitting confidence", 0.8)
     calibration = trial.fit(np.arange(len(trial.asked)))
-    quality = summarise(trial.cross_fitted())
-    asked = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_DAMAGED).astype(np.int64))
-    walk = radio_map.walk if visit is None else visit
-    held_out = HeldOutScans.of(replace(radio_map, walk=walk), asked)
+    scored, answers = trial.cross_fitted()
+    quality = summarise(scored)
+    damaged = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_DAMAGED).astype(np.int64))
+    held_out = HeldOutScans.of(replace(radio_map, walk=hold_out.group), damaged)
     calibration = replace(calibration, outside=fit_outside(radio_map, settings, held_out))
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),
         quality,
+        answers,
+        hold_out,
         n_survey_scans=len(survey),
         n_used_scans=radio_map.n_scans,
     )
@@ -115,7 +127,11 @@ def _train(
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Held-out answers to survey scans, ready to be fitted and scored in parts. Unanswered scans are left out."""
+    """Held-out answers to survey scans, ready to be fitted and scored in parts. Unanswered scans are left out.
+
+    ``by_walk`` are the same scans held out by whole walks, where ``settled`` was not: pieces of one walk tell stores
+    apart well but flatter the error.
+    """
 
     radio_map: RadioMap
     fronts: FrontTable | None
@@ -124,6 +140,8 @@ class _Trial:
     m_inside: I32
     asked: I64
     settled: Settled
+    group: I32
+    by_walk: "_Trial | None" = None
 
     @staticmethod
     def of(radio_map: RadioMap, settings: Settings, fronts: FrontTable | None, asked: I64, walk: I32) -> "_Trial":
@@ -135,7 +153,9 @@ class _Trial:
             unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
             settled = HeldOutScans.of(unnamed, asked).answer(settings)
             answered = np.arange(len(asked))
-        return _Trial(radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered))
+        return _Trial(
+            radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered), walk
+        )
 
     def held_out(self, at: I64) -> HeldOut:
         truth = self.asked[at]
@@ -150,7 +170,8 @@ class _Trial:
 
     def fit(self, at: I64) -> Calibration:
         held_out = self.held_out(at)
-        error, error_scale = fit_error(held_out)
+        strict = held_out if self.by_walk is None else self.by_walk.held_out(self.by_walk.find_evenly(self.asked[at]))
+        error, error_scale = fit_error(strict)
         level = fit_level(held_out)
         if self.fronts is None:
             return Calibration(
@@ -169,14 +190,25 @@ class _Trial:
         found = self.find_fronts(held_out.settled, accuracy_m)
         return replace(fit_fronts(held_out, found, accuracy_m, level), error=error, error_scale=error_scale)
 
+    def find_evenly(self, asked: I64) -> I64:
+        """Where these survey scans stand in this trial, those inside stores as often as all others together.
+
+        Shoppers are in stores; of a survey that scanned each store once and its corridors well, ``accuracy_m`` would be
+        that of the corridors.
+        """
+        found = np.flatnonzero(np.isin(self.asked, asked))
+        is_inside = self.m_inside[self.asked[found]] >= 0
+        times = max(1, round((len(found) - int(is_inside.sum())) / max(int(is_inside.sum()), 1)))
+        return np.repeat(found, np.where(is_inside, times, 1))
+
     def find_fronts(self, settled: Settled, accuracy_m: F64) -> Fronts:
         assert self.fronts is not None
         return find_fronts(self.fronts, self.front_level, self.m_front, self.m_inside, settled, accuracy_m)
 
-    def cross_fitted(self) -> Scored:
+    def cross_fitted(self) -> tuple[Scored, HeldOutAnswers]:
         """All held-out answers, each judged by a calibration fitted on the other half of the walks."""
         half = self.radio_map.walk[self.asked] % 2
-        parts = []
+        parts, told = [], []
         for side in (0, 1):
             at = np.flatnonzero(half == side)
             others = np.flatnonzero(half != side)
@@ -188,7 +220,36 @@ class _Trial:
             found = None if self.fronts is None else self.find_fronts(held_out.settled, accuracy_m)
             answers = judge(held_out.settled, found, calibration, accuracy_m)
             parts.append(_score(answers, held_out, calibration, self.radio_map, self.asked[at]))
-        return _join(parts)
+            told.append(self.tell(answers, held_out, at))
+        return _join(parts), join_answers(told)
+
+    def tell(self, answers: Answers, held_out: HeldOut, at: I64) -> HeldOutAnswers:
+        """Answers beside what was true."""
+        scan, radio_map = self.asked[at], self.radio_map
+        return HeldOutAnswers(
+            scan=scan,
+            walk=radio_map.walk[scan],
+            level=radio_map.level[scan],
+            answered_level=held_out.settled.level,
+            xy_m=radio_map.xy_m[scan],
+            answered_xy_m=held_out.settled.xy_m,
+            accuracy_m=answers.accuracy_m,
+            front=held_out.front,
+            inside=held_out.inside,
+            store=answers.store,
+            probability=answers.probability,
+            nearest_m=_nearest_m(radio_map, self.group, scan),
+        )
+
+
+def _nearest_m(radio_map: RadioMap, group: I32, asked: I64) -> F64:
+    """From each survey scan to the nearest one on its level of another group; inf where there is none."""
+    out = np.full(len(asked), np.inf)
+    for row, scan in enumerate(asked.tolist()):
+        others = (radio_map.level == radio_map.level[scan]) & (group != group[scan])
+        if others.any():
+            out[row] = np.sqrt(((radio_map.xy_m[others] - radio_map.xy_m[scan]) ** 2).sum(axis=1).min())
+    return out
 
 
 def _take(settled: Settled, at: I64) -> Settled:

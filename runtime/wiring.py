@@ -14,6 +14,7 @@ from runtime.home import Home
 from runtime.locators import Locators
 from runtime.records.history import latest_instant
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, VenueDesk
+from runtime.wake_sets import WakeSetDesk
 from scenes.rules import SceneRules
 
 
@@ -67,6 +68,7 @@ def start(
         coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),
         venues=venues,
+        wake_sets=WakeSetDesk(home.venues),
         clock=clock,
         pseudonym_key=home.keys.consumers,
         version=version("atrium"),

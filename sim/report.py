@@ -3,8 +3,6 @@
 Pictures are drawn with matplotlib as SVG, which is loaded when a report is made and not before.
 """
 
-import io
-from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +12,9 @@ from numpy.typing import NDArray
 
 from sim.figures import DEFINITIONS, KINDS, errors_m, figures, may_be_kept
 from sim.outcome import ROGUE, join
-from sim.plan import draw_plan
 from sim.run import Run
+from venues.pictures import draw_both, is_narrow, page_style
+from venues.plan import draw_plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +30,6 @@ _KIND_NAMES = {
 _LEAST_SCANS = 20
 _HOUR_S = 3_600.0
 _FAR_M = 30.0
-_NARROW_IN = 3.7
-"""A telephone's screen of 390 points, less the margins: a picture made for it is not shrunk, nor its text."""
-_NARROW_BELOW_IN = 5.0
 
 
 def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
@@ -51,6 +47,7 @@ def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
     text = files("sim").joinpath("templates", "report.html").read_text("utf-8")
     page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(text)
     return page.render(
+        style=page_style(),
         run=run,
         scenario=run.scenario,
         found=known,
@@ -64,38 +61,6 @@ def report_html(run: Run, found: dict[str, Any] | None = None) -> str:
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{100.0 * share:.{digits}f} %"
-
-
-def _picture(width: float, height: float, paint: Callable[["Figure"], None], narrow_height: float) -> tuple[str, str]:
-    """A figure drawn for a wide page, and again for a narrow one."""
-    return _draw(width, height, paint), _draw(_NARROW_IN, narrow_height, paint)
-
-
-def _is_narrow(figure: "Figure") -> bool:
-    return bool(figure.get_figwidth() < _NARROW_BELOW_IN)
-
-
-def _draw(width: float, height: float, paint: Callable[["Figure"], None]) -> str:
-    """A figure as the text of an SVG element; the same figure, the same text."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    style: Any = {
-        "font.size": 9.0,
-        "svg.hashsalt": "atrium",
-        "svg.fonttype": "path",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    with rc_context(style):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        paint(figure)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _phones(run: Run) -> NDArray[np.void]:
@@ -121,12 +86,12 @@ def _errors(run: Run) -> tuple[str, str] | None:
                 )  # fmt: skip
         ax.set(xlim=(0, _FAR_M), ylim=(0, 100), xlabel="metres", ylabel="% of answered scans")
         ax.grid(alpha=0.3)
-        if _is_narrow(figure):
+        if is_narrow(figure):
             ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.0)
         else:
             ax.legend(frameon=False, loc="lower right")
 
-    return _picture(7.2, 3.6, paint, 3.9)
+    return draw_both(7.2, 3.6, paint, 3.9)
 
 
 def _hours(run: Run) -> tuple[str, str] | None:
@@ -154,7 +119,7 @@ def _hours(run: Run) -> tuple[str, str] | None:
         ax.set(ylim=(0, 100), ylabel="% right store")
         ax.grid(alpha=0.3)
 
-    return _picture(7.2, 3.0, paint, 2.8)
+    return draw_both(7.2, 3.0, paint, 2.8)
 
 
 def _plans(run: Run) -> tuple[str, str] | None:
@@ -170,7 +135,7 @@ def _plans(run: Run) -> tuple[str, str] | None:
         return None
 
     def paint(figure: "Figure") -> None:
-        columns = 1 if _is_narrow(figure) or len(venue.levels) == 1 else 2
+        columns = 1 if is_narrow(figure) or len(venue.levels) == 1 else 2
         axes = np.atleast_1d(figure.subplots(-(-len(venue.levels) // columns), columns)).ravel()
         shade = None
         for i, ax in enumerate(axes):
@@ -180,13 +145,13 @@ def _plans(run: Run) -> tuple[str, str] | None:
             else:
                 ax.set_axis_off()
         if shade is not None:
-            if _is_narrow(figure):
+            if is_narrow(figure):
                 figure.colorbar(shade, ax=axes.tolist(), shrink=0.8, aspect=30, label="share right", location="top")
             else:
                 figure.colorbar(shade, ax=axes.tolist(), shrink=0.6, label="share right")
 
     n_levels = len(venue.levels)
-    return _picture(7.6, 2.6 * -(-n_levels // 2), paint, 2.4 * n_levels + 0.7)
+    return draw_both(7.6, 2.6 * -(-n_levels // 2), paint, 2.4 * n_levels + 0.7)
 
 
 def _footfall(run: Run) -> tuple[str, str] | None:
@@ -211,4 +176,4 @@ def _footfall(run: Run) -> tuple[str, str] | None:
         ax.grid(alpha=0.3)
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.0)
 
-    return _picture(5.2, 3.8, paint, 3.2)
+    return draw_both(5.2, 3.8, paint, 3.2)

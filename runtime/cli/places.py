@@ -11,6 +11,7 @@ import typer
 from fingerprints.readers import SurveyRead
 from fingerprints.wire import scan_to_json
 from kernel.ids import VenueId
+from runtime.cli.survey_tables import print_quality
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, make_group, print_json, print_table, progress, say
 from runtime.clocks import SystemClock
 from runtime.errors import UnknownVenueError, UntrainedVenueError, VenueFileError
@@ -145,38 +146,38 @@ def convert_survey(
 @survey.command("report")
 def report_survey(
     venue_id: VenueOption,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write survey-report.json into this folder")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Also write report.html, with a plan of each level, and report.json"),
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """What a venue's survey covers: scans by level and store, transmitters, phones, stores never surveyed."""
+    """What a venue's survey covers, what it lets one expect, which stores will be confused, where to survey more.
+
+    Expected figures are of survey scans located without their own walk: training is done for it, nothing is stored.
+    """
     from runtime.models import load_survey
+    from runtime.survey_page import quality_html, quality_json
+    from runtime.survey_quality import judge_stored
 
     home = open_home(data_dir)
     chosen = _known(home, venue_id)
-    from fingerprints.survey_report import survey_report
-
-    report = survey_report(load_survey(home, chosen), home.venues.load_venue(DEFAULT_TENANT, chosen))
-    plain = msgspec.to_builtins(report)
+    with progress("training without each walk", 1.0) as advance:
+        quality, venue = judge_stored(home, chosen, lambda what, share: advance(share, what=what))
+    plain = quality_json(quality)
     if out is not None:
-        write_whole(out / "survey-report.json", json.dumps(plain, ensure_ascii=False, indent=2).encode())
-        say(f"wrote {out / 'survey-report.json'}")
+        page = quality_html(quality, load_survey(home, chosen), venue, venue_id=chosen)
+        try:
+            write_whole(out / "report.json", json.dumps(plain, ensure_ascii=False, indent=2).encode())
+            write_whole(out / "report.html", page.encode())
+        except OSError as error:
+            raise VenueFileError(f"cannot write to {out}: {error.strerror}") from error
+        say(f"wrote {out / 'report.html'} and report.json")
     if as_json:
         print_json(plain)
         return
-    _print_report(plain)
-
-
-def _print_report(report: dict[str, object]) -> None:
-    for name, value in report.items():
-        if isinstance(value, dict):
-            print_table(name.replace("_", " "), ("", "scans"), list(value.items()), f"{name}: none")
-        elif isinstance(value, list):
-            listed = ", ".join(str(item) for item in value[:_SHOWN])
-            more = f" and {len(value) - _SHOWN} more" if len(value) > _SHOWN else ""
-            typer.echo(f"{name.replace('_', ' ')}: {listed or 'none'}{more}")
-        else:
-            typer.echo(f"{name.replace('_', ' ')}: {value}")
+    print_quality(quality)
 
 
 def _known(home: Home, venue_id: str) -> VenueId:

@@ -36,6 +36,7 @@ from atrium_client.wire import (
     Scan,
     Scene,
     Truth,
+    WakeSet,
     Wifi,
 )
 
@@ -71,5 +72,6 @@ __all__ = [
     "ServerError",
     "Truth",
     "Unreachable",
+    "WakeSet",
     "Wifi",
 ]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar, assert_never
+from typing import Literal, Self, TypeVar, assert_never
 
 import httpx
 
@@ -15,7 +15,7 @@ from atrium_client.queue import ScanQueue
 from atrium_client.retry import Outcome, RetryPolicy
 from atrium_client.steps import Ask, Done, Step, Steps, Tell, Wait, advance, attempts
 from atrium_client.transport import build_request, headers
-from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan
+from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan, WakeSet
 
 T = TypeVar("T")
 
@@ -97,6 +97,16 @@ class AsyncClient:
 
     async def stores(self, venue_id: str) -> list[Json]:
         return await self._send(calls.stores(venue_id))
+
+    async def wake_sets(
+        self,
+        venue_id: str,
+        *,
+        kind: Literal["entrance", "store"] = "entrance",
+        radio: Literal["any", "wifi", "beacon"] = "any",
+        limit: int = 20,
+    ) -> WakeSet:
+        return await self._send(calls.wake_sets(venue_id, kind, radio, limit))
 
     async def health(self) -> Json:
         return await self._send(calls.health())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
-from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan
+from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan, WakeSet
 
 T = TypeVar("T")
 
@@ -125,6 +125,11 @@ def stores(venue_id: str) -> Call[list[Json]]:
         return cast("list[Json]", body["data"] if isinstance(body, dict) else body)
 
     return Call("GET", f"/v1/venues/{quote(venue_id, safe='')}/stores", read)
+
+
+def wake_sets(venue_id: str, kind: str, radio: str, limit: int) -> Call[WakeSet]:
+    params = {"venue_id": venue_id, "kind": kind, "radio": radio, "limit": str(limit)}
+    return Call("GET", "/v1/wake-sets", lambda body: cast("WakeSet", body), params=params)
 
 
 def health() -> Call[Json]:

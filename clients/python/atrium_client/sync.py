@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from types import TracebackType
-from typing import Self, TypeVar, assert_never
+from typing import Literal, Self, TypeVar, assert_never
 
 import httpx
 
@@ -15,7 +15,7 @@ from atrium_client.queue import ScanQueue
 from atrium_client.retry import Outcome, RetryPolicy
 from atrium_client.steps import Ask, Done, Steps, Tell, Wait, advance, attempts
 from atrium_client.transport import build_request, headers
-from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan
+from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan, WakeSet
 
 T = TypeVar("T")
 
@@ -121,6 +121,17 @@ class Client:
 
     def stores(self, venue_id: str) -> list[Json]:
         return self._send(calls.stores(venue_id))
+
+    def wake_sets(
+        self,
+        venue_id: str,
+        *,
+        kind: Literal["entrance", "store"] = "entrance",
+        radio: Literal["any", "wifi", "beacon"] = "any",
+        limit: int = 20,
+    ) -> WakeSet:
+        """The few transmitters worth waking a phone for; ``radio="beacon"`` for iOS, which watches no Wi-Fi."""
+        return self._send(calls.wake_sets(venue_id, kind, radio, limit))
 
     def health(self) -> Json:
         return self._send(calls.health())

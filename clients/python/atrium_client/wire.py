@@ -165,5 +165,41 @@ class Coupon(TypedDict, total=False):
     expires_at: str | None
 
 
+class WakePlace(TypedDict):
+    kind: Literal["entrance", "store"]
+    id: str
+    name: str
+    level: str
+
+
+class WakeTransmitter(TypedDict):
+    """A Wi-Fi radio has ``bssid``; an iBeacon ``uuid``, ``major``, ``minor``; Eddystone ``namespace``, ``instance``."""
+
+    bssid: str | None
+    uuid: str | None
+    major: int | None
+    minor: int | None
+    namespace: str | None
+    instance: str | None
+    threshold_dbm: float
+    places: list[WakePlace]
+    recall: float | None
+    false_share: float | None
+
+
+class WakeSet(TypedDict):
+    """The transmitters to watch for, the most useful first, and what the whole set is worth."""
+
+    venue_id: str
+    kind: Literal["entrance", "store"]
+    near_m: float
+    places: int
+    covered: list[WakePlace]
+    recall: float | None
+    false_share: float | None
+    awake_share: float | None
+    transmitters: list[WakeTransmitter]
+
+
 Json = dict[str, Any]
 """An object whose fields the API's own page describes."""

@@ -14,8 +14,8 @@ from matplotlib.patches import PathPatch
 
 from sim.layout import MallSpec
 from sim.mall import make_mall
-from sim.plan import FAMILIES, draw_family_legend, draw_plan, family_of
 from venues.model import Store, Venue
+from venues.plan import FAMILIES, draw_family_legend, draw_plan, family_of
 
 
 @pytest.fixture
@@ -114,6 +114,6 @@ def test_the_legend_names_the_families_of_the_venue(ax: Axes, venue: Venue) -> N
 
 
 def test_neither_importing_plans_nor_the_server_loads_matplotlib() -> None:
-    code = "import sys, sim.plan, runtime.wiring, runtime.server, runtime.cli; print('matplotlib' in sys.modules)"
+    code = "import sys, venues.plan, runtime.wiring, runtime.server, runtime.cli; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

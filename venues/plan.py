@@ -166,7 +166,7 @@ def _fill(
 
     ax.add_patch(
         PathPatch(
-            _path_of(area),
+            path_of(area),
             facecolor=fill,
             edgecolor=edge,
             linewidth=width_pt,
@@ -177,7 +177,7 @@ def _fill(
     )
 
 
-def _path_of(area: Area) -> "Path":
+def path_of(area: Area) -> "Path":
     """A polygon with its holes, or several of them, as one path."""
     from matplotlib.path import Path
 
