@@ -1,6 +1,6 @@
 """What a phone gets that tells of beacons alone: answers from the beacons' own map, beside the plain method.
 
-Simulated malls; shoppers with other phones than the survey's, weeks later. Run it with ``python -m benchmarks.beacons``;
+Simulated malls; shoppers with other phones than the survey's, weeks later. ``python -m benchmarks.beacons``;
 about a minute.
 """
 
