@@ -44,7 +44,7 @@ class Living:
         """A plain HTTP client with a role's key."""
         chosen = key or (self.keys[role] if role is not None else None)
         headers = {} if chosen is None else {"Authorization": f"Bearer {chosen}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=120)  # of a machine that does much else
 
 
 @contextmanager
