@@ -188,9 +188,11 @@ def _costs_no_more(costs_m: F64, cheapest_m: F64, walk: I32) -> bool:
     """Whether the mean difference is within its standard error; scans of one walk err together."""
     more_m = costs_m - cheapest_m
     both = np.isfinite(more_m)
+    if not both.any():  # nothing can be held out: all settings are alike
+        return not np.isfinite(cheapest_m).any()
     n, mean_m = int(both.sum()), _mean(more_m)
     _, of_walk = np.unique(walk[both], return_inverse=True)
-    off_m = np.bincount(of_walk, weights=more_m[both] - mean_m) if n else np.zeros(0)
+    off_m = np.bincount(of_walk, weights=more_m[both] - mean_m)
     if len(off_m) <= 1:
         return mean_m <= 0.0
     spare = len(off_m) / (len(off_m) - 1)

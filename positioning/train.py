@@ -34,6 +34,8 @@ Progress = Callable[[str, float], None]
 """Told what is being done and the share that is done, 0 to 1."""
 _MAX_HELD_OUT = 6_000
 _MAX_DAMAGED = 2_000
+_LEAST_STRICT = 20
+"""Answers without their whole walk from which the error is learnt; of fewer, those without a piece of it say more."""
 MIN_BEACON_SCANS = 100
 MIN_BEACONS = 3
 """A survey with less of beacons has no model of them alone: there would be nothing to hold out."""
@@ -170,7 +172,11 @@ class _Trial:
 
     def fit(self, at: I64) -> Calibration:
         held_out = self.held_out(at)
-        strict = held_out if self.by_walk is None else self.by_walk.held_out(self.by_walk.find_evenly(self.asked[at]))
+        strict = held_out
+        if self.by_walk is not None:
+            evenly = self.by_walk.find_evenly(self.asked[at])
+            if len(evenly) >= _LEAST_STRICT:
+                strict = self.by_walk.held_out(evenly)
         error, error_scale = fit_error(strict)
         level = fit_level(held_out)
         if self.fronts is None:
