@@ -112,8 +112,8 @@ def _warnings(counts: SurveyReport, coverage: Coverage | None, trained: TrainedV
                 WarningCode.ONE_WALK_A_STORE,
                 f"{share} are of stores that a single walk entered. Left out by whole walks, such a store is gone from "
                 "the map, and nothing is learnt of it; pieces of the walk were left out instead. Near copies stay on "
-                "the map then, so the shares expected of stores are too high. Walk each store again, with another "
-                "phone.",
+                "the map then: the shares expected of stores may be off either way (1 to 5 points low in simulation). "
+                "Walk each store again, with another phone.",
             )
         )
     if coverage is None:

@@ -56,7 +56,8 @@ class WakeTransmitter:
     """Wake at ``threshold_dbm`` or more. ``places`` are those where it alone wakes half of the scans or more.
 
     ``recall`` is the share of the scans at its places at which it wakes, ``false_share`` the share of its wakings that
-    were at no place of the kind; on the other walks, None where those do not tell.
+    were at no place of the kind. It was chosen on all walks; which places are its is told by
+    one half of them and counted on the other. None where those do not tell.
     """
 
     transmitter: TransmitterId
@@ -104,7 +105,7 @@ def choose_wake_set(
     Args:
         radio: ``beacon`` for iOS, which watches no Wi-Fi.
 
-    Cost: linear in survey scans x transmitters x thresholds x ``limit``; about a second for a mall.
+    Cost: survey scans x transmitters once, then the readings that reach a threshold x ``limit``, thrice.
     """
     near_m = NEAR_ENTRANCE_M if kind == "entrance" else NEAR_STORE_M
     places, shapes = _entrances(venue) if kind == "entrance" else _stores(venue)
@@ -133,7 +134,7 @@ def choose_wake_set(
 
 
 def _entrances(venue: Venue) -> tuple[list[Place], list[shapely.Geometry]]:
-    """Openings on the outline of their level, on the levels nearest to the ground that have any."""
+    """Openings on the outline of their level: doors to the outside, those of terraces too."""
     places, shapes = list[Place](), list[shapely.Geometry]()
     for opening in venue.openings:
         level = venue.level(opening.level_id)
@@ -190,19 +191,25 @@ def _choose(hearing: _Hearing, limit: int) -> list[tuple[int, float]]:
         return []
     weight = (hearing.at[:, seen] / n_at[seen]).sum(axis=1) / seen.sum()
     is_away = ~hearing.at.any(axis=1)
-    value = (weight - _FALSE_COST * is_away / max(int(is_away.sum()), 1)).astype(np.float32)
+    value = weight - _FALSE_COST * is_away / max(int(is_away.sum()), 1)
+    n_columns = hearing.power_dbm.shape[1]
+    rising_dbm = np.sort(np.asarray(_THRESHOLDS_DBM, dtype=np.float64))
+    scan, column_of = np.nonzero(hearing.power_dbm >= rising_dbm[0])  # what no threshold reaches counts nowhere
+    reached = np.searchsorted(rising_dbm, hearing.power_dbm[scan, column_of], side="right") - 1
+    cell = reached * n_columns + column_of
     asleep = np.ones(len(value), dtype=np.bool_)
     chosen: list[tuple[int, float]] = []
     while len(chosen) < limit:
-        rest = np.where(asleep, value, np.float32(0.0))
-        gains = np.stack([rest @ (hearing.power_dbm >= t) for t in _THRESHOLDS_DBM])
+        rest = np.where(asleep, value, 0.0)
+        by_step = np.bincount(cell, weights=rest[scan], minlength=len(_THRESHOLDS_DBM) * n_columns)
+        gains = np.cumsum(by_step.reshape(len(_THRESHOLDS_DBM), n_columns)[::-1], axis=0)[::-1].copy()
         if chosen:
             gains[:, [column for column, _ in chosen]] = -1.0
         step, column = divmod(int(np.argmax(gains)), gains.shape[1])
         if gains[step, column] * seen.sum() < _LEAST_PLACES:
             break
-        chosen.append((column, float(_THRESHOLDS_DBM[step])))
-        asleep &= hearing.power_dbm[:, column] < _THRESHOLDS_DBM[step]
+        chosen.append((column, float(rising_dbm[step])))
+        asleep &= hearing.power_dbm[:, column] < rising_dbm[step]
     return chosen
 
 

@@ -144,7 +144,8 @@ def _paint_level(
     expected_m = _expected_m(quality, venue, at, cells_m)
     _fill_cells(ax, cells_m[np.isfinite(expected_m)], shades.to_rgba(expected_m[np.isfinite(expected_m)]))
     points_m = _points_m(survey, venue, at)
-    ax.plot(points_m[:, 0], points_m[:, 1], ".", color="#111111", markersize=1.3, alpha=0.55, zorder=4.5)
+    shown_m = points_m[:: max(1, len(points_m) // _MOST_POINTS)]
+    ax.plot(shown_m[:, 0], shown_m[:, 1], ".", color="#111111", markersize=1.3, alpha=0.55, zorder=4.5)
     legend: list[Line2D | Patch] = [Line2D([], [], marker=".", color="#111111", linestyle="", label="survey scans")]
     far_m = _far_cells(index, level.id, points_m)
     if len(far_m):
@@ -229,7 +230,7 @@ def _points_m(survey: tuple[LabelledScan, ...], venue: Venue, at: int) -> np.nda
         if item.scan.readings and item.truth.level == level.short_name
         and (item.truth.building is None or level.building is None or item.truth.building == level.building)
     ]  # fmt: skip
-    return venue.frame.to_xy_m(here[:: max(1, len(here) // _MOST_POINTS)]) if here else np.empty((0, 2))
+    return venue.frame.to_xy_m(here) if here else np.empty((0, 2))
 
 
 def _far_cells(

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 
 from api.ports import WakeSetAnswer
 from kernel.ids import TenantId, VenueId
@@ -24,11 +25,12 @@ class _Asked:
 
 
 class WakeSetDesk:
-    """Answers ``api.ports.WakeSets``. Calls may come from several threads: at worst two choose the same set."""
+    """Answers ``api.ports.WakeSets``. Calls may come from several threads; one set is chosen at a time."""
 
     def __init__(self, store: VenueStore) -> None:
         self._store = store
         self._kept: OrderedDict[_Asked, WakeSetAnswer] = OrderedDict()
+        self._choosing = Lock()
 
     def choose(
         self, tenant: TenantId, venue_id: VenueId, *, kind: PlaceKind, radio: RadioKind, limit: int
@@ -46,14 +48,15 @@ class WakeSetDesk:
             raise UntrainedVenueError(f"venue {venue_id} has no map, so it has no entrances or stores to wake at")
         version = f"{path.stat().st_mtime_ns:x}-{map_path.stat().st_mtime_ns:x}-{kind}-{radio}-{limit}"
         asked = _Asked(tenant, venue_id, kind, radio, limit)
-        held = self._kept.get(asked)
-        if held is not None and held.version == version:
-            return held
-        venue = self._store.load_venue(tenant, venue_id)
-        assert venue is not None  # its map is there
-        model = from_bytes(path.read_bytes(), venue)
-        answer = WakeSetAnswer(choose_wake_set(model, venue, kind=kind, limit=limit, radio=radio), version)
-        self._kept[asked] = answer
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return answer
+        with self._choosing:
+            held = self._kept.get(asked)
+            if held is not None and held.version == version:
+                return held
+            venue = self._store.load_venue(tenant, venue_id)
+            assert venue is not None  # its map is there
+            model = from_bytes(path.read_bytes(), venue)
+            answer = WakeSetAnswer(choose_wake_set(model, venue, kind=kind, limit=limit, radio=radio), version)
+            self._kept[asked] = answer
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+            return answer

@@ -40,7 +40,7 @@ def get_wake_set(
         raise UnknownThingError("venue", venue_id)
     found = services.wake_sets.choose(caller.tenant, VenueId(venue_id), kind=kind, radio=radio, limit=limit)
     tag = f'"{sha256(f"{caller.tenant}/{venue_id}/{found.version}".encode()).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": f"private, max-age={_KEEP_S}"}
+    headers = {"ETag": tag, "Cache-Control": f"private, max-age={_KEEP_S}", "Vary": "Authorization"}
     if if_none_match is not None and _names(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)

@@ -28,7 +28,7 @@ class WakeTransmitterOut(BaseModel):
     instance: str | None = None
     threshold_dbm: float
     places: list[WakePlaceOut] = Field(description="Where it alone wakes at half of the survey's scans or more")
-    recall: float | None = Field(description="Share of the scans at its places at which it wakes, on unseen walks")
+    recall: float | None = Field(description="Share of the scans at its places at which it wakes")
     false_share: float | None = Field(description="Share of its wakings that were at no place of the kind")
 
 

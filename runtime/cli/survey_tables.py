@@ -1,5 +1,7 @@
 """A survey's quality as lines and tables for a person."""
 
+from rich.markup import escape
+
 from positioning.survey_quality import SurveyQuality
 from runtime.cli.terminal import out, print_table, say
 
@@ -10,7 +12,7 @@ def print_quality(quality: SurveyQuality) -> None:
     """Warnings on standard error; counts, expectations, confusable stores and next steps on standard output."""
     counts, foreseen, coverage = quality.counts, quality.forecast, quality.coverage
     for warning in quality.warnings:
-        say(f"[yellow]{warning.code.value}:[/] {warning.text}")
+        say(f"[yellow]{warning.code.value}:[/] {escape(warning.text)}")
     out.print(
         f"{counts.n_scans} scans ({counts.n_without_readings} without readings), {counts.n_walks} walks, "
         f"{counts.n_phones} phones, {counts.n_transmitters} transmitters ({counts.n_transmitters_heard_once} heard "

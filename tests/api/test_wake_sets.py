@@ -66,6 +66,7 @@ def test_a_set_that_is_as_it_was_is_not_sent_again(phone: httpx.Client) -> None:
     first = phone.get(PATH, params={"venue_id": "demo"})
     assert "max-age=" in first.headers["cache-control"]
     assert "private" in first.headers["cache-control"]
+    assert first.headers["vary"] == "Authorization", "one client may hold keys of two tenants"
     tag = first.headers["etag"]
     for header in (tag, f'"other", W/{tag}', "*"):
         again = phone.get(PATH, params={"venue_id": "demo"}, headers={"If-None-Match": header})
