@@ -18,6 +18,7 @@ from fingerprints.wire import scan_to_json
 from kernel.ids import TenantId, VenueId
 from runtime.clocks import EventClock, LiveClock
 from runtime.demo import VENUE_ID
+from runtime.engine import SWEEP_EVERY_S
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT, ensure_tenant, make_key
 from runtime.server import bind, make_server
@@ -48,8 +49,18 @@ class Living:
 
 
 @contextmanager
-def serve(folder: Path, world: World, clock: LiveClock | None = None, venue_id: VenueId = VENUE_ID) -> Iterator[Living]:
-    """Serve a prepared data folder until the block ends."""
+def serve(
+    folder: Path,
+    world: World,
+    clock: LiveClock | None = None,
+    venue_id: VenueId = VENUE_ID,
+    sweep_every_s: float = SWEEP_EVERY_S,
+) -> Iterator[Living]:
+    """Serve a prepared data folder until the block ends.
+
+    Args:
+        sweep_every_s: By the machine's clock; a played clock runs faster, so that a sweep comes at any of its instants.
+    """
     home = open_home(folder, clock="events")
     at = datetime.now(UTC)
     with home.database.write() as connection:
@@ -58,7 +69,7 @@ def serve(folder: Path, world: World, clock: LiveClock | None = None, venue_id: 
         other = make_key(connection, OTHER_TENANT, Role.ADMIN, "test", at).text
     venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
     assert venue is not None
-    running = start(home, clock or EventClock(NOON))
+    running = start(home, clock or EventClock(NOON), sweep_every_s=sweep_every_s)
     listener = bind("127.0.0.1", 0)
     server = make_server(running.app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -23,6 +23,8 @@ from sim.world import World
 from tests.living_server import NOON, Living, campaign, consents, copy_home, serve, stay
 
 SEED, N_PHONES, LASTS_S = 12, 20, 600.0
+NO_SWEEP_S = 86_400.0
+"""Ten minutes are played in seconds: a sweep between two calls would change a scene that no scan has changed."""
 SPEC = DeliverySpec(
     clock=ClockSpec(wrong_ratio=0.2, wrong_s=(200.0, 900.0)),
     calls=CallSpec(answer_lost_ratio=0.1),
@@ -67,7 +69,10 @@ def played(prepared_home: Path, small_world: World, tmp_path_factory: pytest.Tem
             )
     clock = PlayedClock(NOON)
     folder = copy_home(prepared_home, tmp_path_factory.mktemp("faulty") / "home")
-    with serve(folder, small_world, clock) as living, Client(living.url, living.keys[Role.ADMIN]) as client:
+    with (
+        serve(folder, small_world, clock, sweep_every_s=NO_SWEEP_S) as living,
+        Client(living.url, living.keys[Role.ADMIN]) as client,
+    ):
         for phone in range(N_PHONES):
             client.put_device(f"d-{phone}", cast("Device", consents("visits", "marketing")))
         for aimed in small_world.mall.venue.stores[:3]:
