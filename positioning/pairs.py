@@ -1,0 +1,178 @@
+"""Scans in; their candidate stores out, with what is known of each scan and candidate together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from positioning.fronts import N_CANDIDATES, FrontTable
+from positioning.kernels.pairs import N_PAIR_FEATURES, choose_candidates, describe_pairs
+from positioning.locate import Settled, settle
+from positioning.match import match_weighed
+from positioning.model import Settings
+from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
+from positioning.representation import weigh
+from positioning.statistics import likelihoods
+from positioning.store_map import StoreMap
+
+PAIR_FEATURES: tuple[str, ...] = (
+    "bayes_behind",
+    "bayes_share",
+    "offset_db",
+    *(f"votes_{k}" for k in (1, 5, 10, 20)),
+    "votes_rank",
+    "votes_relative",
+    "votes_free_5",
+    "votes_free_10",
+    "distance",
+    "distance_3",
+    "distance_behind",
+    "distance_3_behind",
+    "distance_rank_behind",
+    "distance_relative_behind",
+    "distance_free",
+    "distance_free_3",
+    "distance_free_behind",
+    "distance_free_3_behind",
+    "overlap",
+    "share",
+    "share_3",
+    "share_10",
+    "rate",
+    "residual_db",
+    "residual_rms_db",
+    "above_highest",
+    "order",
+    "order_pairs",
+    "beacon_share",
+    "missing",
+    "survey_scans_ln",
+    "n_heard",
+    *(
+        f"{what}_{j}"
+        for j in range(1, 5)
+        for what in ("rate", "share", "residual_db", "to_highest_db", "strongest_share")
+    ),
+    *(
+        f"{what}_behind"
+        for what in (
+            "overlap",
+            "share",
+            "share_3",
+            "share_10",
+            "rate",
+            "residual_db",
+            "residual_rms_db",
+            "order",
+            "missing",
+        )
+    ),
+    "centre_m",
+    "centre_behind_m",
+    "front_m",
+    "front_behind_m",
+    "spread_m",
+    "same_level",
+    "level_votes",
+    "connected_rate",
+    "connected_share",
+    "age_s",
+)
+"""The columns of the pair features, in the order of ``kernels/pairs.py``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Candidates of n scans: stores (n, 20), -1 for none, their first scores, features (n, 20, n_features)."""
+
+    settled: Settled
+    store: I32
+    score: F32
+    feature: F32
+
+
+def make_pairs(
+    radio_map: RadioMap,
+    settings: Settings,
+    stores: StoreMap,
+    batch: ReadingBatch,
+    *,
+    building: I32,
+    evidence: F32,
+    fronts: FrontTable | None = None,
+    front_level: I32 | None = None,
+    connected: I32 | None = None,
+    walk: I32 | None = None,
+) -> Pairs:
+    """Candidates of the scans, and their features.
+
+    Args:
+        building, evidence: as of ``locate.settle``.
+        fronts: the map's polygons, with ``front_level`` (n_levels,) the radio map's levels in its numbers.
+        connected: (n,) the transmitter each phone is associated with, -1 for none known.
+        walk: (n,) the survey walk each scan must not be compared with; its counts are the caller's to leave out.
+    """
+    asked = weigh(stores.index.weighing, batch)
+    index, distance = match_weighed(
+        radio_map, stores.index, asked, n_short=settings.n_short, cover=settings.cover, walk=walk
+    )
+    settled = settle(
+        radio_map,
+        settings,
+        batch,
+        index,
+        np.ascontiguousarray(distance[:, :, stores.voting]),
+        building=building,
+        evidence=evidence,
+    )
+    likelihood, offset_db = likelihoods(stores.tables, batch)
+    store = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.int32)
+    score = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.float32)
+    choose_candidates(likelihood, index, distance, stores.m_store, store, score)
+    if fronts is None or front_level is None:
+        front_store = np.empty((batch.n_scans, 0), dtype=np.int32)
+        front_m = np.empty((batch.n_scans, 0))
+    else:
+        level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
+        front_store, front_m = fronts.measure(settled.xy_m, level)
+    feature = np.empty((batch.n_scans, N_CANDIDATES, N_PAIR_FEATURES), dtype=np.float32)
+    tables = stores.tables
+    describe_pairs(
+        store,
+        likelihood,
+        offset_db,
+        index,
+        distance,
+        stores.columns,
+        stores.m_store,
+        radio_map.level,
+        radio_map.readings.indptr,
+        radio_map.readings.transmitter,
+        radio_map.readings.rssi_dbm,
+        batch.indptr,
+        batch.transmitter,
+        batch.rssi_dbm,
+        batch.age_ms,
+        asked.indptr,
+        asked.transmitter,
+        1.0 / tables.tau_ms,
+        stores.is_beacon,
+        tables.mean_dbm,
+        tables.precision,
+        tables.rate,
+        tables.share,
+        tables.top_share,
+        tables.highest_dbm,
+        tables.exposure,
+        stores.expected_indptr,
+        stores.expected,
+        np.full(batch.n_scans, -1, dtype=np.int32) if connected is None else connected,
+        settled.xy_m,
+        settled.level,
+        settled.spread_m,
+        stores.centre_xy_m,
+        stores.store_level,
+        front_store,
+        front_m,
+        feature,
+    )
+    return Pairs(settled, store, score, feature)
