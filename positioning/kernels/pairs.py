@@ -1,7 +1,7 @@
 """From neighbours and naive Bayes to candidate stores, and what is known of each scan and candidate together.
 
 One kernel for training and serving: what the ranker learns from is what it is asked with. The columns are named in
-``positioning/pairs.py``; NaN where a value does not exist.
+``positioning/pairs.py``; where a value does not exist, the column's own filler stands.
 """
 
 import numpy as np
@@ -41,6 +41,28 @@ BEHIND = 55
 CENTRE_M, CENTRE_BEHIND_M, FRONT_M, FRONT_BEHIND_M, SPREAD_M, SAME_LEVEL, LEVEL_VOTES = range(64, 71)
 CONNECTED_RATE, CONNECTED_SHARE, AGE_S = range(71, 74)
 N_PAIR_FEATURES = 74
+_FAR = 1.5
+_FAR_FREE = 4.0
+_FAR_M = 300.0
+_NOT_SEEN_DB = -60.0
+_NONE = -1.0
+
+
+def _make_fill() -> F32:
+    """What stands where a value does not exist: farther, or lower, than any that does."""
+    fill = np.zeros(N_PAIR_FEATURES, dtype=np.float32)
+    fill[DISTANCES : DISTANCES + 6] = _FAR
+    fill[DISTANCES + 6 : DISTANCES + 10] = _FAR_FREE
+    fill[[RESIDUAL, BEHIND + 5]] = _NOT_SEEN_DB
+    fill[[RMS, BEHIND + 6]] = -_NOT_SEEN_DB
+    for j in range(_N_STRONGEST):
+        fill[[STRONGEST + _PER_STRONGEST * j + 2, STRONGEST + _PER_STRONGEST * j + 3]] = _NOT_SEEN_DB
+    fill[[CENTRE_M, CENTRE_BEHIND_M, FRONT_M, FRONT_BEHIND_M]] = _FAR_M
+    fill[[BEACONS, CONNECTED_RATE, CONNECTED_SHARE, AGE_S, SPREAD_M]] = _NONE
+    return fill
+
+
+_FILL = _make_fill()
 
 
 @njit(cache=True, nogil=True)
@@ -458,6 +480,10 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         _behind_least(out[i], n, RMS, BEHIND + 6)
         _behind_most(out[i], n, ORDER, BEHIND + 7)
         _behind_least(out[i], n, MISSING, BEHIND + 8)
+        for c in range(n_candidates):
+            for f in range(N_PAIR_FEATURES):
+                if not np.isfinite(out[i, c, f]):
+                    out[i, c, f] = _FILL[f]
         for c in range(n):
             slot[store[i, c]] = -1
         for j in range(b_indptr[i], b_indptr[i + 1]):
