@@ -48,7 +48,7 @@ PAIR_FEATURES: tuple[str, ...] = (
     "survey_scans_ln",
     "n_heard",
     *(
-        f"{what}_{j}"
+        f"top_{j}_{what}"
         for j in range(1, 5)
         for what in ("rate", "share", "residual_db", "to_highest_db", "strongest_share")
     ),
