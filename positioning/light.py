@@ -8,7 +8,7 @@ from fingerprints.scan import Scan
 from kernel.ids import StoreId, TransmitterId, VenueId
 from positioning.locate import Answers, locate_arrays
 from positioning.model import VenueModel
-from positioning.position import Candidate, Located, NoPositionReason, Position
+from positioning.position import Candidate, Located, LocatorName, NoPositionReason, Position
 from positioning.radio_map import encode
 
 _LEAST_PROBABILITY = 5e-4
@@ -20,6 +20,8 @@ _OUTSIDE = Located(None, NoPositionReason.OUTSIDE)
 
 class LightLocator:
     """Implements ``ports.Locator``. Stateless: calls may come from several threads."""
+
+    locator_name: LocatorName = "light"
 
     def __init__(self, models: Sequence[VenueModel]) -> None:
         self._models = tuple(models)
@@ -40,7 +42,7 @@ class LightLocator:
     def locate(self, scans: Sequence[Scan]) -> list[Located]:
         """Answer each scan, in order."""
         if len(self._models) == 1 and not any(scan.venue_id for scan in scans):
-            return _locate_in(self._models[0], scans)
+            return self._locate_in(0, scans)
         answers = [_UNKNOWN_RADIO] * len(scans)
         of_model: dict[int, list[int]] = {}
         for at, scan in enumerate(scans):
@@ -50,10 +52,33 @@ class LightLocator:
             elif not scan.readings:
                 answers[at] = _NO_READINGS
         for chosen, places in of_model.items():
-            located = _locate_in(self._models[chosen], [scans[at] for at in places])
+            located = self._locate_in(chosen, [scans[at] for at in places])
             for at, answer in zip(places, located, strict=True):
                 answers[at] = answer
         return answers
+
+    def answer_arrays(self, number: int, scans: Sequence[Scan]) -> Answers:
+        """The answers of one of the models, by its place among them."""
+        model = self._models[number]
+        return locate_arrays(model, encode(scans, model.radio_map.index))
+
+    def _locate_in(self, number: int, scans: Sequence[Scan]) -> list[Located]:
+        model = self._models[number]
+        answers = self.answer_arrays(number, scans)
+        lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(answers.settled.xy_m).tolist()
+        unknown = (answers.settled.level < 0).tolist()
+        outside = answers.is_outside.tolist()
+        positions = _positions(model, answers, lon_lat_deg, unknown, self.locator_name)
+        return [
+            _NO_READINGS
+            if not scan.readings
+            else _UNKNOWN_RADIO
+            if unknown[i]
+            else _OUTSIDE
+            if outside[i]
+            else Located(positions[i])
+            for i, scan in enumerate(scans)
+        ]
 
     def _choose(self, scan: Scan) -> int | None:
         """The given venue, else the one whose vocabulary hears most of the scan (the first of equals)."""
@@ -69,27 +94,8 @@ class LightLocator:
         return counts.index(most) if most else None
 
 
-def _locate_in(model: VenueModel, scans: Sequence[Scan]) -> list[Located]:
-    batch = encode(scans, model.radio_map.index)
-    answers = locate_arrays(model, batch)
-    lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(answers.settled.xy_m).tolist()
-    unknown = (answers.settled.level < 0).tolist()
-    outside = answers.is_outside.tolist()
-    positions = _positions(model, answers, lon_lat_deg, unknown)
-    return [
-        _NO_READINGS
-        if not scan.readings
-        else _UNKNOWN_RADIO
-        if unknown[i]
-        else _OUTSIDE
-        if outside[i]
-        else Located(positions[i])
-        for i, scan in enumerate(scans)
-    ]
-
-
 def _positions(
-    model: VenueModel, answers: Answers, lon_lat_deg: list[list[float]], skip: list[bool]
+    model: VenueModel, answers: Answers, lon_lat_deg: list[list[float]], skip: list[bool], locator: LocatorName
 ) -> list[Position | None]:
     """The answers as domain values; None where there is none to give."""
     levels = model.radio_map.levels
@@ -129,6 +135,7 @@ def _positions(
                 None if named is None else named.store_name,
                 listed,
                 store_set,
+                locator,
             )
         )
     return out

@@ -9,7 +9,6 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,6 @@ from positioning.pairs import PAIR_FEATURES
 from positioning.radio_map import F32, I32
 
 FORMAT = 1
-MODELS = Path(__file__).parent / "models"
-SHIPPED, SIMULATED_ONLY = "ranker", "ranker-simulated"
-"""The ranker that serves, and one that never saw UJIIndoorLoc, for figures on that set."""
 _ARRAYS = {
     "root": np.int32,
     "depth": np.int32,
@@ -111,18 +107,6 @@ def ranker_from_bytes(data: bytes) -> Ranker:
     if tuple(header["features"]) != PAIR_FEATURES:
         raise RankerError("it was trained on other features than this version's; train it again")
     return Ranker(**parts, features=PAIR_FEATURES, trained_on=trained_on, sha256=found)
-
-
-def load_ranker(name: str = SHIPPED) -> Ranker:
-    """A ranker that ships with the package.
-
-    Raises:
-        RankerError: there is none of this name, or it is damaged.
-    """
-    path = MODELS / f"{name}.npz"
-    if not path.is_file():
-        raise RankerError(f"no ranker {name!r} in the package")
-    return ranker_from_bytes(path.read_bytes())
 
 
 def _hash(parts: dict[str, NDArray[Any]], features: tuple[str, ...], trained_on: tuple[str, ...]) -> str:

@@ -15,6 +15,8 @@ from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
 from positioning.radio_map import F64, I32, I64, RadioMap, choose_scans, compile_radio_map, number_visits
+from positioning.rank_train import fit_rank
+from positioning.ranker import Ranker
 from positioning.score import UNDEFINED, Figures, Scored, inside_rank, rank_of, summarise
 from venues.model import Venue
 
@@ -39,8 +41,12 @@ def train_venue(
     *,
     venue_id: VenueId,
     progress: Progress | None = None,
+    ranker: Ranker | None = None,
 ) -> TrainedVenue:
     """Train a venue's model; without a map, answers have level and place but no stores.
+
+    Args:
+        ranker: also fitted to the venue where it is given, for the full locator.
 
     Raises:
         SurveyTooSmallError: nothing in the survey can be matched.
@@ -59,6 +65,12 @@ def train_venue(
     tell("fitting confidence", 0.8)
     calibration = trial.fit(np.arange(len(trial.asked)))
     quality = summarise(trial.cross_fitted())
+    if ranker is not None and fronts is not None:
+        tell("fitting the ranker's confidence", 0.9)
+        held_out = radio_map.walk if visit is None else visit
+        calibration = fit_rank(
+            calibration, radio_map, settings, fronts, trial.front_level, trial.m_front, asked, held_out, ranker
+        )
     tell("done", 1.0)
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),

@@ -1,0 +1,135 @@
+"""The full locator: candidates, pair features, the shared ranker, the venue's calibration; one venue or many resident.
+
+Level, place, ``accuracy_m``, ``in_store`` and "outside" are the light locator's, from the same neighbours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingerprints.scan import Scan
+from positioning.buildings import hear_buildings
+from positioning.confidence import describe_inside, logistic, predict_error_m
+from positioning.errors import RankerError
+from positioning.light import LightLocator
+from positioning.locate import Answers, find_fronts
+from positioning.model import VenueModel
+from positioning.pairs import Pairs, make_pairs
+from positioning.position import LocatorName
+from positioning.radio_map import F32, F64, I32, I64, ReadingBatch, encode, encode_connected
+from positioning.ranker import Ranker
+from positioning.store_map import StoreMap, build_store_map
+
+N_RANKED = 12
+"""Candidates that the ranker looks at; the true store is among them nearly always (docs/algorithms/positioning.md)."""
+_UNRANKED_BEHIND = 4.0
+_UNRANKED_STEP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FullModel:
+    """A venue's model and what the full locator adds to it."""
+
+    model: VenueModel
+    stores: StoreMap
+    ranker: Ranker
+
+
+def build_full(model: VenueModel, ranker: Ranker) -> FullModel | None:
+    """Count a model's survey by store; None where the venue has no stores.
+
+    Raises:
+        RankerError: the model was calibrated for another ranker.
+    """
+    if model.fronts is None:
+        return None
+    if model.calibration.ranker != ranker.sha256:
+        raise RankerError(
+            f"venue {model.venue_id} is calibrated for ranker {model.calibration.ranker[:12] or 'none'}, not for "
+            f"{ranker.sha256[:12]}: `atrium train --venue {model.venue_id}`"
+        )
+    stores = build_store_map(model.radio_map, model.settings, model.m_front, len(model.fronts.store_ids))
+    return FullModel(model, stores, ranker)
+
+
+class FullLocator(LightLocator):
+    """Implements ``ports.Locator``. A venue without stores is answered as by the light locator."""
+
+    locator_name: LocatorName = "full"
+
+    def __init__(self, models: Sequence[VenueModel], ranker: Ranker) -> None:
+        super().__init__(models)
+        self._full = tuple(build_full(model, ranker) for model in models)
+
+    def answer_arrays(self, number: int, scans: Sequence[Scan]) -> Answers:
+        full = self._full[number]
+        if full is None:
+            return super().answer_arrays(number, scans)
+        index = full.model.radio_map.index
+        return locate_arrays_full(full, encode(scans, index), encode_connected(scans, index))
+
+
+def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | None = None) -> Answers:
+    """Answer a batch that was encoded with the model's vocabulary; each answer depends on its scan alone."""
+    model = full.model
+    calibration = model.calibration
+    assert model.fronts is not None
+    pairs = make_pairs(
+        model.radio_map,
+        model.settings,
+        full.stores,
+        batch,
+        building=model.buildings.of_level,
+        evidence=hear_buildings(model.buildings, batch),
+        fronts=model.fronts,
+        front_level=model.front_level,
+        connected=connected,
+    )
+    settled = pairs.settled
+    accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
+    around = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
+    store, probability, in_set = rank(pairs, full.ranker, calibration.rank, calibration.rank_set_threshold)
+    return Answers(
+        settled=settled,
+        accuracy_m=accuracy_m,
+        level_probability=logistic(settled.features(), calibration.level),
+        store=store,
+        probability=probability,
+        n_in_set=in_set,
+        in_store=logistic(describe_inside(around.nearest_m, around.inside_share, accuracy_m), calibration.inside),
+        is_outside=settled.nearest > calibration.outside_distance,
+    )
+
+
+def rank(pairs: Pairs, ranker: Ranker, weights: tuple[float, ...], set_threshold: float) -> tuple[I32, F64, I64]:
+    """Stores by probability, their probabilities, and how many of them form the answer set."""
+    logit = weigh_scores(pairs.store, ranker.score(pairs.feature, pairs.store, N_RANKED), weights)
+    order = np.argsort(-logit, axis=1, kind="stable")
+    rows = np.arange(len(order))[:, None]
+    store = pairs.store[rows, order]
+    probability = probabilities(logit)[rows, order]
+    in_set = (probability >= set_threshold).sum(axis=1)
+    return store, probability, np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1))
+
+
+def weigh_scores(store: I32, score: F32, weights: tuple[float, ...]) -> F64:
+    """The ranker's scores as logits, -inf where there is no candidate.
+
+    Candidates that it did not look at stand behind all that it did, in their order.
+    """
+    logit = weights[0] * score.astype(np.float64)
+    lowest = np.min(np.where(np.isfinite(logit), logit, np.inf), axis=1, keepdims=True)
+    place = np.arange(logit.shape[1])
+    behind = lowest - _UNRANKED_BEHIND - _UNRANKED_STEP * (place - N_RANKED)
+    logit = np.where(place < N_RANKED, logit, behind)
+    return np.where(store >= 0, logit, -np.inf)
+
+
+def probabilities(logit: F64) -> F64:
+    """Softmax over each row; 0 where there is no candidate."""
+    highest = np.max(logit, axis=1, keepdims=True)
+    odds = np.exp(logit - np.where(np.isfinite(highest), highest, 0.0))
+    total = odds.sum(axis=1, keepdims=True)
+    probability: F64 = np.divide(odds, total, out=np.zeros_like(odds), where=total > 0)
+    return probability
