@@ -10,14 +10,16 @@ import numpy as np
 
 from fingerprints.scan import Scan
 from positioning.buildings import hear_buildings
-from positioning.confidence import describe_inside, logistic, predict_error_m
+from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.errors import RankerError
+from positioning.kernels.fronts import N_FEATURES, describe_fronts
+from positioning.kernels.pairs import FRONT_M
 from positioning.light import LightLocator
 from positioning.locate import Answers, find_fronts
 from positioning.model import VenueModel
 from positioning.pairs import Pairs, make_pairs
 from positioning.position import LocatorName
-from positioning.radio_map import F32, F64, I32, I64, ReadingBatch, encode, encode_connected
+from positioning.radio_map import F32, F64, I32, ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
 from positioning.store_map import StoreMap, build_store_map
 
@@ -25,6 +27,8 @@ N_RANKED = 12
 """Candidates that the ranker looks at; the true store is among them nearly always (docs/algorithms/positioning.md)."""
 _UNRANKED_BEHIND = 4.0
 _UNRANKED_STEP = 0.5
+_FARTHEST_M = 40.0
+"""A front farther from the place, or on another level, counts as this far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,47 +93,42 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
     settled = pairs.settled
     accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
     around = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
-    store, probability, in_set = rank(pairs, full.ranker, calibration.rank, calibration.rank_set_threshold)
+    score = full.ranker.score(pairs.feature, pairs.store, N_RANKED)
+    evidence = weigh_evidence(pairs, score, accuracy_m, model.m_front, model.m_inside)
+    probability = front_probabilities(evidence, pairs.store >= 0, calibration.rank)
+    order = np.argsort(-probability, axis=1, kind="stable")
+    rows = np.arange(batch.n_scans)[:, None]
+    store, probability = pairs.store[rows, order], probability[rows, order]
+    in_set = (probability >= calibration.rank_set_threshold).sum(axis=1)
     return Answers(
         settled=settled,
         accuracy_m=accuracy_m,
         level_probability=logistic(settled.features(), calibration.level),
         store=store,
         probability=probability,
-        n_in_set=in_set,
+        n_in_set=np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1)),
         in_store=logistic(describe_inside(around.nearest_m, around.inside_share, accuracy_m), calibration.inside),
         is_outside=settled.nearest > calibration.outside_distance,
     )
 
 
-def rank(pairs: Pairs, ranker: Ranker, weights: tuple[float, ...], set_threshold: float) -> tuple[I32, F64, I64]:
-    """Stores by probability, their probabilities, and how many of them form the answer set."""
-    logit = weigh_scores(pairs.store, ranker.score(pairs.feature, pairs.store, N_RANKED), weights)
-    order = np.argsort(-logit, axis=1, kind="stable")
-    rows = np.arange(len(order))[:, None]
-    store = pairs.store[rows, order]
-    probability = probabilities(logit)[rows, order]
-    in_set = (probability >= set_threshold).sum(axis=1)
-    return store, probability, np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1))
+def weigh_evidence(pairs: Pairs, score: F32, accuracy_m: F64, m_front: I32, m_inside: I32) -> F64:
+    """(n, n_candidates, 7): the ranker's score, and what speaks for each store in the light locator.
 
-
-def weigh_scores(store: I32, score: F32, weights: tuple[float, ...]) -> F64:
-    """The ranker's scores as logits, -inf where there is no candidate.
-
-    Candidates that it did not look at stand behind all that it did, in their order.
+    A candidate that the ranker did not look at stands behind all that it did, in their order.
     """
-    logit = weights[0] * score.astype(np.float64)
-    lowest = np.min(np.where(np.isfinite(logit), logit, np.inf), axis=1, keepdims=True)
-    place = np.arange(logit.shape[1])
+    n_scans, n_candidates = pairs.store.shape
+    place = np.arange(n_candidates)
+    lowest = np.min(np.where(np.isfinite(score), score, np.inf), axis=1, keepdims=True)
     behind = lowest - _UNRANKED_BEHIND - _UNRANKED_STEP * (place - N_RANKED)
-    logit = np.where(place < N_RANKED, logit, behind)
-    return np.where(store >= 0, logit, -np.inf)
-
-
-def probabilities(logit: F64) -> F64:
-    """Softmax over each row; 0 where there is no candidate."""
-    highest = np.max(logit, axis=1, keepdims=True)
-    odds = np.exp(logit - np.where(np.isfinite(highest), highest, 0.0))
-    total = odds.sum(axis=1, keepdims=True)
-    probability: F64 = np.divide(odds, total, out=np.zeros_like(odds), where=total > 0)
-    return probability
+    evidence = np.empty((n_scans, n_candidates, 1 + N_FEATURES))
+    evidence[:, :, 0] = np.where(pairs.store >= 0, np.where(place < N_RANKED, score, behind), 0.0)
+    distance_m = np.minimum(pairs.feature[:, :, FRONT_M].astype(np.float64), _FARTHEST_M)
+    feature = np.empty((n_scans, n_candidates, N_FEATURES))
+    share = np.empty(n_scans)
+    settled = pairs.settled
+    describe_fronts(
+        pairs.store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, share
+    )
+    evidence[:, :, 1:] = feature
+    return evidence

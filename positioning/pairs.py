@@ -125,15 +125,15 @@ def make_pairs(
         evidence=evidence,
     )
     likelihood, offset_db = likelihoods(stores.tables, batch)
-    store = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.int32)
-    score = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.float32)
-    choose_candidates(likelihood, index, distance, stores.m_store, store, score)
     if fronts is None or front_level is None:
         front_store = np.empty((batch.n_scans, 0), dtype=np.int32)
         front_m = np.empty((batch.n_scans, 0))
     else:
         level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
         front_store, front_m = fronts.measure(settled.xy_m, level)
+    store = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.int32)
+    score = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.float32)
+    choose_candidates(likelihood, index, distance, stores.m_store, front_store, front_m, store, score)
     feature = np.empty((batch.n_scans, N_CANDIDATES, N_PAIR_FEATURES), dtype=np.float32)
     tables = stores.tables
     describe_pairs(
@@ -148,6 +148,7 @@ def make_pairs(
         radio_map.readings.indptr,
         radio_map.readings.transmitter,
         radio_map.readings.rssi_dbm,
+        stores.m_fade,
         batch.indptr,
         batch.transmitter,
         batch.rssi_dbm,

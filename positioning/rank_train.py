@@ -3,16 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from positioning.buildings import build_building_table, hear_buildings_held_out
 from positioning.calibrate import conformal_threshold
 from positioning.choose import take_scans
+from positioning.confidence import front_probabilities, predict_error_m
 from positioning.fronts import FrontTable
-from positioning.full import N_RANKED, probabilities, weigh_scores
+from positioning.full import N_RANKED, weigh_evidence
+from positioning.kernels.fronts import N_FEATURES
 from positioning.model import Calibration, Settings
-from positioning.pairs import Pairs, make_pairs
-from positioning.radio_map import F32, F64, I32, I64, RadioMap
+from positioning.pairs import make_pairs
+from positioning.radio_map import F64, I32, I64, RadioMap
 from positioning.ranker import Ranker
 from positioning.store_map import build_store_map, index_for
 
@@ -20,7 +22,9 @@ _N_PARTS = 20
 """Walks are held out a twentieth at a time: counting anew for each single walk would take minutes."""
 _LEAST_SCANS = 100
 """Held-out scans under which the scores are taken as they are."""
-_WEIGHT_RANGE = (0.2, 2.0)
+_AS_IT_IS = (1.0, *([0.0] * N_FEATURES))
+_RIDGE = 3e-3
+"""Pull of the weights towards the bare score, a scan."""
 
 
 def fit_rank(
@@ -28,76 +32,86 @@ def fit_rank(
     radio_map: RadioMap,
     settings: Settings,
     fronts: FrontTable,
-    front_level: I32,
-    m_front: I32,
+    levels_and_stores: tuple[I32, I32, I32],
     asked: I64,
     walk: I32,
     ranker: Ranker,
 ) -> Calibration:
-    """The calibration with the ranker's part: a temperature by maximum likelihood, and the answer set's threshold."""
-    store, feature, truth = hold_out_pairs(radio_map, settings, fronts, front_level, m_front, asked, walk)
-    is_true = (store == truth[:, None]) & (store >= 0)
-    score = ranker.score(feature, store, N_RANKED)
-    weights = (1.0,)
-    if is_true.any(axis=1).sum() >= _LEAST_SCANS:
-        usable = is_true[:, :N_RANKED].any(axis=1)
+    """The calibration with the ranker's part: weights by maximum likelihood, and the answer set's threshold.
 
-        def loss(weight: float) -> float:
-            probability = probabilities(weigh_scores(store, score, (weight,)))
-            return float(-np.log(np.maximum(probability[usable][is_true[usable]], 1e-12)).mean())
-
-        weights = (float(minimize_scalar(loss, bounds=_WEIGHT_RANGE, method="bounded").x),)
-    probability = probabilities(weigh_scores(store, score, weights))
-    of_true: F64 = np.where(is_true, probability, 0.0).sum(axis=1)
-    return replace(
-        calibration,
-        ranker=ranker.sha256,
-        rank=weights,
-        rank_set_threshold=conformal_threshold(of_true[truth >= 0]),
+    Args:
+        levels_and_stores: of ``model.survey_fronts``.
+        asked: places of the map; each is asked without its part of the walks.
+        walk: (n_map,) what is held out together.
+    """
+    store, evidence, truth = hold_out(
+        calibration, radio_map, settings, fronts, levels_and_stores, asked, walk, ranker
     )
+    weights = fit_weights(store, evidence, truth)
+    is_true = (store == truth[:, None]) & (store >= 0)
+    of_true = np.where(is_true, front_probabilities(evidence, store >= 0, weights), 0.0).sum(axis=1)
+    threshold = conformal_threshold(of_true[truth >= 0])
+    return replace(calibration, ranker=ranker.sha256, rank=weights, rank_set_threshold=threshold)
 
 
-def hold_out_pairs(
+def fit_weights(store: I32, evidence: F64, truth: I32) -> tuple[float, ...]:
+    """A conditional logit over the evidence of ``full.weigh_evidence``, pulled towards the bare score."""
+    is_true = (store == truth[:, None]) & (store >= 0)
+    usable = is_true.any(axis=1)
+    if usable.sum() < _LEAST_SCANS:
+        return _AS_IT_IS
+    x, stores, true = evidence[usable], store[usable] >= 0, is_true[usable]
+    x = np.where(stores[:, :, None], x, 0.0)
+    prior = np.array(_AS_IT_IS)
+
+    def loss(weights: F64) -> tuple[float, F64]:
+        probability = front_probabilities(x, stores, tuple(weights.tolist()))
+        slope = np.einsum("nc,ncf->f", probability - true, x) / len(x)
+        off = weights - prior
+        value = float(-np.log(np.clip(probability[true], 1e-12, 1.0)).mean() + _RIDGE * off @ off)
+        return value, slope + 2.0 * _RIDGE * off
+
+    return tuple(minimize(loss, prior, jac=True, method="L-BFGS-B").x.tolist())
+
+
+def hold_out(
+    calibration: Calibration,
     radio_map: RadioMap,
     settings: Settings,
     fronts: FrontTable,
-    front_level: I32,
-    m_front: I32,
+    levels_and_stores: tuple[I32, I32, I32],
     asked: I64,
     walk: I32,
-) -> tuple[I32, F32, I32]:
-    """Candidates of survey scans (``asked``, places of the map), their features, and the true stores.
-
-    Each is asked without its part of the walks; they come part by part.
-
-    Args:
-        walk: (n_map,) what is held out together.
-    """
+    ranker: Ranker,
+) -> tuple[I32, F64, I32]:
+    """Candidates, evidence and true stores of survey scans, each without its part of the walks; part by part."""
+    front_level, m_front, m_inside = levels_and_stores
     _, number = np.unique(walk, return_inverse=True)
     part = (number % _N_PARTS).astype(np.int32)
     parted = replace(radio_map, walk=part)
     index = index_for(radio_map, settings)
     buildings = build_building_table(radio_map)
-    found: list[Pairs] = []
-    order: list[I64] = []
+    stores: list[I32] = []
+    evidence: list[F64] = []
+    truth: list[I32] = []
     for held in np.unique(part[asked]):
         at = asked[part[asked] == held]
         counted = part != held
-        stores = build_store_map(parted, settings, m_front, len(fronts.store_ids), index=index, counted=counted)
         batch = take_scans(radio_map.readings, at)
-        found.append(
-            make_pairs(
-                parted,
-                settings,
-                stores,
-                batch,
-                building=buildings.of_level,
-                evidence=hear_buildings_held_out(parted, buildings, batch, part[at]),
-                fronts=fronts,
-                front_level=front_level,
-                walk=part[at],
-            )
+        pairs = make_pairs(
+            parted,
+            settings,
+            build_store_map(parted, settings, m_front, len(fronts.store_ids), index=index, counted=counted),
+            batch,
+            building=buildings.of_level,
+            evidence=hear_buildings_held_out(parted, buildings, batch, part[at]),
+            fronts=fronts,
+            front_level=front_level,
+            walk=part[at],
         )
-        order.append(at)
-    stores, features = [pairs.store for pairs in found], [pairs.feature for pairs in found]
-    return np.concatenate(stores), np.concatenate(features), m_front[np.concatenate(order)]
+        accuracy_m = predict_error_m(pairs.settled.features(), calibration.error) * calibration.error_scale
+        score = ranker.score(pairs.feature, pairs.store, N_RANKED)
+        stores.append(pairs.store)
+        evidence.append(weigh_evidence(pairs, score, accuracy_m, m_front, m_inside))
+        truth.append(m_front[at])
+    return np.concatenate(stores), np.concatenate(evidence), np.concatenate(truth)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fingerprints.transmitters import is_beacon
 from positioning.model import Settings
-from positioning.radio_map import F64, I32, I64, RadioMap
+from positioning.radio_map import F32, F64, I32, I64, RadioMap
 from positioning.representation import MatchIndex, Representation, build_index
 from positioning.statistics import StoreTables, build_tables, count_stores
 
@@ -28,6 +28,7 @@ class StoreMap:
     index: the survey in all of ``REPRESENTATIONS``, the settings' first in front.
     voting: the columns of its distances that the settings' own representations are.
     columns: those of powed 1.6, rank and relative.
+    m_fade: the freshness of each of the survey's readings.
     m_store: (n_map,) the store in or before which each survey scan was taken, -1 for none.
     expected_indptr, expected: store -> transmitters that most of its scans hear.
     is_beacon: (n_transmitters,) 1 for Bluetooth.
@@ -38,6 +39,7 @@ class StoreMap:
     index: MatchIndex
     voting: I64
     columns: I32
+    m_fade: F32
     m_store: I32
     expected_indptr: I64
     expected: I32
@@ -80,6 +82,7 @@ def build_store_map(
         index=index_for(radio_map, settings) if index is None else index,
         voting=np.array([ordered.index(r) for r in settings.weighing.representations], dtype=np.int64),
         columns=np.array([ordered.index(r) for r in REPRESENTATIONS[1:]], dtype=np.int32),
+        m_fade=_freshness(radio_map.readings.age_ms, settings.weighing.tau_ms),
         m_store=m_store,
         expected_indptr=indptr,
         expected=expected.astype(np.int32),
@@ -92,6 +95,11 @@ def build_store_map(
 def index_for(radio_map: RadioMap, settings: Settings) -> MatchIndex:
     """The survey in all representations; the settings' first chooses the shortlist, as it does in the light locator."""
     return build_index(radio_map, replace(settings.weighing, representations=_ordered(settings)))
+
+
+def _freshness(age_ms: F32, tau_ms: float) -> F32:
+    fade: F32 = np.exp(-np.nan_to_num(age_ms, nan=0.0) / np.float32(tau_ms)).astype(np.float32)
+    return fade
 
 
 def _ordered(settings: Settings) -> tuple[Representation, ...]:

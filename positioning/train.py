@@ -68,9 +68,8 @@ def train_venue(
     if ranker is not None and fronts is not None:
         tell("fitting the ranker's confidence", 0.9)
         held_out = radio_map.walk if visit is None else visit
-        calibration = fit_rank(
-            calibration, radio_map, settings, fronts, trial.front_level, trial.m_front, asked, held_out, ranker
-        )
+        of_survey = (trial.front_level, trial.m_front, trial.m_inside)
+        calibration = fit_rank(calibration, radio_map, settings, fronts, of_survey, asked, held_out, ranker)
     tell("done", 1.0)
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),

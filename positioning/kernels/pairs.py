@@ -13,6 +13,8 @@ from positioning.radio_map import F32, F64, I32, I64
 TEMPER = np.float32(0.35)
 """Exponent of the naive Bayes likelihood: readings of one scan are far from independent (research, section 2)."""
 _EPSILON = 1e-4
+_FRONT_WEIGHT = np.float32(0.1)
+_FRONT_SCALE_M = 4.0
 _RANK_DECAY = 0.15
 _MOST_READINGS = 40
 """A scan's heaviest readings that the pair features look at; the weight of the next is under 0.3 %."""
@@ -71,13 +73,16 @@ def choose_candidates(
     index: I32,
     distance: F32,
     m_store: I32,
+    front_store: I32,
+    front_m: F64,
     out_store: I32,
     out_score: F32,
 ) -> None:
-    """The stores that naive Bayes and neighbours think of, best first; -1 where there are fewer.
+    """The stores that naive Bayes, neighbours and the place think of, best first; -1 where there are fewer.
 
     Score: softmax(0.35 L) + mean of the vote shares of k = 10 and 20 + 0.15 (1 - mean of the three least distances)
-    + 0.001 softmax(0.35 L / 8).
+    + 0.001 softmax(0.35 L / 8) + 0.1 e^(-m / 4), m the metres from the place to the front: the survey may have
+    reached no scan before it.
     """
     n_stores = likelihood.shape[1]
     n_wanted = out_store.shape[1]
@@ -99,7 +104,11 @@ def choose_candidates(
             behind = TEMPER * (likelihood[i, s] - best)
             score[s] = score[s] / sharp + np.float32(0.001) * np.exp(behind / np.float32(8.0)) / flat
             if likelihood[i, s] <= NEVER * np.float32(0.5):
-                score[s] = np.float32(-1.0)
+                score[s] = np.float32(0.0)
+        for f in range(front_store.shape[1]):
+            s = front_store[i, f]
+            if s >= 0:
+                score[s] += _FRONT_WEIGHT * np.float32(np.exp(-max(front_m[i, f], 0.0) / _FRONT_SCALE_M))
         n = sort_neighbours(index[i], distance[i], 0, order)
         for k in (10, 20):
             votes = np.float32(0.0)
@@ -222,20 +231,29 @@ def _behind_most(out: F32, n: int, column: int, to: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _measure_offset_free(
-    heard_dbm: F32, heard: I32, index: I32, n: int, rank: F32, m_indptr: I64, m_transmitter: I32, m_dbm: F32, out: F32
+    heard_dbm: F32,
+    fade: F32,
+    index: I32,
+    n: int,
+    rank: F32,
+    m_indptr: I64,
+    m_transmitter: I32,
+    m_dbm: F32,
+    m_fade: F32,
+    out: F32,
 ) -> None:
     """Distance without the phones' offsets: the root mean square of the differences from their mean, over 12 dB, and
     the rank-weighted distance, which tells how much is heard by both at all."""
     for c in range(n):
-        count, total, squares = 0, 0.0, 0.0
+        count, total, squares = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         for at in range(m_indptr[index[c]], m_indptr[index[c] + 1]):
-            x = heard_dbm[m_transmitter[at]]
-            if x > np.float32(-500.0):
-                d = x - m_dbm[at]
-                count += 1
-                total += d
-                squares += d * d
-        if count == 0:
+            t = np.uint64(m_transmitter[at])
+            weight = fade[t] * m_fade[at]
+            d = heard_dbm[t] - m_dbm[at]
+            count += weight
+            total += weight * d
+            squares += weight * d * d
+        if count < np.float32(0.1):
             out[c, 0] = np.float32(3.0)
             continue
         variance = max(squares - total * total / (count + 0.5), 0.0)
@@ -255,6 +273,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     m_indptr: I64,
     m_transmitter: I32,
     m_dbm: F32,
+    m_fade: F32,
     b_indptr: I64,
     b_transmitter: I32,
     b_dbm: F32,
@@ -353,7 +372,9 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 3 + column)
         for c in range(n_near):
             rank[c] = distance[i, c, columns[1]]
-        _measure_offset_free(heard_dbm, q_transmitter, index[i], n_near, rank, m_indptr, m_transmitter, m_dbm, free)
+        _measure_offset_free(
+            heard_dbm, fade, index[i], n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free
+        )
         sort_neighbours(index[i], free, 0, order)
         _take_votes(index[i], free, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 6)
         _take_votes(index[i], free, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 7)
