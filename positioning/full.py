@@ -27,6 +27,9 @@ N_RANKED = 12
 """Candidates that the ranker looks at; the true store is among them nearly always (docs/algorithms/positioning.md)."""
 _UNRANKED_BEHIND = 4.0
 _UNRANKED_STEP = 0.5
+_AGED_RATIO = 0.8
+"""How alike a scan must still be, as a share of what the survey's own are: weeks later a fifth of what a scan and a
+survey scan share may be gone (radios removed, renamed, moved), and the phone is no less in the venue."""
 _FARTHEST_M = 40.0
 """A front farther from the place, or on another level, counts as this far."""
 
@@ -108,7 +111,7 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
         probability=probability,
         n_in_set=np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1)),
         in_store=logistic(describe_inside(around.nearest_m, around.inside_share, accuracy_m), calibration.inside),
-        is_outside=settled.nearest > calibration.outside_distance,
+        is_outside=1.0 - settled.nearest < _AGED_RATIO * (1.0 - calibration.outside_distance),
     )
 
 
@@ -131,4 +134,5 @@ def weigh_evidence(pairs: Pairs, score: F32, accuracy_m: F64, m_front: I32, m_in
         pairs.store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, share
     )
     evidence[:, :, 1:] = feature
+    evidence[(distance_m >= _FARTHEST_M).all(axis=1), :, 1] = 0.0  # without a map no front is the nearest
     return evidence

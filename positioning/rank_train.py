@@ -31,8 +31,9 @@ def fit_rank(
     calibration: Calibration,
     radio_map: RadioMap,
     settings: Settings,
-    fronts: FrontTable,
+    fronts: FrontTable | None,
     levels_and_stores: tuple[I32, I32, I32],
+    n_stores: int,
     asked: I64,
     walk: I32,
     ranker: Ranker,
@@ -40,12 +41,13 @@ def fit_rank(
     """The calibration with the ranker's part: weights by maximum likelihood, and the answer set's threshold.
 
     Args:
-        levels_and_stores: of ``model.survey_fronts``.
+        fronts: the map's polygons; None where stores are places of the survey without a map.
+        levels_and_stores: of ``model.survey_fronts``; ``n_stores`` that they are numbered among.
         asked: places of the map; each is asked without its part of the walks.
         walk: (n_map,) what is held out together.
     """
     store, evidence, truth = hold_out(
-        calibration, radio_map, settings, fronts, levels_and_stores, asked, walk, ranker
+        calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker
     )
     weights = fit_weights(store, evidence, truth)
     is_true = (store == truth[:, None]) & (store >= 0)
@@ -78,8 +80,9 @@ def hold_out(
     calibration: Calibration,
     radio_map: RadioMap,
     settings: Settings,
-    fronts: FrontTable,
+    fronts: FrontTable | None,
     levels_and_stores: tuple[I32, I32, I32],
+    n_stores: int,
     asked: I64,
     walk: I32,
     ranker: Ranker,
@@ -101,7 +104,7 @@ def hold_out(
         pairs = make_pairs(
             parted,
             settings,
-            build_store_map(parted, settings, m_front, len(fronts.store_ids), index=index, counted=counted),
+            build_store_map(parted, settings, m_front, n_stores, index=index, counted=counted),
             batch,
             building=buildings.of_level,
             evidence=hear_buildings_held_out(parted, buildings, batch, part[at]),

@@ -69,7 +69,9 @@ def train_venue(
         tell("fitting the ranker's confidence", 0.9)
         held_out = radio_map.walk if visit is None else visit
         of_survey = (trial.front_level, trial.m_front, trial.m_inside)
-        calibration = fit_rank(calibration, radio_map, settings, fronts, of_survey, asked, held_out, ranker)
+        calibration = fit_rank(
+            calibration, radio_map, settings, fronts, of_survey, len(fronts.store_ids), asked, held_out, ranker
+        )
     tell("done", 1.0)
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),

@@ -17,18 +17,19 @@ from positioning.radio_map import I32, RadioMap, ReadingBatch, compile_radio_map
 from positioning.ranker_fit import TrainingSet, training_set
 from positioning.representation import Representation, Weighing, survey_floor_dbm
 from positioning.store_map import build_store_map
+from sim.fit import PLACING_S
 from sim.layout import MallSpec
 from sim.mall import make_mall
-from sim.presets import TABLE_MALL, XIXI
+from sim.presets import TABLE_MALL, XIXI, XIXI_PLACING_SD_M
 from sim.radio import aged, make_radio_field
 from sim.radio_spec import Ageing, RadioSpec
 from sim.survey import walk_survey
 from sim.walking import make_walking_graph
+from venues.frame import LocalFrame
 
 _SPARSE = RadioSpec(area_per_access_point_m2=330.0, max_ids_per_access_point=2, area_per_beacon_m2=1e9)
 """About as many radios to a scan as in an office or a university."""
 _AT_ONCE = RadioSpec(stale_ratio=0.0)
-_LATER = 1.0
 _DEGRADED_SHARE = 0.25
 _MOST_SILENT = 0.5
 _EXTRA_OFFSET_SD_DB = 5.0
@@ -42,6 +43,7 @@ class TrainingMall:
     Args:
         store_scans, corridor_scans: a store, and a level, of the survey; ``asked_*`` likewise of the scans asked.
         ageing: share of what weeks do to radios, between survey and question.
+        placing_sd_m: how far, on each axis, noted places are off, kept along a walk for ``PLACING_S``.
         has_map: whether places and polygons may be looked at.
         tau_ms, exponent: as cross-validation might choose them for a venue.
     """
@@ -55,6 +57,7 @@ class TrainingMall:
     asked_store_scans: int
     asked_corridor_scans: int
     ageing: float
+    placing_sd_m: float
     has_map: bool
     tau_ms: float
     exponent: float
@@ -62,19 +65,24 @@ class TrainingMall:
 
 
 _INF = float("inf")
+_E = float(np.e)
+_WIDE = MallSpec(n_levels=3, width_m=120, depth_m=60)
+_OFF = XIXI_PLACING_SD_M
 MALLS = (
-    TrainingMall(901, TABLE_MALL, _AT_ONCE, 3, 40, 0, 12, 0, _LATER, True, _INF, 1.6, 48),
-    TrainingMall(902, TABLE_MALL, RadioSpec(), 3, 40, 150, 10, 60, _LATER, True, 8_000.0, float(np.e), 48),
-    TrainingMall(903, MallSpec(), RadioSpec(), 2, 45, 300, 30, 150, 0.5, True, 16_000.0, 1.6, 24),
-    TrainingMall(904, MallSpec(n_levels=4), _AT_ONCE, 4, 30, 0, 30, 0, _LATER, False, _INF, 1.6, 96),
-    TrainingMall(905, TABLE_MALL, XIXI, 1, 0, 800, 0, 360, 0.0, True, 8_000.0, 1.6, 48),
-    TrainingMall(906, MallSpec(n_levels=4), XIXI, 1, 0, 600, 0, 600, 0.0, True, 4_000.0, float(np.e), 48),
-    TrainingMall(907, MallSpec(n_levels=3, width_m=120, depth_m=60), XIXI, 2, 30, 200, 16, 200, 0.5, True, 8_000.0, 1.6, 48),
-    TrainingMall(908, MallSpec(n_levels=4), RadioSpec(), 2, 0, 600, 0, 500, 0.3, True, 8_000.0, 1.6, 24),
-    TrainingMall(909, MallSpec(n_levels=4), _SPARSE, 8, 30, 60, 30, 60, 0.0, False, _INF, 1.6, 96),
-    TrainingMall(910, TABLE_MALL, _SPARSE, 6, 24, 60, 10, 60, 0.5, True, _INF, float(np.e), 48),
-    TrainingMall(911, TABLE_MALL, _AT_ONCE, 3, 40, 0, 12, 0, _LATER, True, _INF, 1.6, 48),
+    TrainingMall(901, TABLE_MALL, _AT_ONCE, 3, 40, 0, 12, 0, 1.0, 0.0, True, _INF, 1.6, 48),
+    TrainingMall(902, TABLE_MALL, RadioSpec(), 3, 40, 150, 10, 60, 1.0, 0.0, True, 8_000.0, _E, 48),
+    TrainingMall(903, MallSpec(), RadioSpec(), 2, 45, 300, 30, 150, 0.5, 0.0, True, 16_000.0, 1.6, 24),
+    TrainingMall(904, MallSpec(n_levels=4), _AT_ONCE, 4, 30, 0, 30, 0, 1.0, 0.0, False, _INF, 1.6, 96),
+    TrainingMall(905, TABLE_MALL, XIXI, 1, 0, 800, 0, 360, 0.0, _OFF, True, 8_000.0, 1.6, 48),
+    TrainingMall(906, MallSpec(n_levels=4), XIXI, 1, 0, 600, 0, 600, 0.0, _OFF, True, 4_000.0, _E, 48),
+    TrainingMall(907, _WIDE, XIXI, 2, 30, 200, 16, 200, 0.5, 0.0, True, 8_000.0, 1.6, 48),
+    TrainingMall(908, MallSpec(n_levels=4), RadioSpec(), 2, 0, 600, 0, 500, 0.3, _OFF, True, 8_000.0, 1.6, 24),
+    TrainingMall(909, MallSpec(n_levels=4), _SPARSE, 8, 30, 60, 30, 60, 0.0, 0.0, False, _INF, 1.6, 96),
+    TrainingMall(910, TABLE_MALL, _SPARSE, 6, 24, 60, 10, 60, 0.5, 0.0, True, _INF, _E, 48),
+    TrainingMall(911, TABLE_MALL, _AT_ONCE, 3, 40, 0, 12, 0, 1.0, 0.0, True, _INF, _E, 96),
+    TrainingMall(912, _WIDE, XIXI, 1, 0, 700, 0, 700, 0.0, _OFF, True, 8_000.0, _E, 24),
 )
+"""Seed, mall and radio; survey and questions; what may be looked at (the fields of ``TrainingMall`` in order)."""
 
 
 def make_sets(malls: Sequence[TrainingMall] = MALLS) -> Iterator[TrainingSet]:
@@ -108,6 +116,9 @@ def make_set(plan: TrainingMall) -> TrainingSet:
         corridor_scans_per_level=plan.asked_corridor_scans,
         graph=graph,
     )
+    if plan.placing_sd_m > 0.0:
+        placing = np.random.default_rng([seed, 6])
+        survey, asked = (_misplaced(scans, mall.venue.frame, plan.placing_sd_m, placing) for scans in (survey, asked))
     radio_map = compile_radio_map(survey, mall.venue)
     fronts = build_front_table(mall.venue)
     assert fronts is not None
@@ -152,6 +163,23 @@ def _true_fronts(asked: Sequence[LabelledScan], radio_map: RadioMap, fronts: Fro
     xy_m = radio_map.frame.to_xy_m([(i.truth.lon_deg, i.truth.lat_deg) for i in asked])
     nearest, _ = fronts.nearest(xy_m, np.where(level >= 0, front_level[level], -1).astype(np.int32))
     return np.where(said >= 0, said, nearest).astype(np.int32)
+
+
+def _misplaced(
+    scans: Sequence[LabelledScan], frame: LocalFrame, sd_m: float, rng: np.random.Generator
+) -> list[LabelledScan]:
+    """The scans with places as surveyors note them (``sim.likeness.placing_errors``)."""
+    out = list[LabelledScan]()
+    off_m = np.zeros(2)
+    for i, item in enumerate(scans):
+        kept = 0.0
+        if i and scans[i - 1].walk == item.walk:
+            kept = float(np.exp(-(item.scan.at - scans[i - 1].scan.at).total_seconds() / PLACING_S))
+        off_m = kept * off_m + np.sqrt(1.0 - kept * kept) * rng.normal(0.0, sd_m, 2)
+        xy_m = frame.to_xy_m([(item.truth.lon_deg, item.truth.lat_deg)])[0] + off_m
+        lon_deg, lat_deg = frame.to_lon_lat_deg(xy_m).tolist()
+        out.append(replace(item, truth=replace(item.truth, lon_deg=lon_deg, lat_deg=lat_deg)))
+    return out
 
 
 def _degraded(batch: ReadingBatch, rng: np.random.Generator) -> ReadingBatch:
