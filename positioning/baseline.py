@@ -32,9 +32,7 @@ def locate_plainly(model: VenueModel, scans: list[Scan]) -> BaselineAnswers:
     return locate_and_vote(model, scans, np.zeros((model.radio_map.n_scans,), dtype=np.int32), 1)[0]
 
 
-def locate_and_vote(
-    model: VenueModel, scans: list[Scan], m_label: I32, n_labels: int
-) -> tuple[BaselineAnswers, F64]:
+def locate_and_vote(model: VenueModel, scans: list[Scan], m_label: I32, n_labels: int) -> tuple[BaselineAnswers, F64]:
     """The same, with the (n, n_labels) votes of the neighbours for labels of the survey's scans, -1 for none."""
     radio_map = model.radio_map
     least_dbm = float(radio_map.readings.rssi_dbm.min())

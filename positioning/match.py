@@ -24,9 +24,7 @@ def match(
         cover: share of a scan's weight that chooses the shortlist, its heaviest readings first; 1 for an exact search.
         walk: (n,) number of the survey walk each scan must not be compared with, for held-out answers.
     """
-    return match_weighed(
-        radio_map, index, weigh(index.weighing, batch), n_short=n_short, cover=cover, walk=walk
-    )
+    return match_weighed(radio_map, index, weigh(index.weighing, batch), n_short=n_short, cover=cover, walk=walk)
 
 
 def match_weighed(

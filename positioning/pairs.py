@@ -9,8 +9,8 @@ from positioning.kernels.pairs import N_PAIR_FEATURES, choose_candidates, descri
 from positioning.locate import Settled, settle
 from positioning.match import match_weighed
 from positioning.model import Settings
-from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
-from positioning.representation import weigh
+from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
+from positioning.representation import Weighed, weigh
 from positioning.statistics import likelihoods
 from positioning.store_map import StoreMap
 
@@ -90,7 +90,28 @@ class Pairs:
     feature: F32
 
 
-def make_pairs(
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates of n scans and all that was looked at to find them.
+
+    ``store`` (n, 20), -1 for none, with its first ``score``; ``likelihood`` and ``offset_db`` (n, n_stores) of naive
+    Bayes; ``index`` and ``distance`` of the neighbours (``match.match``); the stores round the place and their signed
+    distances.
+    """
+
+    settled: Settled
+    asked: Weighed
+    store: I32
+    score: F32
+    likelihood: F32
+    offset_db: F32
+    index: I32
+    distance: F32
+    front_store: I32
+    front_m: F64
+
+
+def find_candidates(
     radio_map: RadioMap,
     settings: Settings,
     stores: StoreMap,
@@ -100,17 +121,9 @@ def make_pairs(
     evidence: F32,
     fronts: FrontTable | None = None,
     front_level: I32 | None = None,
-    connected: I32 | None = None,
     walk: I32 | None = None,
-) -> Pairs:
-    """Candidates of the scans, and their features.
-
-    Args:
-        building, evidence: as of ``locate.settle``.
-        fronts: the map's polygons, with ``front_level`` (n_levels,) the radio map's levels in its numbers.
-        connected: (n,) the transmitter each phone is associated with, -1 for none known.
-        walk: (n,) the survey walk each scan must not be compared with; its counts are the caller's to leave out.
-    """
+) -> Candidates:
+    """The union of what neighbours, naive Bayes and the place think of; see ``make_pairs``."""
     asked = weigh(stores.index.weighing, batch)
     index, distance = match_weighed(
         radio_map, stores.index, asked, n_short=settings.n_short, cover=settings.cover, walk=walk
@@ -134,14 +147,49 @@ def make_pairs(
     store = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.int32)
     score = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.float32)
     choose_candidates(likelihood, index, distance, stores.m_store, front_store, front_m, store, score)
+    return Candidates(settled, asked, store, score, likelihood, offset_db, index, distance, front_store, front_m)
+
+
+def make_pairs(
+    radio_map: RadioMap,
+    settings: Settings,
+    stores: StoreMap,
+    batch: ReadingBatch,
+    *,
+    building: I32,
+    evidence: F32,
+    fronts: FrontTable | None = None,
+    front_level: I32 | None = None,
+    connected: I32 | None = None,
+    walk: I32 | None = None,
+) -> Pairs:
+    """Candidates of the scans, and their features.
+
+    Args:
+        building, evidence: as of ``locate.settle``.
+        fronts: the map's polygons, with ``front_level`` (n_levels,) the radio map's levels in its numbers.
+        connected: (n,) the transmitter each phone is associated with, -1 for none known.
+        walk: (n,) the survey walk each scan must not be compared with; its counts are the caller's to leave out.
+    """
+    found = find_candidates(
+        radio_map,
+        settings,
+        stores,
+        batch,
+        building=building,
+        evidence=evidence,
+        fronts=fronts,
+        front_level=front_level,
+        walk=walk,
+    )
+    settled, tables = found.settled, stores.tables
     feature = np.empty((batch.n_scans, N_CANDIDATES, N_PAIR_FEATURES), dtype=np.float32)
-    tables = stores.tables
     describe_pairs(
-        store,
-        likelihood,
-        offset_db,
-        index,
-        distance,
+        found.store,
+        found.likelihood,
+        found.offset_db,
+        found.index,
+        found.distance,
         stores.columns,
         stores.m_store,
         radio_map.level,
@@ -153,8 +201,8 @@ def make_pairs(
         batch.transmitter,
         batch.rssi_dbm,
         batch.age_ms,
-        asked.indptr,
-        asked.transmitter,
+        found.asked.indptr,
+        found.asked.transmitter,
         1.0 / tables.tau_ms,
         stores.is_beacon,
         tables.mean_dbm,
@@ -172,8 +220,8 @@ def make_pairs(
         settled.spread_m,
         stores.centre_xy_m,
         stores.store_level,
-        front_store,
-        front_m,
+        found.front_store,
+        found.front_m,
         feature,
     )
-    return Pairs(settled, store, score, feature)
+    return Pairs(settled, found.store, found.score, feature)

@@ -65,10 +65,12 @@ class Ranker:
         return out
 
 
-def make_ranker(arrays: dict[str, NDArray[Any]], trained_on: tuple[str, ...]) -> Ranker:
+def make_ranker(
+    arrays: dict[str, NDArray[Any]], trained_on: tuple[str, ...], features: tuple[str, ...] = PAIR_FEATURES
+) -> Ranker:
     """A ranker of these arrays, with its hash."""
-    parts = {name: np.ascontiguousarray(arrays[name], dtype=dtype) for name, dtype in _ARRAYS.items()}
-    return Ranker(**parts, features=PAIR_FEATURES, trained_on=trained_on, sha256=_hash(parts, PAIR_FEATURES, trained_on))
+    parts: dict[str, Any] = {name: np.ascontiguousarray(arrays[name], dtype=dtype) for name, dtype in _ARRAYS.items()}
+    return Ranker(**parts, features=features, trained_on=trained_on, sha256=_hash(parts, features, trained_on))
 
 
 def ranker_to_bytes(ranker: Ranker) -> bytes:

@@ -50,9 +50,7 @@ def training_set(name: str, pairs: Pairs, truth: I32) -> TrainingSet:
     is_true = is_store & (pairs.store == truth[:, None])
     usable = is_true.any(axis=1) & (is_store.sum(axis=1) > 1)
     is_store, is_true = is_store[usable], is_true[usable]
-    return TrainingSet(
-        name, pairs.feature[usable][is_store], is_true[is_store], is_store.sum(axis=1).astype(np.int32)
-    )
+    return TrainingSet(name, pairs.feature[usable][is_store], is_true[is_store], is_store.sum(axis=1).astype(np.int32))
 
 
 def fit_booster(sets: Sequence[TrainingSet], n_trees: int = N_TREES, **changed: Any) -> Any:

@@ -105,5 +105,3 @@ def _freshness(age_ms: F32, tau_ms: float) -> F32:
 def _ordered(settings: Settings) -> tuple[Representation, ...]:
     first = settings.weighing.representations[0]
     return (first, *(r for r in REPRESENTATIONS if r != first))
-
-

@@ -41,7 +41,9 @@ def read_ujiindoorloc(
     last_at_s: dict[int, float] = {}
     session: dict[int, int] = {}
     n_not_chosen = 0
-    for row in read_heard_table(content, file=file, transmitters=_WAPS, needed=_NEEDED, optional=("SPACEID",), bad_lines=bad_lines):
+    for row in read_heard_table(
+        content, file=file, transmitters=_WAPS, needed=_NEEDED, optional=("SPACEID",), bad_lines=bad_lines
+    ):
         at_s, user, phone = row.columns["TIMESTAMP"], int(row.columns["USERID"]), int(row.columns["PHONEID"])
         if not 0 <= at_s <= _MAX_TIMESTAMP_S:
             bad_lines.append(BadLine(row.number, file, f"expected TIMESTAMP in epoch seconds, found {at_s:g}"))

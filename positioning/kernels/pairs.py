@@ -68,7 +68,7 @@ _FILL = _make_fill()
 
 
 @njit(cache=True, nogil=True)
-def choose_candidates(
+def choose_candidates(  # noqa: PLR0912  one pass over flat arrays
     likelihood: F32,
     index: I32,
     distance: F32,
@@ -213,8 +213,7 @@ def _take_distances(
 def _behind_least(out: F32, n: int, column: int, to: int) -> None:
     least = np.float32(np.inf)
     for c in range(n):
-        if out[c, column] < least:
-            least = out[c, column]
+        least = min(least, out[c, column])
     for c in range(n):
         out[c, to] = out[c, column] - least
 
@@ -223,8 +222,7 @@ def _behind_least(out: F32, n: int, column: int, to: int) -> None:
 def _behind_most(out: F32, n: int, column: int, to: int) -> None:
     most = np.float32(-np.inf)
     for c in range(n):
-        if out[c, column] > most:
-            most = out[c, column]
+        most = max(most, out[c, column])
     for c in range(n):
         out[c, to] = out[c, column] - most
 
@@ -372,9 +370,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 3 + column)
         for c in range(n_near):
             rank[c] = distance[i, c, columns[1]]
-        _measure_offset_free(
-            heard_dbm, fade, index[i], n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free
-        )
+        _measure_offset_free(heard_dbm, fade, index[i], n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free)
         sort_neighbours(index[i], free, 0, order)
         _take_votes(index[i], free, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 6)
         _take_votes(index[i], free, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 7)

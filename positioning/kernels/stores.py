@@ -97,9 +97,7 @@ def derive_tables(
             if c > 0:
                 mean = total_dbm[t, s] / c
                 variance = max(squares_dbm2[t, s] / c - mean * mean, 0.0)
-            sd_db = np.sqrt(
-                max((variance * c + _PRIOR_COUNT * _PRIOR_SD_DB**2) / (c + _PRIOR_COUNT), _LEAST_SD_DB**2)
-            )
+            sd_db = np.sqrt(max((variance * c + _PRIOR_COUNT * _PRIOR_SD_DB**2) / (c + _PRIOR_COUNT), _LEAST_SD_DB**2))
             known = min(c, 1.0)
             p = min(max((c + 0.5 * common + 0.02) / (n + 0.6), 0.003), 0.97)
             out_mean_dbm[t, s] = (total_dbm[t, s] + PRIOR_DBM) / (c + 1.0)
