@@ -254,7 +254,7 @@ def _measure_offset_free(
         if count < np.float32(0.1):
             out[c, 0] = np.float32(3.0)
             continue
-        variance = max(squares - total * total / (count + 0.5), 0.0)
+        variance = np.maximum(squares - total * total / (count + 0.5), 0.0)
         out[c, 0] = np.float32(np.sqrt((variance + 16.0) / (count + 1.0)) / _OFFSET_SCALE_DB) + rank[c]
 
 
