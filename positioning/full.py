@@ -13,18 +13,15 @@ from positioning.buildings import hear_buildings
 from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.errors import RankerError
 from positioning.kernels.fronts import N_FEATURES, describe_fronts
-from positioning.kernels.pairs import FRONT_M
 from positioning.light import LightLocator
 from positioning.locate import Answers, find_fronts
 from positioning.model import VenueModel
-from positioning.pairs import Pairs, make_pairs
+from positioning.pairs import N_DESCRIBED, Pairs, make_pairs
 from positioning.position import LocatorName
 from positioning.radio_map import F32, F64, I32, ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
 from positioning.store_map import StoreMap, build_store_map
 
-N_RANKED = 12
-"""Candidates that the ranker looks at; the true store is among them nearly always (docs/algorithms/positioning.md)."""
 _UNRANKED_BEHIND = 4.0
 _UNRANKED_STEP = 0.5
 _AGED_RATIO = 0.8
@@ -96,7 +93,7 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
     settled = pairs.settled
     accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
     around = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
-    score = full.ranker.score(pairs.feature, pairs.store, N_RANKED)
+    score = full.ranker.score(pairs.feature, pairs.store)
     evidence = weigh_evidence(pairs, score, accuracy_m, model.m_front, model.m_inside)
     probability = front_probabilities(evidence, pairs.store >= 0, calibration.rank)
     order = np.argsort(-probability, axis=1, kind="stable")
@@ -123,10 +120,10 @@ def weigh_evidence(pairs: Pairs, score: F32, accuracy_m: F64, m_front: I32, m_in
     n_scans, n_candidates = pairs.store.shape
     place = np.arange(n_candidates)
     lowest = np.min(np.where(np.isfinite(score), score, np.inf), axis=1, keepdims=True)
-    behind = lowest - _UNRANKED_BEHIND - _UNRANKED_STEP * (place - N_RANKED)
+    behind = lowest - _UNRANKED_BEHIND - _UNRANKED_STEP * (place - N_DESCRIBED)
     evidence = np.empty((n_scans, n_candidates, 1 + N_FEATURES))
-    evidence[:, :, 0] = np.where(pairs.store >= 0, np.where(place < N_RANKED, score, behind), 0.0)
-    distance_m = np.minimum(pairs.feature[:, :, FRONT_M].astype(np.float64), _FARTHEST_M)
+    evidence[:, :, 0] = np.where(pairs.store >= 0, np.where(place < N_DESCRIBED, score, behind), 0.0)
+    distance_m = np.minimum(pairs.front_m, _FARTHEST_M)
     feature = np.empty((n_scans, n_candidates, N_FEATURES))
     share = np.empty(n_scans)
     settled = pairs.settled

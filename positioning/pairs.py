@@ -80,13 +80,20 @@ PAIR_FEATURES: tuple[str, ...] = (
 """The columns of the pair features, in the order of ``kernels/pairs.py``."""
 
 
+N_DESCRIBED = 12
+"""Candidates that are described and ranked; the true store is among them nearly always (docs, "The full locator")."""
+_FAR_M = 300.0
+
+
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Candidates of n scans: stores (n, 20), -1 for none, their first scores, features (n, 20, n_features)."""
+    """Candidates of n scans: stores (n, 20), -1 for none, their first scores, signed distances of their fronts from the
+    place (300 where too far or without a map), and features (n, 12, n_features) of the first of them."""
 
     settled: Settled
     store: I32
     score: F32
+    front_m: F64
     feature: F32
 
 
@@ -183,7 +190,7 @@ def make_pairs(
         walk=walk,
     )
     settled, tables = found.settled, stores.tables
-    feature = np.empty((batch.n_scans, N_CANDIDATES, N_PAIR_FEATURES), dtype=np.float32)
+    feature = np.empty((batch.n_scans, N_DESCRIBED, N_PAIR_FEATURES), dtype=np.float32)
     describe_pairs(
         found.store,
         found.likelihood,
@@ -205,12 +212,7 @@ def make_pairs(
         found.asked.transmitter,
         1.0 / tables.tau_ms,
         stores.is_beacon,
-        tables.mean_dbm,
-        tables.precision,
-        tables.rate,
-        tables.share,
-        tables.top_share,
-        tables.highest_dbm,
+        tables.cell,
         tables.exposure,
         stores.expected_indptr,
         stores.expected,
@@ -224,4 +226,6 @@ def make_pairs(
         found.front_m,
         feature,
     )
-    return Pairs(settled, found.store, found.score, feature)
+    is_same = found.store[:, :, None] == found.front_store[:, None, :]
+    front_m = np.where(is_same, found.front_m[:, None, :], _FAR_M).min(axis=2, initial=_FAR_M)
+    return Pairs(settled, found.store, found.score, front_m, feature)

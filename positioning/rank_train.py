@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from positioning.buildings import build_building_table, hear_buildings_held_out
@@ -10,7 +11,7 @@ from positioning.calibrate import conformal_threshold
 from positioning.choose import take_scans
 from positioning.confidence import front_probabilities, predict_error_m
 from positioning.fronts import FrontTable
-from positioning.full import N_RANKED, weigh_evidence
+from positioning.full import weigh_evidence
 from positioning.kernels.fronts import N_FEATURES
 from positioning.model import Calibration, Settings
 from positioning.pairs import make_pairs
@@ -47,13 +48,13 @@ def fit_rank(
         asked: places of the map; each is asked without its part of the walks.
         walk: (n_map,) what is held out together.
     """
-    store, evidence, truth = hold_out(
+    store, evidence, truth, is_reached = hold_out(
         calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker
     )
     weights = fit_weights(store, evidence, truth)
     is_true = (store == truth[:, None]) & (store >= 0)
     of_true = np.where(is_true, front_probabilities(evidence, store >= 0, weights), 0.0).sum(axis=1)
-    threshold = conformal_threshold(of_true[truth >= 0])
+    threshold = conformal_threshold(of_true[is_reached])
     return replace(calibration, ranker=ranker.sha256, rank=weights, rank_set_threshold=threshold)
 
 
@@ -87,8 +88,11 @@ def hold_out(
     asked: I64,
     walk: I32,
     ranker: Ranker,
-) -> tuple[I32, F64, I32]:
-    """Candidates, evidence and true stores of survey scans, each without its part of the walks; part by part."""
+) -> tuple[I32, F64, I32, NDArray[np.bool_]]:
+    """Candidates, evidence and true stores of survey scans, each without its part of the walks; part by part.
+
+    The last says whether other parts reached the true store at all: an answer set cannot hold what the survey had not.
+    """
     front_level, m_front, m_inside = levels_and_stores
     _, number = np.unique(walk, return_inverse=True)
     part = (number % _N_PARTS).astype(np.int32)
@@ -98,14 +102,16 @@ def hold_out(
     stores: list[I32] = []
     evidence: list[F64] = []
     truth: list[I32] = []
+    reached: list[NDArray[np.bool_]] = []
     for held in np.unique(part[asked]):
         at = asked[part[asked] == held]
         counted = part != held
         batch = take_scans(radio_map.readings, at)
+        part_map = build_store_map(parted, settings, m_front, n_stores, index=index, counted=counted)
         pairs = make_pairs(
             parted,
             settings,
-            build_store_map(parted, settings, m_front, n_stores, index=index, counted=counted),
+            part_map,
             batch,
             building=buildings.of_level,
             evidence=hear_buildings_held_out(parted, buildings, batch, part[at]),
@@ -114,8 +120,9 @@ def hold_out(
             walk=part[at],
         )
         accuracy_m = predict_error_m(pairs.settled.features(), calibration.error) * calibration.error_scale
-        score = ranker.score(pairs.feature, pairs.store, N_RANKED)
+        score = ranker.score(pairs.feature, pairs.store)
         stores.append(pairs.store)
         evidence.append(weigh_evidence(pairs, score, accuracy_m, m_front, m_inside))
         truth.append(m_front[at])
-    return np.concatenate(stores), np.concatenate(evidence), np.concatenate(truth)
+        reached.append((m_front[at] >= 0) & (part_map.tables.exposure[m_front[at]] > 0))
+    return np.concatenate(stores), np.concatenate(evidence), np.concatenate(truth), np.concatenate(reached)

@@ -47,13 +47,12 @@ class Ranker:
     trained_on: tuple[str, ...]
     sha256: str
 
-    def score(self, feature: F32, store: I32, n_ranked: int) -> F32:
-        """(n, n_candidates): higher is likelier; -inf beyond the first ``n_ranked`` and where there is no store."""
+    def score(self, feature: F32, store: I32) -> F32:
+        """(n, n_candidates): higher is likelier; -inf where there is no store, and beyond those that are described."""
         out = np.full(store.shape, -np.inf, dtype=np.float32)
         score_rows(
             feature,
             store,
-            n_ranked,
             self.root,
             self.depth,
             self.column,

@@ -46,8 +46,9 @@ class TrainingSet:
 
 def training_set(name: str, pairs: Pairs, truth: I32) -> TrainingSet:
     """The scans whose true store is among their candidates, with at least two of them."""
-    is_store = pairs.store >= 0
-    is_true = is_store & (pairs.store == truth[:, None])
+    store = pairs.store[:, : pairs.feature.shape[1]]
+    is_store = store >= 0
+    is_true = is_store & (store == truth[:, None])
     usable = is_true.any(axis=1) & (is_store.sum(axis=1) > 1)
     is_store, is_true = is_store[usable], is_true[usable]
     return TrainingSet(name, pairs.feature[usable][is_store], is_true[is_store], is_store.sum(axis=1).astype(np.int32))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from positioning.kernels.pairs import HIGHEST_AT, MEAN_AT, N_CELL, PRECISION_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT
 from positioning.kernels.stores import count_scans, derive_tables, weigh_stores
 from positioning.radio_map import F32, I32, ReadingBatch
 
@@ -89,17 +90,18 @@ def add_statistics(one: StoreStatistics, other: StoreStatistics) -> StoreStatist
 
 @dataclass(frozen=True, slots=True)
 class StoreTables:
-    """What follows from the counts, (n_transmitters, n_stores) each but ``absent`` and ``exposure`` (n_stores,)."""
+    """What follows from the counts.
+
+    ``mean_dbm``, ``precision`` and ``gain`` (n_transmitters, n_stores) are naive Bayes'; ``cell`` (n_transmitters,
+    n_stores, 6) the pair features' (``kernels/pairs.py``); ``absent`` and ``exposure`` (n_stores,).
+    """
 
     exposure: F32
     mean_dbm: F32
     precision: F32
     gain: F32
     absent: F32
-    rate: F32
-    share: F32
-    top_share: F32
-    highest_dbm: F32
+    cell: F32
     tau_ms: float
 
     @property
@@ -126,16 +128,16 @@ def build_tables(counted: StoreStatistics) -> StoreTables:
         share,
         top_share,
     )
+    cell = np.empty((*shape, N_CELL), dtype=np.float32)
+    cell[:, :, MEAN_AT], cell[:, :, PRECISION_AT], cell[:, :, HIGHEST_AT] = mean_dbm, precision, counted.highest_dbm
+    cell[:, :, RATE_AT], cell[:, :, SHARE_AT], cell[:, :, TOP_SHARE_AT] = rate, share, top_share
     return StoreTables(
         exposure=counted.exposure,
         mean_dbm=mean_dbm,
         precision=precision,
         gain=gain,
         absent=absent,
-        rate=rate,
-        share=share,
-        top_share=top_share,
-        highest_dbm=counted.highest_dbm,
+        cell=cell,
         tau_ms=counted.tau_ms,
     )
 

@@ -14,7 +14,7 @@ from positioning.baseline import locate_and_vote
 from positioning.buildings import hear_buildings
 from positioning.confidence import front_probabilities, predict_error_m
 from positioning.evaluate import DEFAULT_SEED, Evaluation, TruthIn, bootstrap, read_truth, to_web_mercator
-from positioning.full import N_RANKED, weigh_evidence
+from positioning.full import weigh_evidence
 from positioning.locate import locate_arrays
 from positioning.model import VenueModel
 from positioning.pairs import make_pairs
@@ -96,7 +96,7 @@ def _by_ranker(
         evidence=hear_buildings(model.buildings, batch),
     )
     accuracy_m = predict_error_m(pairs.settled.features(), calibration.error) * calibration.error_scale
-    score = ranker.score(pairs.feature, pairs.store, N_RANKED)
+    score = ranker.score(pairs.feature, pairs.store)
     evidence = weigh_evidence(pairs, score, accuracy_m, m_zone, none)
     probability = front_probabilities(evidence, pairs.store >= 0, calibration.rank)
     order = np.argsort(-probability, axis=1, kind="stable")

@@ -13,6 +13,9 @@ from positioning.radio_map import F32, F64, I32, I64
 TEMPER = np.float32(0.35)
 """Exponent of the naive Bayes likelihood: readings of one scan are far from independent (research, section 2)."""
 _EPSILON = 1e-4
+_LITTLE = np.float32(-20.0)
+_NOTHING = np.float32(-200.0)
+"""e to an eighth of it is nothing beside 1."""
 _FRONT_WEIGHT = np.float32(0.1)
 _FRONT_SCALE_M = 4.0
 _RANK_DECAY = 0.15
@@ -21,7 +24,9 @@ _MOST_READINGS = 40
 _N_ORDERED = 12
 _ORDERED_SCAN_DB = 6.0
 _ORDERED_STORE_DB = 2.0
-_SEEN_PRECISION = np.float32(0.0)
+MEAN_AT, PRECISION_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT, HIGHEST_AT = range(6)
+"""The columns of a transmitter and store's ``cell``: side by side, since they are looked at together."""
+N_CELL = 6
 _EXPECTED_DBM = -82.0
 _N_STRONGEST = 4
 _PER_STRONGEST = 5
@@ -97,14 +102,19 @@ def choose_candidates(  # noqa: PLR0912  one pass over flat arrays
         sharp, flat = np.float32(0.0), np.float32(0.0)
         for s in range(n_stores):
             behind = TEMPER * (likelihood[i, s] - best)
-            score[s] = np.exp(behind)
-            sharp += score[s]
-            flat += np.exp(behind / np.float32(8.0))
+            score[s] = np.float32(0.0)
+            if behind > _NOTHING:
+                eighth = np.exp(behind / np.float32(8.0))
+                flat += eighth
+                square = eighth * eighth
+                square *= square
+                score[s] = eighth
+                sharp += square * square
         for s in range(n_stores):
-            behind = TEMPER * (likelihood[i, s] - best)
-            score[s] = score[s] / sharp + np.float32(0.001) * np.exp(behind / np.float32(8.0)) / flat
-            if likelihood[i, s] <= NEVER * np.float32(0.5):
-                score[s] = np.float32(0.0)
+            eighth = score[s]
+            square = eighth * eighth
+            square *= square
+            score[s] = square * square / sharp + np.float32(0.001) * eighth / flat
         for f in range(front_store.shape[1]):
             s = front_store[i, f]
             if s >= 0:
@@ -280,12 +290,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     q_transmitter: I32,
     rate_per_ms: float,
     is_beacon: I32,
-    mean_dbm: F32,
-    precision: F32,
-    rate: F32,
-    share: F32,
-    top_share: F32,
-    highest_dbm: F32,
+    cell: F32,
     exposure: F32,
     e_indptr: I64,
     e_transmitter: I32,
@@ -299,17 +304,18 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     front_m: F64,
     out: F32,
 ) -> None:
-    """Fill (n, n_candidates, 74) features of each scan's candidates.
+    """Fill (n, n_described, 74) features of each scan's first candidates.
 
     Args:
         columns: which of the distances' columns are powed 1.6, rank and relative.
         b_*: all readings of the scans; q_*: the heaviest of them, heaviest first.
+        cell: (n_transmitters, n_stores, 6), see ``MEAN_AT``.
         e_*: store -> transmitters that most of its scans hear.
         connected: (n,) the transmitter a phone is associated with, -1 for none known.
         front_*: (n, n_fronts) stores round the place and their signed distances; no columns without a map.
     """
     n_stores = likelihood.shape[1]
-    n_candidates = store.shape[1]
+    n_candidates = out.shape[1]
     n_short = index.shape[1]
     n_levels = 0
     for s in range(len(store_level)):
@@ -324,6 +330,8 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     free = np.empty((n_short, 1), dtype=np.float32)
     rank = np.empty(n_short, dtype=np.float32)
     level_votes = np.empty(max(n_levels, 1), dtype=np.float32)
+    here_dbm = np.empty(_N_ORDERED, dtype=np.float32)
+    there_dbm = np.empty(_N_ORDERED, dtype=np.float32)
     for i in range(len(store)):
         n = 0
         while n < n_candidates and store[i, n] >= 0:
@@ -344,7 +352,9 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         for s in range(n_stores):
             best = max(best, likelihood[i, s])
         for s in range(n_stores):
-            total += np.exp(TEMPER * (likelihood[i, s] - best))
+            behind = TEMPER * (likelihood[i, s] - best)
+            if behind > _LITTLE:
+                total += np.exp(behind)
         for c in range(n):
             behind = TEMPER * (best - likelihood[i, store[i, c]])
             out[i, c, NB_BEHIND] = behind
@@ -397,46 +407,49 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
                 t = q_transmitter[start + j]
                 fresh = decay * fade[t]
                 x = heard_dbm[t] - delta
-                if rate[t, s] > 0.05:
+                known = cell[t, s]
+                if known[RATE_AT] > 0.05:
                     overlap += 1.0
-                weighted += fresh * share[t, s]
-                rates += fresh * rate[t, s]
+                weighted += fresh * known[SHARE_AT]
+                rates += fresh * known[RATE_AT]
                 if j < 3:
-                    top3 += share[t, s]
+                    top3 += known[SHARE_AT]
                 if j < 10:
-                    top10 += share[t, s]
+                    top10 += known[SHARE_AT]
                 if is_beacon[t] != 0:
-                    beacons += share[t, s]
+                    beacons += known[SHARE_AT]
                     n_beacons += 1
-                is_seen = precision[t, s] > 0
+                is_seen = known[PRECISION_AT] > 0
                 if is_seen:
-                    r = x - mean_dbm[t, s]
+                    r = x - known[MEAN_AT]
                     weights += fresh
                     residuals += fresh * r
                     squares += fresh * r * r
-                    if x > highest_dbm[t, s] + 3.0:
+                    if x > known[HIGHEST_AT] + 3.0:
                         above += 1.0
                 if j < _N_STRONGEST:
                     to = STRONGEST + _PER_STRONGEST * j
-                    out[i, c, to] = rate[t, s]
-                    out[i, c, to + 1] = share[t, s]
+                    out[i, c, to] = known[RATE_AT]
+                    out[i, c, to + 1] = known[SHARE_AT]
                     if is_seen:
-                        out[i, c, to + 2] = x - mean_dbm[t, s]
-                        out[i, c, to + 3] = x - highest_dbm[t, s]
-                    out[i, c, to + 4] = top_share[t, s]
+                        out[i, c, to + 2] = x - known[MEAN_AT]
+                        out[i, c, to + 3] = x - known[HIGHEST_AT]
+                    out[i, c, to + 4] = known[TOP_SHARE_AT]
                 decay *= 1.0 - _RANK_DECAY
             agree, pairs = 0.0, 0.0
-            n_ordered = min(n_heard, _N_ORDERED)
+            n_ordered = 0
+            for j in range(min(n_heard, _N_ORDERED)):
+                t = q_transmitter[start + j]
+                if cell[t, s, PRECISION_AT] > 0:
+                    here_dbm[n_ordered] = heard_dbm[t]
+                    there_dbm[n_ordered] = cell[t, s, MEAN_AT]
+                    n_ordered += 1
             for j in range(n_ordered):
-                one = q_transmitter[start + j]
-                if precision[one, s] <= 0:
-                    continue
                 for k in range(j + 1, n_ordered):
-                    two = q_transmitter[start + k]
-                    apart = heard_dbm[one] - heard_dbm[two]
-                    if precision[two, s] <= 0 or abs(apart) < _ORDERED_SCAN_DB:
+                    apart = here_dbm[j] - here_dbm[k]
+                    if abs(apart) < _ORDERED_SCAN_DB:
                         continue
-                    there = mean_dbm[one, s] - mean_dbm[two, s]
+                    there = there_dbm[j] - there_dbm[k]
                     if apart < 0:
                         there = -there
                     pairs += 1.0
@@ -447,8 +460,8 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             missing = 0.0
             for at in range(e_indptr[s], e_indptr[s + 1]):
                 t = e_transmitter[at]
-                if heard_dbm[t] < np.float32(-500.0) and mean_dbm[t, s] + delta > _EXPECTED_DBM:
-                    missing += rate[t, s]
+                if heard_dbm[t] < np.float32(-500.0) and cell[t, s, MEAN_AT] + delta > _EXPECTED_DBM:
+                    missing += cell[t, s, RATE_AT]
             out[i, c, OVERLAP] = overlap / (n_heard + 1.0)
             out[i, c, SHARES] = weighted
             out[i, c, SHARES + 1] = top3
@@ -466,8 +479,8 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             out[i, c, EXPOSURE] = np.log(exposure[s] + 1.0)
             out[i, c, N_HEARD] = n_known
             if connected[i] >= 0:
-                out[i, c, CONNECTED_RATE] = rate[connected[i], s]
-                out[i, c, CONNECTED_SHARE] = share[connected[i], s]
+                out[i, c, CONNECTED_RATE] = cell[connected[i], s, RATE_AT]
+                out[i, c, CONNECTED_SHARE] = cell[connected[i], s, SHARE_AT]
             if n_aged > 0:
                 out[i, c, AGE_S] = age / n_aged
             # place

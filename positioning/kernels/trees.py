@@ -14,7 +14,6 @@ from positioning.radio_map import F32, I32
 def score_rows(
     feature: F32,
     store: I32,
-    n_ranked: int,
     root: I32,
     depth: I32,
     column: I32,
@@ -23,13 +22,13 @@ def score_rows(
     value: F32,
     out: F32,
 ) -> None:
-    """The sum over trees of each row's leaf: (n, n_candidates), for the first ``n_ranked`` that have a store.
+    """The sum over trees of each row's leaf: (n, n_candidates), for those described that have a store.
 
     Args:
         column, threshold, child: of each node; a row goes to ``child`` where its feature is not above the threshold,
             else to the next node. A leaf's threshold is infinite and its child is itself.
     """
-    n_rows = min(n_ranked, store.shape[1])
+    n_rows = min(feature.shape[1], store.shape[1])
     at = np.empty(n_rows, dtype=np.uint32)
     for i in range(len(store)):
         n = 0

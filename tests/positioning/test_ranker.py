@@ -45,7 +45,7 @@ def test_our_trees_say_what_lightgbm_says(booster: Any, ranker: Ranker) -> None:
     is_split = np.isfinite(ranker.threshold[at]) & (np.abs(ranker.threshold[at]) > 1e-30)  # LightGBM reads those as 0
     split = at[is_split]
     rows.reshape(-1, _N)[np.arange(len(split)), ranker.column[split]] = ranker.threshold[split]
-    found = ranker.score(rows, np.zeros((400, 20), dtype=np.int32), 20)
+    found = ranker.score(rows, np.zeros((400, 20), dtype=np.int32))
     expected = booster.predict(rows.reshape(-1, _N)).reshape(400, 20)
     assert expected.std() > 0.5
     np.testing.assert_allclose(found, expected, atol=2e-5)  # single against double precision sums
@@ -57,9 +57,9 @@ def test_the_same_sets_grow_the_same_trees(ranker: Ranker) -> None:
 
 
 def test_only_the_first_candidates_with_a_store_are_scored(ranker: Ranker) -> None:
-    rows = np.zeros((2, 5, _N), dtype=np.float32)
+    rows = np.zeros((2, 3, _N), dtype=np.float32)
     store = np.array([[3, 1, 2, 4, 0], [7, -1, -1, -1, -1]], dtype=np.int32)
-    found = ranker.score(rows, store, 3)
+    found = ranker.score(rows, store)
     assert np.isfinite(found).tolist() == [[True, True, True, False, False], [True, False, False, False, False]]
 
 
