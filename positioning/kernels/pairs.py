@@ -21,6 +21,8 @@ _FRONT_SCALE_M = 4.0
 _RANK_DECAY = 0.15
 _MOST_READINGS = 40
 """A scan's heaviest readings that the pair features look at; the weight of the next is under 0.3 %."""
+_MOST_NEIGHBOURS = 32
+"""Of the shortlist, by the first distance: more than any vote counts."""
 _N_ORDERED = 12
 _ORDERED_SCAN_DB = 6.0
 _ORDERED_STORE_DB = 2.0
@@ -72,7 +74,7 @@ def _make_fill() -> F32:
 _FILL = _make_fill()
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def choose_candidates(  # noqa: PLR0912  one pass over flat arrays
     likelihood: F32,
     index: I32,
@@ -162,7 +164,7 @@ def vote(distance: float) -> np.float32:
     return weight
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def sort_neighbours(index: I32, distance: F32, column: int, out_order: I32) -> int:
     """The places of a shortlist by one representation's distance, nearest first; how many there are."""
     n = 0
@@ -177,7 +179,7 @@ def sort_neighbours(index: I32, distance: F32, column: int, out_order: I32) -> i
     return n
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _take_votes(
     index: I32, distance: F32, column: int, order: I32, n: int, k: int, m_store: I32, slot: I32, out: F32, at: int
 ) -> None:
@@ -195,7 +197,7 @@ def _take_votes(
             out[c, at] /= votes
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _take_distances(
     index: I32, distance: F32, column: int, order: I32, n: int, m_store: I32, slot: I32, count: I32, out: F32, at: int
 ) -> None:
@@ -237,7 +239,7 @@ def _behind_most(out: F32, n: int, column: int, to: int) -> None:
         out[c, to] = out[c, column] - most
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _measure_offset_free(
     heard_dbm: F32,
     fade: F32,
@@ -268,7 +270,7 @@ def _measure_offset_free(
         out[c, 0] = np.float32(np.sqrt((variance + 16.0) / (count + 1.0)) / _OFFSET_SCALE_DB) + rank[c]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the order of the columns
     store: I32,
     likelihood: F32,
@@ -329,6 +331,8 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     count = np.empty(n_candidates, dtype=np.int32)
     free = np.empty((n_short, 1), dtype=np.float32)
     rank = np.empty(n_short, dtype=np.float32)
+    near = np.full(_MOST_NEIGHBOURS + 1, -1, dtype=np.int32)
+    away = np.empty((_MOST_NEIGHBOURS, 3), dtype=np.float32)
     level_votes = np.empty(max(n_levels, 1), dtype=np.float32)
     here_dbm = np.empty(_N_ORDERED, dtype=np.float32)
     there_dbm = np.empty(_N_ORDERED, dtype=np.float32)
@@ -361,30 +365,32 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             out[i, c, NB_SHARE] = np.exp(-behind) / total
             out[i, c, OFFSET] = offset_db[i, store[i, c]]
         # neighbours
-        n_near = sort_neighbours(index[i], distance[i], columns[0], order)
-        _take_votes(index[i], distance[i], columns[0], order, n_near, 1, m_store, slot, out[i], VOTES)
-        _take_votes(index[i], distance[i], columns[0], order, n_near, 5, m_store, slot, out[i], VOTES + 1)
-        _take_votes(index[i], distance[i], columns[0], order, n_near, 10, m_store, slot, out[i], VOTES + 2)
-        _take_votes(index[i], distance[i], columns[0], order, n_near, 20, m_store, slot, out[i], VOTES + 3)
-        _take_distances(index[i], distance[i], columns[0], order, n_near, m_store, slot, count, out[i], DISTANCES)
+        n_near = min(sort_neighbours(index[i], distance[i], columns[0], order), _MOST_NEIGHBOURS)
+        for place in range(n_near):
+            near[place] = index[i, order[place]]
+            for r in range(3):
+                away[place, r] = distance[i, order[place], columns[r]]
+            order[place] = place
+        near[n_near:] = -1
+        _take_votes(near, away, 0, order, n_near, 1, m_store, slot, out[i], VOTES)
+        _take_votes(near, away, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 1)
+        _take_votes(near, away, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 2)
+        _take_votes(near, away, 0, order, n_near, 20, m_store, slot, out[i], VOTES + 3)
+        _take_distances(near, away, 0, order, n_near, m_store, slot, count, out[i], DISTANCES)
         _behind_least(out[i], n, DISTANCES, DISTANCES + 2)
         _behind_least(out[i], n, DISTANCES + 1, DISTANCES + 3)
         for column in (1, 2):
-            sort_neighbours(index[i], distance[i], columns[column], order)
-            _take_votes(
-                index[i], distance[i], columns[column], order, n_near, 10, m_store, slot, out[i], VOTES + 3 + column
-            )
-            _take_distances(
-                index[i], distance[i], columns[column], order, n_near, m_store, slot, count, out[i], DISTANCES + 6
-            )
+            sort_neighbours(near, away, column, order)
+            _take_votes(near, away, column, order, n_near, 10, m_store, slot, out[i], VOTES + 3 + column)
+            _take_distances(near, away, column, order, n_near, m_store, slot, count, out[i], DISTANCES + 6)
             _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 3 + column)
         for c in range(n_near):
-            rank[c] = distance[i, c, columns[1]]
-        _measure_offset_free(heard_dbm, fade, index[i], n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free)
-        sort_neighbours(index[i], free, 0, order)
-        _take_votes(index[i], free, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 6)
-        _take_votes(index[i], free, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 7)
-        _take_distances(index[i], free, 0, order, n_near, m_store, slot, count, out[i], DISTANCES + 6)
+            rank[c] = away[c, 1]
+        _measure_offset_free(heard_dbm, fade, near, n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free)
+        sort_neighbours(near, free, 0, order)
+        _take_votes(near, free, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 6)
+        _take_votes(near, free, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 7)
+        _take_distances(near, free, 0, order, n_near, m_store, slot, count, out[i], DISTANCES + 6)
         _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 8)
         _behind_least(out[i], n, DISTANCES + 7, DISTANCES + 9)
         level_votes[:] = np.float32(0.0)
@@ -392,22 +398,22 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         for place in range(min(10, n_near)):
             weight = vote(free[order[place], 0])
             votes += weight
-            level_votes[m_level[index[i, order[place]]]] += weight
+            level_votes[m_level[near[order[place]]]] += weight
         # readings
         start = q_indptr[i]
         n_heard = min(q_indptr[i + 1] - start, _MOST_READINGS)
         n_known = q_indptr[i + 1] - start
         for c in range(n):
-            s = store[i, c]
-            delta = offset_db[i, s]
+            here = np.uint64(store[i, c])  # unsigned: a signed index is first checked for counting from the end
+            delta = offset_db[i, here]
             overlap, weighted, top3, top10, rates = 0.0, 0.0, 0.0, 0.0, 0.0
             weights, residuals, squares, above, beacons, n_beacons = 0.0, 0.0, 0.0, 0.0, 0.0, 0
             decay = 1.0
             for j in range(n_heard):
-                t = q_transmitter[start + j]
+                t = np.uint64(q_transmitter[start + j])
                 fresh = decay * fade[t]
                 x = heard_dbm[t] - delta
-                known = cell[t, s]
+                known = cell[t, here]
                 if known[RATE_AT] > 0.05:
                     overlap += 1.0
                 weighted += fresh * known[SHARE_AT]
@@ -439,10 +445,10 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             agree, pairs = 0.0, 0.0
             n_ordered = 0
             for j in range(min(n_heard, _N_ORDERED)):
-                t = q_transmitter[start + j]
-                if cell[t, s, PRECISION_AT] > 0:
+                t = np.uint64(q_transmitter[start + j])
+                if cell[t, here, PRECISION_AT] > 0:
                     here_dbm[n_ordered] = heard_dbm[t]
-                    there_dbm[n_ordered] = cell[t, s, MEAN_AT]
+                    there_dbm[n_ordered] = cell[t, here, MEAN_AT]
                     n_ordered += 1
             for j in range(n_ordered):
                 for k in range(j + 1, n_ordered):
@@ -458,10 +464,10 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
                     elif there <= -_ORDERED_STORE_DB:
                         agree -= 1.0
             missing = 0.0
-            for at in range(e_indptr[s], e_indptr[s + 1]):
-                t = e_transmitter[at]
-                if heard_dbm[t] < np.float32(-500.0) and cell[t, s, MEAN_AT] + delta > _EXPECTED_DBM:
-                    missing += cell[t, s, RATE_AT]
+            for at in range(e_indptr[store[i, c]], e_indptr[store[i, c] + 1]):
+                t = np.uint64(e_transmitter[at])
+                if heard_dbm[t] < np.float32(-500.0) and cell[t, here, MEAN_AT] + delta > _EXPECTED_DBM:
+                    missing += cell[t, here, RATE_AT]
             out[i, c, OVERLAP] = overlap / (n_heard + 1.0)
             out[i, c, SHARES] = weighted
             out[i, c, SHARES + 1] = top3
@@ -476,23 +482,23 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             if n_beacons > 0:
                 out[i, c, BEACONS] = beacons
             out[i, c, MISSING] = missing
-            out[i, c, EXPOSURE] = np.log(exposure[s] + 1.0)
+            out[i, c, EXPOSURE] = np.log(exposure[here] + 1.0)
             out[i, c, N_HEARD] = n_known
             if connected[i] >= 0:
-                out[i, c, CONNECTED_RATE] = cell[connected[i], s, RATE_AT]
-                out[i, c, CONNECTED_SHARE] = cell[connected[i], s, SHARE_AT]
+                out[i, c, CONNECTED_RATE] = cell[connected[i], here, RATE_AT]
+                out[i, c, CONNECTED_SHARE] = cell[connected[i], here, SHARE_AT]
             if n_aged > 0:
                 out[i, c, AGE_S] = age / n_aged
             # place
-            dx = place_xy_m[i, 0] - centre_xy_m[s, 0]
-            dy = place_xy_m[i, 1] - centre_xy_m[s, 1]
-            is_same = store_level[s] == place_level[i]
+            dx = place_xy_m[i, 0] - centre_xy_m[here, 0]
+            dy = place_xy_m[i, 1] - centre_xy_m[here, 1]
+            is_same = store_level[here] == place_level[i]
             out[i, c, SAME_LEVEL] = 1.0 if is_same else 0.0
             if is_same:
                 out[i, c, CENTRE_M] = np.sqrt(dx * dx + dy * dy)
             out[i, c, SPREAD_M] = spread_m[i]
             if votes > 0:
-                out[i, c, LEVEL_VOTES] = level_votes[store_level[s]] / votes
+                out[i, c, LEVEL_VOTES] = level_votes[store_level[here]] / votes
         for f in range(front_store.shape[1]):
             s = front_store[i, f]
             if s >= 0 and slot[s] >= 0:
