@@ -75,7 +75,7 @@ _FILL = _make_fill()
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def choose_candidates(  # noqa: PLR0912  one pass over flat arrays
+def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     likelihood: F32,
     index: I32,
     distance: F32,
