@@ -73,6 +73,7 @@ def test_only_the_command_line_and_its_helpers_import_the_simulator() -> None:
         "runtime/cli/serve.py",
         "runtime/cli/sim.py",
         "runtime/cli/sim_runs.py",
+        "runtime/ranker_malls.py",
         "runtime/sim_files.py",
         "runtime/sim_server.py",
         "runtime/warm.py",
