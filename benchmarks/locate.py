@@ -1,9 +1,10 @@
-"""The light locator beside scikit-learn's brute-force neighbours, on the same radio map, in the same run.
+"""Both locators beside scikit-learn's brute-force neighbours, on the same radio map, in the same run.
 
 CPU time of one thread, batches of 1,024 scans, no scan twice, the median of the batches. The baseline is fitted on the
 model's own survey scans and transmitters, dense, absent readings at -100 dBm, each scan's class its store front. It
 gets its matrix ready made: only ``predict`` is timed. Three of ours stand beside it: ``locate_arrays`` (arrays in and
 out, as the baseline), ``encode`` (ids looked up), and the whole of ``LightLocator.locate`` (scans in, positions out).
+Of the full locator: naive Bayes alone, the union of candidates, its arrays, the whole; and one scan a call.
 
 Run it with ``atrium bench locate`` or ``python -m benchmarks.locate``.
 """
@@ -11,6 +12,7 @@ Run it with ``atrium bench locate`` or ``python -m benchmarks.locate``.
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from statistics import median
 from typing import Any
 
@@ -22,12 +24,18 @@ from threadpoolctl import threadpool_limits
 from benchmarks.malls import BenchMall, simulated_mall, xixi_mall
 from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import VenueId
+from positioning.buildings import hear_buildings
+from positioning.full import FullLocator, build_full, locate_arrays_full
 from positioning.light import LightLocator
 from positioning.locate import locate_arrays
 from positioning.model import VenueModel
+from positioning.pairs import Candidates, find_candidates
 from positioning.position import Located
 from positioning.radio_map import F32, I32, ReadingBatch, encode
+from positioning.ranker import Ranker
+from positioning.statistics import likelihoods
 from positioning.train import train_venue
+from runtime.rankers import load_ranker
 
 BATCH = 1_024
 _N_BATCHES = 5
@@ -45,7 +53,8 @@ def run() -> dict[str, Any]:
 
 def measure(mall: BenchMall) -> dict[str, Any]:
     """Train on the survey, time both methods on the same batches, count both against the true store fronts."""
-    model = train_venue(mall.survey, mall.venue, venue_id=VenueId(mall.venue.id)).model
+    ranker = load_ranker()
+    model = train_venue(mall.survey, mall.venue, venue_id=VenueId(mall.venue.id), ranker=ranker).model
     truth, usable = _true_fronts(model, mall.test)
     batches = _batches(usable)
     locator = LightLocator((model,))
@@ -60,6 +69,7 @@ def measure(mall: BenchMall) -> dict[str, Any]:
     _, encode_us = _timed(lambda scans: encode(scans, model.radio_map.index), of_batch)
     predicted, baseline_us = _timed(baseline.predict, dense)
     true = np.concatenate([truth[batch] for batch in batches])
+    full_us, full_locate, memory = _measure_full(model, ranker, encoded, of_batch)
     return {
         "mall": mall.what,
         "n_survey_scans": model.radio_map.n_scans,
@@ -72,13 +82,69 @@ def measure(mall: BenchMall) -> dict[str, Any]:
             "locate_arrays": arrays_us,
             "encode": encode_us,
             "sklearn_predict": baseline_us,
+            **full_us,
         },
-        "ratio": {"locate": baseline_us / whole_us, "locate_arrays": baseline_us / arrays_us},
+        "ratio": {
+            "locate": baseline_us / whole_us,
+            "locate_arrays": baseline_us / arrays_us,
+            **{name: baseline_us / us for name, us in full_us.items() if name != "full_single"},
+        },
+        "full_memory": memory,
         "front_top1_percent": {
             "locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in located]), true),
+            "full_locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in full_locate]), true),
             "sklearn_predict": _percent_right(np.concatenate(predicted), true),
         },
     }
+
+
+def _measure_full(
+    model: VenueModel, ranker: Ranker, encoded: list[ReadingBatch], of_batch: list[list[Scan]]
+) -> tuple[dict[str, float], list[list[Located]], dict[str, float]]:
+    """CPU microseconds a scan of the full locator's steps, its answers, and what it keeps of the venue."""
+    began = time.process_time()
+    full = build_full(model, ranker)
+    built_s = time.process_time() - began
+    assert full is not None
+    locator = FullLocator((model,), ranker)
+    stores = full.stores
+
+    def union(batch: ReadingBatch) -> Candidates:
+        return find_candidates(
+            model.radio_map,
+            model.settings,
+            stores,
+            batch,
+            building=model.buildings.of_level,
+            evidence=hear_buildings(model.buildings, batch),
+            fronts=model.fronts,
+            front_level=model.front_level,
+        )
+
+    locator.locate(of_batch[0][:64])
+    locate_arrays_full(full, encode(of_batch[0][:64], model.radio_map.index))
+    _, bayes_us = _timed(lambda batch: likelihoods(stores.tables, batch), encoded)
+    _, union_us = _timed(union, encoded)
+    _, arrays_us = _timed(lambda batch: locate_arrays_full(full, batch), encoded)
+    located, whole_us = _timed(locator.locate, of_batch)
+    _, single_us = _timed(locator.locate, [[scan] for scan in of_batch[0]])
+    costs = {
+        "full_bayes": bayes_us,
+        "full_union": union_us,
+        "full_arrays": arrays_us,
+        "full_locate": whole_us,
+        "full_single": single_us,
+    }
+    return costs, located, {"mb": _megabytes(full.stores) + _megabytes(model.radio_map), "build_cpu_s": built_s}
+
+
+def _megabytes(held: object) -> float:
+    """Of all arrays in a dataclass and the dataclasses in it."""
+    if isinstance(held, np.ndarray):
+        return held.nbytes / 1e6
+    if not is_dataclass(held) or isinstance(held, type):
+        return 0.0
+    return sum(_megabytes(getattr(held, part.name)) for part in fields(held))
 
 
 def _true_fronts(model: VenueModel, test: Sequence[LabelledScan]) -> tuple[I32, NDArray[np.intp]]:

@@ -29,6 +29,11 @@ class BaselineAnswers:
 
 def locate_plainly(model: VenueModel, scans: list[Scan]) -> BaselineAnswers:
     """Answer scans as the plain method does; linear in survey scans times heard transmitters."""
+    return locate_and_vote(model, scans, np.zeros((model.radio_map.n_scans,), dtype=np.int32), 1)[0]
+
+
+def locate_and_vote(model: VenueModel, scans: list[Scan], m_label: I32, n_labels: int) -> tuple[BaselineAnswers, F64]:
+    """The same, with the (n, n_labels) votes of the neighbours for labels of the survey's scans, -1 for none."""
     radio_map = model.radio_map
     least_dbm = float(radio_map.readings.rssi_dbm.min())
     survey = _dense(radio_map, least_dbm)
@@ -37,6 +42,7 @@ def locate_plainly(model: VenueModel, scans: list[Scan]) -> BaselineAnswers:
     k = K_WITHOUT_MAP if model.fronts is None else K_WITH_MAP
     level = np.full(len(scans), -1, dtype=np.int32)
     xy_m = np.full((len(scans), 2), np.nan)
+    label_votes = np.zeros((len(scans), n_labels))
     for i in range(len(scans)):
         heard, power = _fresh(batch, i, least_dbm)
         if len(heard) == 0:
@@ -45,16 +51,18 @@ def locate_plainly(model: VenueModel, scans: list[Scan]) -> BaselineAnswers:
         distance = 1.0 - 2.0 * shared / (power.sum() + survey_sum)
         nearest = np.argpartition(distance, min(k, len(distance)) - 1)[:k]
         weight = 1.0 / (distance[nearest] + 1e-6)
+        is_labelled = m_label[nearest] >= 0
+        np.add.at(label_votes[i], m_label[nearest[is_labelled]], weight[is_labelled])
         votes = np.bincount(radio_map.level[nearest], weights=weight)
         level[i] = int(votes.argmax())
         on_level = radio_map.level[nearest] == level[i]
         xy_m[i] = np.average(radio_map.xy_m[nearest[on_level]], axis=0, weights=weight[on_level])
     if model.fronts is None:
-        return BaselineAnswers(level, xy_m, np.full((len(scans), 0), -1, dtype=np.int32))
+        return BaselineAnswers(level, xy_m, np.full((len(scans), 0), -1, dtype=np.int32)), label_votes
     table_level = np.where(level >= 0, model.front_level[level], -1).astype(np.int32)
     store, distance_m = model.fronts.measure(xy_m, table_level)
     order = np.argsort(distance_m, axis=1, kind="stable")
-    return BaselineAnswers(level, xy_m, np.take_along_axis(store, order, axis=1))
+    return BaselineAnswers(level, xy_m, np.take_along_axis(store, order, axis=1)), label_votes
 
 
 def _power(rssi_dbm: F32, least_dbm: float) -> F32:

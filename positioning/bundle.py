@@ -24,7 +24,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 5
+FORMAT = 6
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,
@@ -164,6 +164,7 @@ def _assemble_part(
             weighing=Weighing(
                 tuple(Representation(**item) for item in weighing["representations"]),
                 weighing["floor_dbm"],
+                weighing["tau_ms"],
                 weighing["max_kept"],
             ),
             **settings,

@@ -15,19 +15,15 @@ from positioning.locate import Settled, settle
 from positioning.match import match
 from positioning.model import Settings
 from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch
-from positioning.representation import Kind, Representation, Weighing, build_index, survey_floor_dbm
+from positioning.representation import REPRESENTATIONS, Weighing, build_index, survey_floor_dbm
 
 WRONG_LEVEL_M = 15.0
 """What a wrong level costs beside the horizontal error (the rule of the Indoor Location Competition 2.0)."""
 _MAX_ASKED = 3_000
 """Survey scans asked while choosing: the standard error of the mean error is then about 0.1 m."""
-_KINDS: tuple[tuple[Kind, float], ...] = (("powed", float(np.e)), ("powed", 1.6), ("rank", 1.0), ("relative", 1.5))
 _SETS = ((0,), (1,), (0, 1), (0, 1, 3), (0, 2, 3))
-"""Which kinds vote together, all fading alike: the two plain ones, both, and each joined by the ones blind to a phone's
+"""Which of ``REPRESENTATIONS`` vote together: the two plain ones, both, and each joined by the ones blind to a phone's
 offset."""
-_SPREAD: tuple[tuple[int, float], ...] = ((0, 1.0), (1, 0.5), (1, 2.0), (3, 0.3))
-"""Kinds that vote together where ages are told, and how slowly each fades, times the survey's best: their errors differ
-more than their kinds' do."""
 _AGES_MS = (4_000.0, 8_000.0, 16_000.0, np.inf)
 _MAX_KEPT = (48, 96)
 _NEIGHBOURS = (3, 5, 8, 12, 20)
@@ -60,13 +56,13 @@ def choose_settings(radio_map: RadioMap) -> Choice:
     paired. Of equals the smoothest is taken (more neighbours, slower fading).
     """
     held_out = HeldOutScans.of(radio_map, np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_ASKED).astype(np.int64)))
+    weighing = replace(_choose_weighing(held_out), representations=REPRESENTATIONS)
+    index, distance = held_out.match(Settings(weighing, 1, 1.0, False, *_THOROUGH))
     tried: list[_Tried] = []
-    for family, sets in _families(_choose_weighing(held_out)):
-        index, distance = held_out.match(Settings(family, 1, 1.0, False, *_THOROUGH))
-        for columns in sets:
-            of_set = np.ascontiguousarray(distance[:, :, columns])
-            for settings in _votes(replace(family, representations=tuple(family.representations[c] for c in columns))):
-                tried.append((settings, held_out.costs_m(held_out.settle(settings, index, of_set))))
+    for columns in _SETS:
+        of_set = np.ascontiguousarray(distance[:, :, columns])
+        for settings in _votes(replace(weighing, representations=tuple(REPRESENTATIONS[c] for c in columns))):
+            tried.append((settings, held_out.costs_m(held_out.settle(settings, index, of_set))))
     cheapest = min(tried, key=lambda one: _mean(one[1]))
     equals = [
         one
@@ -155,7 +151,7 @@ def _choose_weighing(held_out: HeldOutScans) -> Weighing:
     floor_dbm = survey_floor_dbm(held_out.radio_map)
 
     def plain(tau_ms: float) -> Weighing:
-        return Weighing((Representation(*_KINDS[0], tau_ms),), floor_dbm, _MAX_KEPT[-1])
+        return Weighing(REPRESENTATIONS[:1], floor_dbm, tau_ms, _MAX_KEPT[-1])
 
     fading = [plain(tau_ms) for tau_ms in _AGES_MS]
     has_ages = bool(np.any(readings.age_ms > 0))
@@ -172,16 +168,6 @@ def _cheap_enough(held_out: HeldOutScans, tried: list[Weighing]) -> list[Weighin
     costs_m = [held_out.costs_m(held_out.answer(Settings(weighing, 5, 2.0, False, 24, 1.0))) for weighing in tried]
     cheapest = min(costs_m, key=_mean)
     return [w for w, costs in zip(tried, costs_m, strict=True) if _costs_no_more(costs, cheapest, held_out.walk)]
-
-
-def _families(weighing: Weighing) -> Iterator[tuple[Weighing, tuple[tuple[int, ...], ...]]]:
-    """Representations that are measured in one pass, and which of them to try together."""
-    tau_ms = weighing.representations[0].tau_ms
-    alike = tuple(Representation(*kind, tau_ms) for kind in _KINDS)
-    yield replace(weighing, representations=alike), _SETS
-    if np.isfinite(tau_ms):
-        spread = tuple(Representation(*_KINDS[kind], tau_ms * ratio) for kind, ratio in _SPREAD)
-        yield replace(weighing, representations=spread), (tuple(range(len(spread))),)
 
 
 def _costs_no_more(costs_m: F64, cheapest_m: F64, walk: I32) -> bool:

@@ -2,6 +2,7 @@
 
 PartFailedError
 ├── BundleError         a model file that is damaged, of another format or for another map
+├── RankerError         a ranker that is absent, damaged or made for other features
 └── TrackRecordError    a phone's track that cannot be read back
 InputRefusedError
 └── SurveyTooSmallError  a survey from which no radio map can be made
@@ -18,6 +19,16 @@ class BundleError(PartFailedError):
     def __init__(self, detail: str) -> None:
         self.detail = detail
         super().__init__(f"model bundle: {detail}")
+
+
+class RankerError(PartFailedError):
+    """A ranker that cannot be used; ``detail`` says what is wrong with it."""
+
+    code = "bad_ranker"
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"ranker: {detail}")
 
 
 class TrackRecordError(PartFailedError):

@@ -9,7 +9,7 @@ from fingerprints.transmitters import is_beacon
 from kernel.ids import StoreId, TransmitterId, VenueId
 from positioning.locate import Answers, locate_arrays
 from positioning.model import VenueModel
-from positioning.position import Candidate, Located, NoPositionReason, Position
+from positioning.position import Candidate, Located, LocatorName, NoPositionReason, Position
 from positioning.radio_map import encode
 
 _LEAST_PROBABILITY = 5e-4
@@ -21,6 +21,8 @@ _OUTSIDE = Located(None, NoPositionReason.OUTSIDE)
 
 class LightLocator:
     """Implements ``ports.Locator``. Stateless: calls may come from several threads."""
+
+    locator_name: LocatorName = "light"
 
     def __init__(self, models: Sequence[VenueModel]) -> None:
         self._models = tuple(models)
@@ -51,13 +53,38 @@ class LightLocator:
             elif not scan.readings:
                 answers[at] = _NO_READINGS
         for (chosen, is_beacons), places in of_model.items():
-            model = self._models[chosen]
-            if is_beacons and model.beacons is not None:
-                model = model.beacons
-            located = _locate_in(model, [scans[at] for at in places])
+            located = self._locate_in(chosen, is_beacons, [scans[at] for at in places])
             for at, answer in zip(places, located, strict=True):
                 answers[at] = answer
         return answers
+
+    def answer_arrays(self, number: int, scans: Sequence[Scan]) -> Answers:
+        """The answers of one of the models, by its place among them."""
+        model = self._models[number]
+        return locate_arrays(model, encode(scans, model.radio_map.index))
+
+    def _locate_in(self, number: int, is_beacons: bool, scans: Sequence[Scan]) -> list[Located]:
+        """The answers of one of the models, or of its map of beacons alone."""
+        model = self._models[number]
+        if is_beacons and model.beacons is not None:
+            model = model.beacons
+            answers = locate_arrays(model, encode(scans, model.radio_map.index))
+        else:
+            answers = self.answer_arrays(number, scans)
+        lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(answers.settled.xy_m).tolist()
+        unknown = (answers.settled.level < 0).tolist()
+        outside = answers.is_outside.tolist()
+        positions = _positions(model, answers, lon_lat_deg, unknown, self.locator_name)
+        return [
+            _NO_READINGS
+            if not scan.readings
+            else _UNKNOWN_RADIO
+            if unknown[i]
+            else _OUTSIDE
+            if outside[i]
+            else Located(positions[i])
+            for i, scan in enumerate(scans)
+        ]
 
     def _choose(self, scan: Scan) -> int | None:
         """The given venue, else the one whose vocabulary hears most of the scan (the first of equals)."""
@@ -79,27 +106,8 @@ def _hears_beacons_alone(scan: Scan, model: VenueModel) -> bool:
     return not any(r.transmitter in known and not is_beacon(r.transmitter) for r in scan.readings)
 
 
-def _locate_in(model: VenueModel, scans: Sequence[Scan]) -> list[Located]:
-    batch = encode(scans, model.radio_map.index)
-    answers = locate_arrays(model, batch)
-    lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(answers.settled.xy_m).tolist()
-    unknown = (answers.settled.level < 0).tolist()
-    outside = answers.is_outside.tolist()
-    positions = _positions(model, answers, lon_lat_deg, unknown)
-    return [
-        _NO_READINGS
-        if not scan.readings
-        else _UNKNOWN_RADIO
-        if unknown[i]
-        else _OUTSIDE
-        if outside[i]
-        else Located(positions[i])
-        for i, scan in enumerate(scans)
-    ]
-
-
 def _positions(
-    model: VenueModel, answers: Answers, lon_lat_deg: list[list[float]], skip: list[bool]
+    model: VenueModel, answers: Answers, lon_lat_deg: list[list[float]], skip: list[bool], locator: LocatorName
 ) -> list[Position | None]:
     """The answers as domain values; None where there is none to give."""
     levels = model.radio_map.levels
@@ -139,6 +147,7 @@ def _positions(
                 None if named is None else named.store_name,
                 listed,
                 store_set,
+                locator,
             )
         )
     return out

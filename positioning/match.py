@@ -4,7 +4,7 @@ import numpy as np
 
 from positioning.kernels.neighbours import find_neighbours
 from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
-from positioning.representation import MatchIndex, weigh
+from positioning.representation import MatchIndex, Weighed, weigh
 
 
 def match(
@@ -24,8 +24,20 @@ def match(
         cover: share of a scan's weight that chooses the shortlist, its heaviest readings first; 1 for an exact search.
         walk: (n,) number of the survey walk each scan must not be compared with, for held-out answers.
     """
-    asked = weigh(index.weighing, batch)
-    n_scans = batch.n_scans
+    return match_weighed(radio_map, index, weigh(index.weighing, batch), n_short=n_short, cover=cover, walk=walk)
+
+
+def match_weighed(
+    radio_map: RadioMap,
+    index: MatchIndex,
+    asked: Weighed,
+    *,
+    n_short: int,
+    cover: float,
+    walk: I32 | None = None,
+) -> tuple[I32, F32]:
+    """The same for scans that are weighed already, with the index's weighing."""
+    n_scans = len(asked.total)
     out_index = np.empty((n_scans, n_short), dtype=np.int32)
     out_distance = np.empty((n_scans, n_short, len(index.weighing.representations)), dtype=np.float32)
     find_neighbours(

@@ -51,6 +51,9 @@ class Calibration:
         outside: weights of ``locate.Settled.faintness``, above 0 for a scan that was heard outside the venue.
         n_inside: held-out survey scans that were inside a store.
         n_held_out: held-out survey scans in all.
+        ranker: the hash of the shared ranker that the next two are for; empty where none was fitted.
+        rank: weights that make its scores logits (``full.weigh_scores``).
+        rank_set_threshold: as ``set_threshold``, for the full locator.
     """
 
     error: tuple[float, ...]
@@ -63,6 +66,9 @@ class Calibration:
     outside: tuple[float, ...]
     n_inside: int
     n_held_out: int
+    ranker: str = ""
+    rank: tuple[float, ...] = ()
+    rank_set_threshold: float = 0.0
 
     @property
     def tells_inside(self) -> bool:

@@ -97,6 +97,16 @@ def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> Reading
     return ReadingBatch(counts[indptr], transmitter[known], rssi_dbm[known], age_ms[known], n_heard)
 
 
+def encode_connected(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> I32:
+    """(n,) the known transmitter that each scan's phone is associated with, -1 for none."""
+    out = np.full(len(scans), -1, dtype=np.int32)
+    for i, scan in enumerate(scans):
+        for reading in scan.readings:
+            if reading.is_connected:
+                out[i] = index.get(reading.transmitter, -1)
+    return out
+
+
 def choose_transmitters(scans: Sequence[Scan]) -> tuple[TransmitterId, ...]:
     """The transmitters heard in enough survey scans to mean a place, in the order of their ids."""
     detections: dict[TransmitterId, int] = {}

@@ -4,8 +4,7 @@ With x in dBm and f the survey's floor:
 - ``powed``: (max(x - f, 1) / 60)^e (Torres-Sospedra et al., Expert Systems with Applications 42, 2015);
 - ``rank``: exp(-0.08 j), j the reading's place among the scan's by weight, from 0: blind to a phone's gain;
 - ``relative``: (max(x - mean of the three strongest + 40, 0.5) / 40)^e: blind to a phone's offset.
-Each is faded by the reading's age, exp(-age / tau), with a tau of its own: what is fresh tells the place, what is older
-tells the neighbourhood, and both err differently. Only a scan's heaviest readings are kept, on both sides.
+Each is faded by the reading's age, exp(-age / tau). Only a scan's heaviest readings are kept, on both sides.
 """
 
 from dataclasses import dataclass
@@ -26,22 +25,31 @@ _DEEPEST_FLOOR_DBM = -105.0
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """One way to weigh readings.
-
-    ``exponent`` counts for powed and relative; ``tau_ms`` is infinite where age is not to matter.
-    """
+    """One way to weigh readings; ``exponent`` counts for powed and relative."""
 
     kind: Kind
     exponent: float
-    tau_ms: float
+
+
+REPRESENTATIONS = (
+    Representation("powed", float(np.e)),
+    Representation("powed", 1.6),
+    Representation("rank", 1.0),
+    Representation("relative", 1.5),
+)
+"""Those that may vote at a venue (``choose.py``), and whose distances the full locator looks at everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """The representations of a model, 1 to 4, the first powed; a scan's ``max_kept`` heaviest readings in it count."""
+    """The representations of a model, 1 to 4, the first powed; a scan's ``max_kept`` heaviest readings in it count.
+
+    ``tau_ms`` is infinite where age is not to matter.
+    """
 
     representations: tuple[Representation, ...]
     floor_dbm: float
+    tau_ms: float
     max_kept: int
 
     def __post_init__(self) -> None:
@@ -84,8 +92,8 @@ def weigh(weighing: Weighing, batch: ReadingBatch) -> Weighed:
         batch.age_ms,
         np.array([_KIND_NUMBER[r.kind] for r in weighing.representations], dtype=np.int32),
         np.array([r.exponent for r in weighing.representations], dtype=np.float32),
-        np.array([1.0 / r.tau_ms for r in weighing.representations], dtype=np.float32),
         weighing.floor_dbm,
+        1.0 / weighing.tau_ms,
         _RANK_DECAY,
         _RELATIVE_SPAN_DB,
         weighing.max_kept,

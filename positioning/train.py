@@ -27,6 +27,8 @@ from positioning.radio_map import (
     compile_radio_map,
     number_visits,
 )
+from positioning.rank_train import fit_rank
+from positioning.ranker import Ranker
 from positioning.score import UNDEFINED, Figures, Scored, inside_rank, rank_of, summarise
 from venues.model import Venue
 
@@ -62,8 +64,12 @@ def train_venue(
     *,
     venue_id: VenueId,
     progress: Progress | None = None,
+    ranker: Ranker | None = None,
 ) -> TrainedVenue:
     """Train a venue's model; without a map, answers have level and place but no stores.
+
+    Args:
+        ranker: also fitted to the venue where it is given, for the full locator.
 
     Raises:
         SurveyTooSmallError: nothing in the survey can be matched.
@@ -72,7 +78,7 @@ def train_venue(
     fronts = None if venue is None else build_front_table(venue)
     of_beacons = hear_beacons_alone(survey)
     share = 1.0 if of_beacons is None else 0.8
-    trained = _train(survey, venue, fronts, venue_id, lambda what, done: tell(what, share * done))
+    trained = _train(survey, venue, fronts, venue_id, lambda what, done: tell(what, share * done), ranker)
     if of_beacons is not None:
         beacons = _train(
             of_beacons, venue, fronts, venue_id, lambda what, done: tell(f"beacons alone: {what}", share + 0.2 * done)
@@ -96,7 +102,12 @@ def hear_beacons_alone(survey: Sequence[LabelledScan]) -> list[LabelledScan] | N
 
 
 def _train(
-    survey: Sequence[LabelledScan], venue: Venue | None, fronts: FrontTable | None, venue_id: VenueId, tell: Progress
+    survey: Sequence[LabelledScan],
+    venue: Venue | None,
+    fronts: FrontTable | None,
+    venue_id: VenueId,
+    tell: Progress,
+    ranker: Ranker | None = None,
 ) -> TrainedVenue:
     tell("compiling the radio map", 0.0)
     radio_map = compile_radio_map(survey, venue)
@@ -117,6 +128,12 @@ def _train(
     damaged = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_DAMAGED).astype(np.int64))
     held_out = HeldOutScans.of(replace(radio_map, walk=hold_out.group), damaged)
     calibration = replace(calibration, outside=fit_outside(radio_map, settings, held_out))
+    if ranker is not None and fronts is not None:
+        tell("fitting the ranker's confidence", 0.9)
+        of_survey = (trial.front_level, trial.m_front, trial.m_inside)
+        calibration = fit_rank(
+            calibration, radio_map, settings, fronts, of_survey, len(fronts.store_ids), asked, hold_out.group, ranker
+        )
     return TrainedVenue(
         assemble_model(venue_id, radio_map, settings, calibration, fronts),
         quality,

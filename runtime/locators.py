@@ -11,6 +11,8 @@ from positioning.light import LightLocator
 from positioning.model import VenueModel
 from positioning.ports import Locator, Tracker
 from positioning.track.tracker import Tracker as VenueTracker
+from runtime.rankers import make_locator
+from runtime.settings import LocatorKind
 from runtime.venue_store import VenueStore
 from venues.model import Venue
 
@@ -21,7 +23,7 @@ _LOOK_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class _Resident:
-    locator: LightLocator
+    locator: Locator
     tracker: VenueTracker
     models: dict[VenueId, VenueModel] = field(default_factory=dict)
     venues: dict[VenueId, Venue | None] = field(default_factory=dict)
@@ -32,8 +34,12 @@ class _Resident:
 class Locators:
     """Gives each tenant a locator over its trained venues. Used by the engine's thread alone."""
 
-    def __init__(self, store: VenueStore, *, tracks: bool = True) -> None:
-        """Args: tracks: whether a phone's earlier scans are looked at; if not, each is answered by itself."""
+    def __init__(self, store: VenueStore, *, tracks: bool = True, kind: LocatorKind = "light") -> None:
+        """Args:
+        tracks: whether a phone's earlier scans are looked at; if not, each is answered by itself.
+        kind: which locator answers.
+        """
+        self._kind = kind
         self._store = store
         self._tracks = tracks
         self._resident: dict[TenantId, _Resident] = {}
@@ -73,13 +79,15 @@ class Locators:
         for gone in held.models.keys() - stamps.keys():
             del held.models[gone]
         held.stamps = stamps
-        held.locator = LightLocator(tuple(held.models.values()))
+        held.locator = make_locator(tuple(held.models.values()), self._kind)
         held.tracker = VenueTracker(tuple(held.models.values()))
 
     def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
         try:
             venue = self._store.load_venue(tenant, venue_id)
-            held.models[venue_id] = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
+            model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
+            make_locator((model,), self._kind)  # refuses a model that this kind cannot use
+            held.models[venue_id] = model
             held.venues[venue_id] = venue
         except (AtriumError, OSError) as error:
             _log.error("the model of venue %s cannot be used: %s", venue_id, error)

@@ -10,6 +10,7 @@ from positioning.model import VenueModel
 from positioning.train import TrainedVenue, train_venue
 from runtime.errors import UntrainedVenueError
 from runtime.home import Home
+from runtime.rankers import load_ranker
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import read_file
 
@@ -29,7 +30,7 @@ def load_survey(home: Home, venue_id: VenueId) -> tuple[LabelledScan, ...]:
 def train_stored(home: Home, venue_id: VenueId, tell: Callable[[str, float], None] | None = None) -> TrainedVenue:
     """Compile a venue's stored survey, store the model, and give it back with its quality."""
     venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
-    trained = train_venue(load_survey(home, venue_id), venue, venue_id=venue_id, progress=tell)
+    trained = train_venue(load_survey(home, venue_id), venue, venue_id=venue_id, progress=tell, ranker=load_ranker())
     home.venues.save_model(DEFAULT_TENANT, venue_id, to_bytes(trained.model))
     return trained
 

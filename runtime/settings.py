@@ -12,6 +12,7 @@ from runtime.errors import SettingsError
 
 DATABASE_FILE = "atrium.db"
 ClockKind = Literal["system", "events"]
+LocatorKind = Literal["light", "full"]
 
 
 class Settings(BaseModel):
@@ -25,6 +26,7 @@ class Settings(BaseModel):
     port: int = Field(default=8000, ge=0, le=65_535)
     clock: ClockKind = "system"
     tracks: bool = True
+    locator: LocatorKind = "light"
 
     @property
     def venues_dir(self) -> Path:

@@ -52,7 +52,7 @@ def start(
     """Start the engine and build the application."""
     engine = ScanEngine(
         home.database,
-        Locators(home.venues, tracks=home.settings.tracks),
+        Locators(home.venues, tracks=home.settings.tracks, kind=home.settings.locator),
         home.keys,
         clock,
         rules or SceneRules(),

@@ -30,6 +30,7 @@ def read_heard_table(
     file: str,
     transmitters: dict[str, str],
     needed: tuple[str, ...],
+    optional: tuple[str, ...] = (),
     bad_lines: list[BadLine],
 ) -> Iterator[HeardRow]:
     """Yield the good rows; each bad one is added to ``bad_lines`` with its number.
@@ -37,6 +38,7 @@ def read_heard_table(
     Args:
         transmitters: column name -> transmitter id in any accepted spelling.
         needed: columns that must hold a finite number in every row.
+        optional: columns that must where the header has them.
 
     Raises:
         SurveyFormatError: the header lacks a needed column or has no transmitter.
@@ -49,7 +51,7 @@ def read_heard_table(
     if missing or not ids:
         what = f"the columns {', '.join(missing)}" if missing else "any transmitter column"
         raise SurveyFormatError(f"{file} line 1: expected {what}, found {len(header)} other columns")
-    wanted = [(header.index(name), name) for name in needed]
+    wanted = [(header.index(name), name) for name in (*needed, *optional) if name in header]
     for number, line in numbered:
         if not line.strip():
             continue

@@ -1,7 +1,8 @@
 """UJIIndoorLoc (Torres-Sospedra et al., IPIN 2014): Wi-Fi scans of three university buildings.
 
 Coordinates are Web Mercator (EPSG:3857); one unit is 0.766 m on the ground there. Access points have no addresses:
-WAP001 becomes ``x-WAP001``. A survey's walk is the user (the fair unit to hold out); the validation file names no
+WAP001 becomes ``x-WAP001``. A row's space becomes its ``store_id``, building * 100000 + floor * 10000 + SPACEID; the
+validation file names none (0). A survey's walk is the user (the fair unit to hold out); the validation file names no
 user (0), so there a walk is one phone's scans without a pause of half an hour.
 """
 
@@ -13,7 +14,7 @@ from fingerprints.readers.heard_table import read_heard_table
 from fingerprints.readers.survey_read import WALK_NOT_CHOSEN, BadLine, SurveyRead, finish_read, takes_walk
 from fingerprints.scan import LabelledScan, Scan, Truth
 from kernel.clock import EPOCH
-from kernel.ids import DeviceId, ScanId
+from kernel.ids import DeviceId, ScanId, StoreId
 
 _EARTH_RADIUS_M = 6_378_137.0  # of EPSG:3857's sphere
 _N_ACCESS_POINTS = 520
@@ -40,7 +41,9 @@ def read_ujiindoorloc(
     last_at_s: dict[int, float] = {}
     session: dict[int, int] = {}
     n_not_chosen = 0
-    for row in read_heard_table(content, file=file, transmitters=_WAPS, needed=_NEEDED, bad_lines=bad_lines):
+    for row in read_heard_table(
+        content, file=file, transmitters=_WAPS, needed=_NEEDED, optional=("SPACEID",), bad_lines=bad_lines
+    ):
         at_s, user, phone = row.columns["TIMESTAMP"], int(row.columns["USERID"]), int(row.columns["PHONEID"])
         if not 0 <= at_s <= _MAX_TIMESTAMP_S:
             bad_lines.append(BadLine(row.number, file, f"expected TIMESTAMP in epoch seconds, found {at_s:g}"))
@@ -65,11 +68,24 @@ def read_ujiindoorloc(
                     scan_id=ScanId(f"{int(at_s)}-{row.number}"),
                     device_id=DeviceId(f"phone-{phone}"),
                 ),
-                Truth(lat_deg, lon_deg, str(int(row.columns["FLOOR"])), building=str(int(row.columns["BUILDINGID"]))),
+                Truth(
+                    lat_deg,
+                    lon_deg,
+                    str(int(row.columns["FLOOR"])),
+                    building=str(int(row.columns["BUILDINGID"])),
+                    store_id=_space(row.columns),
+                ),
                 walk,
             )
         )
     return finish_read(scans, bad_lines, {WALK_NOT_CHOSEN: n_not_chosen})
+
+
+def _space(columns: dict[str, float]) -> StoreId | None:
+    space = int(columns.get("SPACEID", 0.0))
+    if space <= 0:
+        return None
+    return StoreId(str(int(columns["BUILDINGID"]) * 100_000 + int(columns["FLOOR"]) * 10_000 + space))
 
 
 def from_web_mercator(x: float, y: float) -> tuple[float, float]:

@@ -23,8 +23,8 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     age_ms: F32,
     kind: I32,
     exponent: F32,
-    rate_per_ms: F32,
     floor_dbm: float,
+    rate_per_ms: float,
     rank_decay: float,
     relative_span_db: float,
     max_kept: int,
@@ -59,7 +59,9 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         for j in range(n):
             x = rssi_dbm[start + j]
             age = age_ms[start + j]
-            fade[j] = _fade(rate_per_ms[0], age)
+            fade[j] = np.float32(1.0)
+            if rate_per_ms > 0 and not np.isnan(age):
+                fade[j] = np.exp(np.float32(-rate_per_ms) * age)
             first[j] = _powed(x, floor, exponent[0], known[0]) * fade[j]
             if x > top1:
                 top1, top2, top3 = x, top1, top2
@@ -83,27 +85,17 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
                 if r == 0:
                     weight = first[j]
                 elif r < len(kind):
-                    faded = fade[j] if rate_per_ms[r] == rate_per_ms[0] else _fade(rate_per_ms[r], age_ms[start + j])
                     if kind[r] == RANK:
-                        weight = of_rank[place] * faded
+                        weight = of_rank[place] * fade[j]
                     elif kind[r] == RELATIVE:
                         above = max(rssi_dbm[start + j] - middle + np.float32(relative_span_db), np.float32(0.5))
-                        weight = (above / np.float32(relative_span_db)) ** exponent[r] * faded
+                        weight = (above / np.float32(relative_span_db)) ** exponent[r] * fade[j]
                     else:
-                        weight = _powed(rssi_dbm[start + j], floor, exponent[r], known[r]) * faded
+                        weight = _powed(rssi_dbm[start + j], floor, exponent[r], known[r]) * fade[j]
                 out_weight[at, r] = weight
                 out_total[i, r] += weight
             at += 1
         out_indptr[i + 1] = at
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _fade(rate_per_ms: np.float32, age_ms: np.float32) -> np.float32:
-    """What age leaves of a weight; all of it where the age is not told."""
-    if rate_per_ms > 0 and not np.isnan(age_ms):
-        left: np.float32 = np.exp(-rate_per_ms * age_ms)
-        return left
-    return np.float32(1.0)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -14,12 +14,14 @@ from fingerprints.wire import decode_json, to_scan
 from flow.answers import located_json
 from positioning.ports import Locator
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
-from runtime.errors import VenueFileError
+from runtime.errors import SettingsError, VenueFileError
 from runtime.home import open_home
+from runtime.settings import LocatorKind
 from runtime.survey_files import SurveyFormat, open_lines, read_survey
 from runtime.venue_store import check_venue_id
 
 _BATCH = 1_000
+LocatorOption = Annotated[LocatorKind, typer.Option("--locator", help="full: with the ranker; light: without")]
 
 
 def train(venue_id: VenueOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
@@ -42,26 +44,27 @@ def locate(
     path: Annotated[
         Path | None, typer.Argument(help="Scans, one JSON object a line; - or nothing: standard input")
     ] = None,
+    locator: LocatorOption = "light",
     data_dir: DataDir = None,
 ) -> None:
     """Answer scans: a line in, a line out, in order. A bad line is answered in its place and makes the exit code 1.
 
     So does no line at all.
     """
-    from positioning.light import LightLocator
     from runtime.models import load_model
+    from runtime.rankers import make_locator
 
     home = open_home(data_dir)
-    locator = LightLocator((load_model(home, check_venue_id(venue_id)),))
+    answering = make_locator((load_model(home, check_venue_id(venue_id)),), locator)
     n_bad, n_lines, batch = 0, 0, list[bytes]()
     for line in open_lines(path, iter(sys.stdin.buffer)):
         if line.strip():
             batch.append(line)
             n_lines += 1
         if len(batch) >= _BATCH:
-            n_bad += _answer_lines(locator, batch)
+            n_bad += _answer_lines(answering, batch)
             batch.clear()
-    n_bad += _answer_lines(locator, batch)
+    n_bad += _answer_lines(answering, batch)
     if not n_lines:
         raise VenueFileError("no line is a scan")
     if n_bad:
@@ -99,6 +102,13 @@ def evaluate(
     ] = None,
     whole_walk: Annotated[bool, typer.Option("--whole-walk", help="Also track, seeing all scans: not causal")] = False,
     no_steps: Annotated[bool, typer.Option("--no-steps", help="Track without the phones' steps")] = False,
+    locator: LocatorOption = "light",
+    stores: Annotated[
+        Path | None, typer.Option("--stores", help="CSV of a labelled space and its zone: rank zones, without a map")
+    ] = None,
+    simulated_ranker: Annotated[
+        bool, typer.Option("--simulated-ranker", help="With --stores: the ranker trained on simulated malls alone")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -108,9 +118,10 @@ def evaluate(
     """
     from positioning.evaluate import evaluate as measure
     from positioning.evaluate_track import evaluate_track
-    from positioning.light import LightLocator
     from positioning.track.tracker import Tracker
     from runtime.models import load_model
+    from runtime.rankers import SHIPPED, SIMULATED_ONLY, load_ranker, make_locator, name_ranker
+    from runtime.zone_files import evaluate_stored_zones
 
     home = open_home(data_dir)
     model = load_model(home, check_venue_id(venue_id))
@@ -119,11 +130,21 @@ def evaluate(
         say(f"[yellow]bad line[/] {bad.file}:{bad.number}: {bad.reason}")
     lags = [timedelta(0)] if causal else []
     lags += [] if lag_s is None or lag_s == 0 else [timedelta(seconds=lag_s)]
-    locator, tracker = LightLocator((model,)), Tracker((model,))
+    if stores is None and simulated_ranker:
+        raise SettingsError("--simulated-ranker needs --stores: a venue's model is fitted to the ranker that ships")
+    if stores is not None and (lags or whole_walk):
+        raise SettingsError("--stores ranks zones of single scans; it takes no --causal, --lag or --whole-walk")
+    ranker = load_ranker(SIMULATED_ONLY if simulated_ranker else SHIPPED) if locator == "full" else None
+    said = None if ranker is None else name_ranker(ranker)
+    answering, tracker = make_locator((model,), "light" if stores is not None else locator), Tracker((model,))
     with progress("locating and measuring"):
-        figures = measure(locator, model, read.scans).to_json()
+        figures = (
+            measure(answering, model, read.scans, ranker=said)
+            if stores is None
+            else evaluate_stored_zones(home, model, stores, read.scans, ranker, said)
+        ).to_json()
         tracked = [
-            evaluate_track(locator, tracker, model, read.scans, lag=lag, with_steps=not no_steps).to_json()
+            evaluate_track(answering, tracker, model, read.scans, lag=lag, with_steps=not no_steps).to_json()
             for lag in [*lags, *([None] if whole_walk else [])]
         ]
     if as_json:

@@ -12,6 +12,7 @@ from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print
 from runtime.errors import SettingsError, VenueFileError
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT
+from runtime.settings import LocatorKind
 from runtime.survey_files import open_lines, read_file
 from runtime.venue_store import check_venue_id, write_whole
 
@@ -27,14 +28,15 @@ def replay(
     track: Annotated[
         bool, typer.Option("--track/--no-track", help="Better each answer by the phone's earlier scans")
     ] = True,
+    locator: Annotated[LocatorKind, typer.Option("--locator", help="full: with the ranker; light: without")] = "light",
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Run recorded scans through the whole flow: what would have been said and done. Stores nothing by itself."""
-    from positioning.light import LightLocator
     from positioning.track.tracker import Tracker
     from runtime.campaign_files import read_campaigns
     from runtime.models import load_model
+    from runtime.rankers import make_locator
     from runtime.replay import ReplayPlan, read_scans, summary_of
     from runtime.replay import replay as run_replay
     from scenes.rules import SceneRules, parse_rules
@@ -44,7 +46,7 @@ def replay(
     model = load_model(home, chosen)
     venue = home.venues.load_venue(DEFAULT_TENANT, chosen)
     plan = ReplayPlan(
-        locator=LightLocator((model,)),
+        locator=make_locator((model,), locator),
         rules=SceneRules() if rules is None else parse_rules(_read_toml(rules)),
         campaigns=() if campaigns is None else read_campaigns(campaigns, chosen, venue),
         consents=_purposes(consent),

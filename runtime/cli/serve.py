@@ -10,7 +10,7 @@ import typer
 
 from runtime.cli.terminal import DataDir, out, progress, say
 from runtime.errors import SettingsError
-from runtime.settings import ClockKind
+from runtime.settings import ClockKind, LocatorKind
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on")]
 _MALL_TIME_ZONE = "Asia/Shanghai"
@@ -28,6 +28,7 @@ def serve(
     track: Annotated[
         bool, typer.Option("--track/--no-track", help="Better each answer by the phone's earlier scans")
     ] = True,
+    locator: Annotated[LocatorKind, typer.Option("--locator", help="full: with the ranker; light: without")] = "light",
     data_dir: DataDir = None,
 ) -> None:
     """Serve the API. Migrates its database by itself."""
@@ -39,7 +40,7 @@ def serve(
     if workers > 1:
         raise SettingsError("--workers: this version keeps live state in one process; start it with --workers 1")
     listener = bind(host, port)
-    home = open_home(data_dir, host=host, port=port, clock=clock, tracks=track)
+    home = open_home(data_dir, host=host, port=port, clock=clock, tracks=track, locator=locator)
     running = start(home, make_clock(home))
     trained = [
         venue_id

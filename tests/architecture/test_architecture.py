@@ -73,6 +73,7 @@ def test_only_the_command_line_and_its_helpers_import_the_simulator() -> None:
         "runtime/cli/serve.py",
         "runtime/cli/sim.py",
         "runtime/cli/sim_runs.py",
+        "runtime/ranker_malls.py",
         "runtime/sim_files.py",
         "runtime/sim_server.py",
         "runtime/warm.py",
@@ -81,7 +82,7 @@ def test_only_the_command_line_and_its_helpers_import_the_simulator() -> None:
 
 def test_the_serving_path_loads_no_training_library() -> None:
     code = (
-        "import sys, runtime.wiring, runtime.server, positioning.light, positioning.bundle;"
+        "import sys, runtime.wiring, runtime.server, positioning.light, positioning.full, positioning.bundle;"
         "print([m for m in ('lightgbm', 'sklearn', 'pandas', 'ibis') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

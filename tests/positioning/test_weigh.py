@@ -40,13 +40,9 @@ def _powed(rssi_dbm: np.ndarray, age_ms: np.ndarray, exponent: float, tau_ms: fl
     ),
     max_kept=st.integers(1, 60),
     tau_ms=st.sampled_from([2_000.0, np.inf]),
-    rank_tau_ms=st.sampled_from([2_000.0, 500.0, np.inf]),
 )
-def test_the_heaviest_are_kept_in_order(
-    scans: list[list[tuple[float, float]]], max_kept: int, tau_ms: float, rank_tau_ms: float
-) -> None:
-    kinds = (Representation("powed", 2.5, tau_ms), Representation("rank", 1.0, rank_tau_ms))
-    weighing = Weighing(kinds, _FLOOR_DBM, max_kept)
+def test_the_heaviest_are_kept_in_order(scans: list[list[tuple[float, float]]], max_kept: int, tau_ms: float) -> None:
+    weighing = Weighing((Representation("powed", 2.5), Representation("rank", 1.0)), _FLOOR_DBM, tau_ms, max_kept)
     found = weigh(weighing, _batch(scans))
     for i, scan in enumerate(scans):
         mine = slice(found.indptr[i], found.indptr[i + 1])
@@ -59,13 +55,13 @@ def test_the_heaviest_are_kept_in_order(
         # single precision, exp and power one after the other: a few parts in a million
         assert np.allclose(kept, np.sort(expected)[::-1][: len(kept)], rtol=1e-5, atol=1e-12)
         assert np.allclose(kept, expected[found.transmitter[mine]], rtol=1e-5, atol=1e-12)
-        faded = np.where(np.isnan(age), 1.0, np.exp(-np.nan_to_num(age) / rank_tau_ms))[found.transmitter[mine]]
+        faded = np.where(np.isnan(age), 1.0, np.exp(-np.nan_to_num(age) / tau_ms))[found.transmitter[mine]]
         assert np.allclose(found.weight[mine, 1], np.exp(-0.08 * np.arange(len(kept))) * faded, rtol=1e-5)
         assert np.allclose(found.total[i], found.weight[mine].sum(axis=0), rtol=1e-4)
 
 
 def test_equal_readings_stay_in_the_order_of_their_ids() -> None:
-    weighing = Weighing((Representation("powed", 2.5, np.inf),), _FLOOR_DBM, 3)
+    weighing = Weighing((Representation("powed", 2.5),), _FLOOR_DBM, np.inf, 3)
     found = weigh(weighing, _batch([[(-70.0, 0.0), (-50.0, 0.0), (-70.0, 0.0), (-50.0, 0.0), (-70.0, 0.0)]]))
     assert found.transmitter.tolist() == [1, 3, 0]
 
@@ -73,7 +69,7 @@ def test_equal_readings_stay_in_the_order_of_their_ids() -> None:
 @pytest.mark.parametrize("power_dbm", [-70.0, -70.5])
 def test_a_power_weighs_the_same_wherever_it_is_asked(power_dbm: float) -> None:
     """Weights of whole dBm are kept after the first asking."""
-    weighing = Weighing((Representation("powed", 2.5, np.inf),), _FLOOR_DBM, 8)
+    weighing = Weighing((Representation("powed", 2.5),), _FLOOR_DBM, np.inf, 8)
     found = weigh(weighing, _batch([[(power_dbm, 0.0), (power_dbm, 0.0)], [(power_dbm, 0.0)]]))
     assert len(set(found.weight[:, 0].tolist())) == 1
     assert found.weight[0, 0] == pytest.approx(((power_dbm - _FLOOR_DBM) / 60) ** 2.5, rel=1e-6)

@@ -1,0 +1,171 @@
+"""What a survey counts of each store and transmitter, the tables that follow, and naive Bayes over them.
+
+Arrays are dense, transmitter by store, so that one heard transmitter is one contiguous row over all stores.
+"""
+
+import numpy as np
+from numba import njit
+
+from positioning.radio_map import F32, I32, I64
+
+PRIOR_DBM = -86.0
+"""One pseudo-reading at this power stands beside a store's own (research: positioning, section 2)."""
+_PRIOR_SD_DB = 6.0
+_PRIOR_COUNT = 6.0
+_LEAST_SD_DB = 3.5
+_MOST_Z = 3.5**2
+"""A reading's squared deviation counts as this at most: it may be a radio that was moved."""
+OFFSET_SD_DB = 6.0
+"""Standard deviation of phones' offsets."""
+_PRESENCE_WEIGHT = 0.3
+NEVER = np.float32(-1e9)
+"""The log likelihood of a store that the survey never reached."""
+
+
+@njit(cache=True, nogil=True)
+def count_scans(
+    indptr: I64,
+    transmitter: I32,
+    rssi_dbm: F32,
+    age_ms: F32,
+    store: I32,
+    rate_per_ms: float,
+    exposure: F32,
+    detections: F32,
+    total_dbm: F32,
+    squares_dbm2: F32,
+    highest_dbm: F32,
+    strongest: F32,
+) -> None:
+    """Add scans to a survey's counts; those of store -1 are left out. A reading counts as its freshness."""
+    for i in range(len(store)):
+        s = store[i]
+        if s < 0:
+            continue
+        exposure[s] += np.float32(1.0)
+        loudest = -1
+        for j in range(indptr[i], indptr[i + 1]):
+            t, x = transmitter[j], rssi_dbm[j]
+            fade = np.float32(1.0)
+            if rate_per_ms > 0 and not np.isnan(age_ms[j]):
+                fade = np.float32(np.exp(-rate_per_ms * age_ms[j]))
+            detections[t, s] += fade
+            total_dbm[t, s] += fade * x
+            squares_dbm2[t, s] += fade * x * x
+            highest_dbm[t, s] = max(highest_dbm[t, s], x)
+            if loudest < 0 or x > rssi_dbm[loudest]:
+                loudest = j
+        if loudest >= 0:
+            strongest[transmitter[loudest], s] += np.float32(1.0)
+
+
+@njit(cache=True, nogil=True)
+def derive_tables(
+    exposure: F32,
+    detections: F32,
+    total_dbm: F32,
+    squares_dbm2: F32,
+    strongest: F32,
+    out_mean_dbm: F32,
+    out_precision: F32,
+    out_gain: F32,
+    out_absent: F32,
+    out_rate: F32,
+    out_share: F32,
+    out_top_share: F32,
+) -> None:
+    """The tables of naive Bayes and of the pair features (formulas: research, sections 2 and 3).
+
+    ``out_precision`` is 1 / sd^2, less where a store heard the transmitter less than twice, 0 where never;
+    ``out_gain`` what hearing it adds beside the power's deviation; ``out_absent`` (n_stores,) what hearing nothing is.
+    """
+    n_transmitters, n_stores = detections.shape
+    scans = 0.0
+    for s in range(n_stores):
+        scans += exposure[s]
+        out_absent[s] = np.float32(0.0) if exposure[s] > 0 else NEVER
+    for t in range(n_transmitters):
+        heard, rates, tops = 0.0, 0.0, 0.0
+        for s in range(n_stores):
+            heard += detections[t, s]
+            rates += detections[t, s] / (exposure[s] + 1.0)
+            tops += strongest[t, s] / (exposure[s] + 1.0)
+        common = min(max(heard / max(scans, 1.0), 0.001), 0.9)
+        for s in range(n_stores):
+            n, c = exposure[s], detections[t, s]
+            variance = 0.0
+            if c > 0:
+                mean = total_dbm[t, s] / c
+                variance = max(squares_dbm2[t, s] / c - mean * mean, 0.0)
+            sd_db = np.sqrt(max((variance * c + _PRIOR_COUNT * _PRIOR_SD_DB**2) / (c + _PRIOR_COUNT), _LEAST_SD_DB**2))
+            known = min(c, 1.0)
+            p = min(max((c + 0.5 * common + 0.02) / (n + 0.6), 0.003), 0.97)
+            out_mean_dbm[t, s] = (total_dbm[t, s] + PRIOR_DBM) / (c + 1.0)
+            out_precision[t, s] = min(c / 2.0, 1.0) / sd_db**2
+            out_gain[t, s] = (
+                -np.log(sd_db) - 0.5 * (1.0 - known) * _MOST_Z + _PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
+            )
+            if n > 0:
+                out_absent[s] += np.float32(_PRESENCE_WEIGHT * np.log(1.0 - p))
+            out_rate[t, s] = c / (n + 1.0)
+            out_share[t, s] = (c / (n + 1.0)) / (rates + 0.05)
+            out_top_share[t, s] = (strongest[t, s] / (n + 1.0)) / (tops + 0.02)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def weigh_stores(
+    indptr: I64,
+    transmitter: I32,
+    rssi_dbm: F32,
+    age_ms: F32,
+    rate_per_ms: float,
+    mean_dbm: F32,
+    precision: F32,
+    gain: F32,
+    absent: F32,
+    out_likelihood: F32,
+    out_offset_db: F32,
+) -> None:
+    """Gaussian naive Bayes over all stores, the scan's unknown offset d ~ N(0, 6 dB) integrated out.
+
+    With residuals r and precisions w of the heard readings: A = sum w, B = sum w r, d = B / (A + 1 / 36),
+    ln p = -1/2 sum w (r - d)^2 - d^2 / 72 - 1/2 ln(1 + 36 A) + sum gain + absent, which without the bound on single
+    deviations is the integral itself.
+    """
+    n_stores = len(absent)
+    sum_w = np.empty(n_stores, dtype=np.float32)
+    sum_wr = np.empty(n_stores, dtype=np.float32)
+    inverse = np.float32(1.0 / OFFSET_SD_DB**2)
+    spread = np.float32(OFFSET_SD_DB**2)
+    most = np.float32(_MOST_Z)
+    half = np.float32(0.5)
+    one = np.float32(1.0)
+    for i in range(len(indptr) - 1):
+        likelihood, offset_db = out_likelihood[i], out_offset_db[i]
+        sum_w[:] = np.float32(0.0)
+        sum_wr[:] = np.float32(0.0)
+        for j in range(indptr[i], indptr[i + 1]):
+            fade = one
+            if rate_per_ms > 0 and not np.isnan(age_ms[j]):
+                fade = np.float32(np.exp(-rate_per_ms * age_ms[j]))
+            x = rssi_dbm[j]
+            means, weights = mean_dbm[transmitter[j]], precision[transmitter[j]]
+            for s in range(n_stores):
+                w = fade * weights[s]
+                sum_w[s] += w
+                sum_wr[s] += w * (x - means[s])
+        for s in range(n_stores):
+            d = sum_wr[s] / (sum_w[s] + inverse)
+            offset_db[s] = d
+            likelihood[s] = absent[s] - half * d * d * inverse - half * np.log(one + spread * sum_w[s])
+        for j in range(indptr[i], indptr[i + 1]):
+            fade = one
+            if rate_per_ms > 0 and not np.isnan(age_ms[j]):
+                fade = np.float32(np.exp(-rate_per_ms * age_ms[j]))
+            x = rssi_dbm[j]
+            means, weights, gains = mean_dbm[transmitter[j]], precision[transmitter[j]], gain[transmitter[j]]
+            for s in range(n_stores):
+                r = x - means[s] - offset_db[s]
+                z = weights[s] * r * r
+                z = z if z < most else most
+                likelihood[s] += fade * (gains[s] - half * z)

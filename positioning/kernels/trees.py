@@ -1,0 +1,46 @@
+"""Sums of decision trees over flat arrays.
+
+A node's children stand side by side, so a step is one comparison and one addition without a branch; a leaf leads to
+itself. The rows of a scan walk a tree abreast, which lets the processor overlap their memory reads.
+"""
+
+import numpy as np
+from numba import njit
+
+from positioning.radio_map import F32, I32
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def score_rows(
+    feature: F32,
+    store: I32,
+    root: I32,
+    depth: I32,
+    column: I32,
+    threshold: F32,
+    child: I32,
+    value: F32,
+    out: F32,
+) -> None:
+    """The sum over trees of each row's leaf: (n, n_candidates), for those described that have a store.
+
+    Args:
+        column, threshold, child: of each node; a row goes to ``child`` where its feature is not above the threshold,
+            else to the next node. A leaf's threshold is infinite and its child is itself.
+    """
+    n_rows = min(feature.shape[1], store.shape[1])
+    at = np.empty(n_rows, dtype=np.uint32)
+    for i in range(len(store)):
+        n = 0
+        while n < n_rows and store[i, n] >= 0:
+            n += 1
+        rows, scores = feature[i], out[i]
+        scores[:n] = np.float32(0.0)
+        for tree in range(len(root)):
+            at[:n] = root[tree]
+            for _ in range(depth[tree]):
+                for r in range(n):
+                    node = at[r]
+                    at[r] = child[node] + (rows[r, np.uint32(column[node])] > threshold[node])
+            for r in range(n):
+                scores[r] += value[at[r]]

@@ -1,0 +1,162 @@
+"""What a survey says of each store and transmitter, in counts alone: nothing is fitted.
+
+Adding scans is adding counts, so a survey can grow, or lose a part, without being read again.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from positioning.kernels.pairs import HIGHEST_AT, MEAN_AT, N_CELL, PRECISION_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT
+from positioning.kernels.stores import count_scans, derive_tables, weigh_stores
+from positioning.radio_map import F32, I32, ReadingBatch
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatistics:
+    """Counts of each store, (n_stores,), and of each transmitter in it, (n_transmitters, n_stores).
+
+    Args:
+        exposure: scans taken in or before the store.
+        detections: of those, how many heard the transmitter, each counting as the reading's freshness.
+        total_dbm, squares_dbm2: sums of its powers and of their squares, likewise.
+        highest_dbm: its greatest power; -200 where never heard.
+        strongest: scans in which it was the strongest.
+        tau_ms: time constant of a reading's freshness.
+    """
+
+    exposure: F32
+    detections: F32
+    total_dbm: F32
+    squares_dbm2: F32
+    highest_dbm: F32
+    strongest: F32
+    tau_ms: float
+
+
+def no_statistics(n_transmitters: int, n_stores: int, tau_ms: float) -> StoreStatistics:
+    """Nothing counted yet."""
+    shape = (n_transmitters, n_stores)
+    return StoreStatistics(
+        exposure=np.zeros(n_stores, dtype=np.float32),
+        detections=np.zeros(shape, dtype=np.float32),
+        total_dbm=np.zeros(shape, dtype=np.float32),
+        squares_dbm2=np.zeros(shape, dtype=np.float32),
+        highest_dbm=np.full(shape, -200.0, dtype=np.float32),
+        strongest=np.zeros(shape, dtype=np.float32),
+        tau_ms=tau_ms,
+    )
+
+
+def count_stores(
+    readings: ReadingBatch, store: I32, n_transmitters: int, n_stores: int, tau_ms: float
+) -> StoreStatistics:
+    """Count scans by store: ``store`` (n_scans,), -1 for those of none."""
+    counted = no_statistics(n_transmitters, n_stores, tau_ms)
+    count_scans(
+        readings.indptr,
+        readings.transmitter,
+        readings.rssi_dbm,
+        readings.age_ms,
+        store,
+        1.0 / tau_ms,
+        counted.exposure,
+        counted.detections,
+        counted.total_dbm,
+        counted.squares_dbm2,
+        counted.highest_dbm,
+        counted.strongest,
+    )
+    return counted
+
+
+def add_statistics(one: StoreStatistics, other: StoreStatistics) -> StoreStatistics:
+    """The counts of both together; transmitters, stores and freshness must be the same."""
+    if one.detections.shape != other.detections.shape or one.tau_ms != other.tau_ms:
+        raise ValueError(
+            f"expected counts of the same transmitters, stores and freshness, found {one.detections.shape} at "
+            f"{one.tau_ms} ms and {other.detections.shape} at {other.tau_ms} ms"
+        )
+    return StoreStatistics(
+        exposure=one.exposure + other.exposure,
+        detections=one.detections + other.detections,
+        total_dbm=one.total_dbm + other.total_dbm,
+        squares_dbm2=one.squares_dbm2 + other.squares_dbm2,
+        highest_dbm=np.maximum(one.highest_dbm, other.highest_dbm),
+        strongest=one.strongest + other.strongest,
+        tau_ms=one.tau_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTables:
+    """What follows from the counts.
+
+    ``mean_dbm``, ``precision`` and ``gain`` (n_transmitters, n_stores) are naive Bayes'; ``cell`` (n_transmitters,
+    n_stores, 6) the pair features' (``kernels/pairs.py``); ``absent`` and ``exposure`` (n_stores,).
+    """
+
+    exposure: F32
+    mean_dbm: F32
+    precision: F32
+    gain: F32
+    absent: F32
+    cell: F32
+    tau_ms: float
+
+    @property
+    def n_stores(self) -> int:
+        return len(self.exposure)
+
+
+def build_tables(counted: StoreStatistics) -> StoreTables:
+    """Derive the tables; linear in transmitters times stores."""
+    shape = counted.detections.shape
+    mean_dbm, precision, gain, rate, share, top_share = (np.empty(shape, dtype=np.float32) for _ in range(6))
+    absent = np.empty(shape[1], dtype=np.float32)
+    derive_tables(
+        counted.exposure,
+        counted.detections,
+        counted.total_dbm,
+        counted.squares_dbm2,
+        counted.strongest,
+        mean_dbm,
+        precision,
+        gain,
+        absent,
+        rate,
+        share,
+        top_share,
+    )
+    cell = np.empty((*shape, N_CELL), dtype=np.float32)
+    cell[:, :, MEAN_AT], cell[:, :, PRECISION_AT], cell[:, :, HIGHEST_AT] = mean_dbm, precision, counted.highest_dbm
+    cell[:, :, RATE_AT], cell[:, :, SHARE_AT], cell[:, :, TOP_SHARE_AT] = rate, share, top_share
+    return StoreTables(
+        exposure=counted.exposure,
+        mean_dbm=mean_dbm,
+        precision=precision,
+        gain=gain,
+        absent=absent,
+        cell=cell,
+        tau_ms=counted.tau_ms,
+    )
+
+
+def likelihoods(tables: StoreTables, batch: ReadingBatch) -> tuple[F32, F32]:
+    """(n, n_stores) log likelihood of each store, and the offset in dB that each store thinks the phone has."""
+    out = np.empty((batch.n_scans, tables.n_stores), dtype=np.float32)
+    offset_db = np.empty_like(out)
+    weigh_stores(
+        batch.indptr,
+        batch.transmitter,
+        batch.rssi_dbm,
+        batch.age_ms,
+        1.0 / tables.tau_ms,
+        tables.mean_dbm,
+        tables.precision,
+        tables.gain,
+        tables.absent,
+        out,
+        offset_db,
+    )
+    return out, offset_db

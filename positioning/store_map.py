@@ -1,0 +1,101 @@
+"""A survey by store: all that candidates and pair features are made from. Nothing in it is fitted."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fingerprints.transmitters import is_beacon
+from positioning.kernels.pairs import RATE_AT
+from positioning.model import Settings
+from positioning.radio_map import F32, F64, I32, I64, RadioMap
+from positioning.representation import REPRESENTATIONS, MatchIndex, Representation, build_index
+from positioning.statistics import StoreTables, build_tables, count_stores
+
+_EXPECTED_RATE = 0.6
+"""Share of a store's scans from which a transmitter is expected there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMap:
+    """Args:
+    tables: naive Bayes and the shares of each store and transmitter.
+    index: the survey in all of ``REPRESENTATIONS``, the settings' first in front.
+    voting: the columns of its distances that the settings' own representations are.
+    columns: those of powed 1.6, rank and relative.
+    m_fade: the freshness of each of the survey's readings.
+    m_store: (n_map,) the store in or before which each survey scan was taken, -1 for none.
+    expected_indptr, expected: store -> transmitters that most of its scans hear.
+    is_beacon: (n_transmitters,) 1 for Bluetooth.
+    centre_xy_m, store_level: of each store's survey scans; NaN and -1 where it has none.
+    """
+
+    tables: StoreTables
+    index: MatchIndex
+    voting: I64
+    columns: I32
+    m_fade: F32
+    m_store: I32
+    expected_indptr: I64
+    expected: I32
+    is_beacon: I32
+    centre_xy_m: F64
+    store_level: I32
+
+
+def build_store_map(
+    radio_map: RadioMap,
+    settings: Settings,
+    m_store: I32,
+    n_stores: int,
+    *,
+    index: MatchIndex | None = None,
+    counted: np.ndarray | None = None,
+) -> StoreMap:
+    """Count the survey by store.
+
+    Args:
+        index: of the same map and settings, where it is there already.
+        counted: (n_map,) which survey scans count; all by default.
+    """
+    store = m_store if counted is None else np.where(counted, m_store, -1).astype(np.int32)
+    n_transmitters = len(radio_map.transmitters)
+    statistics = count_stores(radio_map.readings, store, n_transmitters, n_stores, settings.weighing.tau_ms)
+    tables = build_tables(statistics)
+    expected_store, expected = np.nonzero((tables.cell[:, :, RATE_AT] > _EXPECTED_RATE).T)
+    indptr = np.zeros(n_stores + 1, dtype=np.int64)
+    np.cumsum(np.bincount(expected_store, minlength=n_stores), out=indptr[1:])
+    at = store >= 0
+    scans = np.bincount(store[at], minlength=n_stores)
+    some = np.maximum(scans, 1)
+    centre = [np.bincount(store[at], weights=radio_map.xy_m[at, axis], minlength=n_stores) / some for axis in (0, 1)]
+    of_level = np.zeros((n_stores, len(radio_map.levels)))
+    np.add.at(of_level, (store[at], radio_map.level[at]), 1.0)
+    ordered = _ordered(settings)
+    return StoreMap(
+        tables=tables,
+        index=index_for(radio_map, settings) if index is None else index,
+        voting=np.array([ordered.index(r) for r in settings.weighing.representations], dtype=np.int64),
+        columns=np.array([ordered.index(r) for r in REPRESENTATIONS[1:]], dtype=np.int32),
+        m_fade=_freshness(radio_map.readings.age_ms, settings.weighing.tau_ms),
+        m_store=m_store,
+        expected_indptr=indptr,
+        expected=expected.astype(np.int32),
+        is_beacon=np.array([is_beacon(t) for t in radio_map.transmitters], dtype=np.int32),
+        centre_xy_m=np.where(scans[:, None] > 0, np.stack(centre, axis=-1), np.nan),
+        store_level=np.where(scans > 0, of_level.argmax(axis=1), -1).astype(np.int32),
+    )
+
+
+def index_for(radio_map: RadioMap, settings: Settings) -> MatchIndex:
+    """The survey in all representations; the settings' first chooses the shortlist, as it does in the light locator."""
+    return build_index(radio_map, replace(settings.weighing, representations=_ordered(settings)))
+
+
+def _freshness(age_ms: F32, tau_ms: float) -> F32:
+    fade: F32 = np.exp(-np.nan_to_num(age_ms, nan=0.0) / np.float32(tau_ms)).astype(np.float32)
+    return fade
+
+
+def _ordered(settings: Settings) -> tuple[Representation, ...]:
+    first = settings.weighing.representations[0]
+    return (first, *(r for r in REPRESENTATIONS if r != first))
