@@ -33,6 +33,7 @@ from positioning.pairs import Candidates, find_candidates
 from positioning.position import Located
 from positioning.radio_map import F32, I32, ReadingBatch, encode
 from positioning.ranker import Ranker
+from positioning.representation import weigh
 from positioning.statistics import likelihoods
 from positioning.train import train_venue
 from runtime.rankers import load_ranker
@@ -123,7 +124,7 @@ def _measure_full(
 
     locator.locate(of_batch[0][:64])
     locate_arrays_full(full, encode(of_batch[0][:64], model.radio_map.index))
-    _, bayes_us = _timed(lambda batch: likelihoods(stores.tables, batch), encoded)
+    _, bayes_us = _timed(lambda batch: likelihoods(stores.tables, batch, weigh(stores.index.weighing, batch)), encoded)
     _, union_us = _timed(union, encoded)
     _, arrays_us = _timed(lambda batch: locate_arrays_full(full, batch), encoded)
     located, whole_us = _timed(locator.locate, of_batch)

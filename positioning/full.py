@@ -16,7 +16,7 @@ from positioning.kernels.fronts import N_FEATURES, describe_fronts
 from positioning.light import LightLocator
 from positioning.locate import Answers, find_fronts, find_outside
 from positioning.model import VenueModel
-from positioning.pairs import N_DESCRIBED, Pairs, make_pairs
+from positioning.pairs import Pairs, make_pairs
 from positioning.position import LocatorName
 from positioning.radio_map import F32, F64, I32, ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
@@ -90,7 +90,7 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
     settled = pairs.settled
     accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
     around = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
-    score = full.ranker.score(pairs.feature, pairs.store)
+    score = full.ranker.score(pairs.feature, pairs.n_described)
     evidence = weigh_evidence(pairs, score, accuracy_m, model.m_front, model.m_inside)
     probability = front_probabilities(evidence, pairs.store >= 0, calibration.rank)
     order = np.argsort(-probability, axis=1, kind="stable")
@@ -117,9 +117,11 @@ def weigh_evidence(pairs: Pairs, score: F32, accuracy_m: F64, m_front: I32, m_in
     n_scans, n_candidates = pairs.store.shape
     place = np.arange(n_candidates)
     lowest = np.min(np.where(np.isfinite(score), score, np.inf), axis=1, keepdims=True)
-    behind = lowest - _UNRANKED_BEHIND - _UNRANKED_STEP * (place - N_DESCRIBED)
+    n_described = pairs.n_described[:, None]
+    behind = lowest - _UNRANKED_BEHIND - _UNRANKED_STEP * (place - n_described)
     evidence = np.empty((n_scans, n_candidates, 1 + N_FEATURES))
-    evidence[:, :, 0] = np.where(pairs.store >= 0, np.where(place < N_DESCRIBED, score, behind), 0.0)
+    evidence[:, :, 0] = np.where(pairs.store >= 0, behind, 0.0)
+    evidence[:, : score.shape[1], 0] = np.where(np.isfinite(score), score, evidence[:, : score.shape[1], 0])
     distance_m = np.minimum(pairs.front_m, _FARTHEST_M)
     feature = np.empty((n_scans, n_candidates, N_FEATURES))
     share = np.empty(n_scans)

@@ -80,20 +80,23 @@ PAIR_FEATURES: tuple[str, ...] = (
 """The columns of the pair features, in the order of ``kernels/pairs.py``."""
 
 
-N_DESCRIBED = 12
-"""Candidates that are described and ranked; the true store is among them nearly always (docs, "The full locator")."""
+MOST_DESCRIBED = 12
+"""Candidates of a scan that are described and ranked: those with more than a thousandth of the best one's score, 4 at
+least. The true store is among them nearly always (docs, "The full locator")."""
 _FAR_M = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """Candidates of n scans: stores (n, 20), -1 for none, their first scores, signed distances of their fronts from the
-    place (300 where too far or without a map), and features (n, 12, n_features) of the first of them."""
+    place (300 where too far or without a map), and features (n, 12, n_features) of the first ``n_described`` (n,) of
+    them; the other rows are zero."""
 
     settled: Settled
     store: I32
     score: F32
     front_m: F64
+    n_described: I32
     feature: F32
 
 
@@ -101,7 +104,8 @@ class Pairs:
 class Candidates:
     """Candidates of n scans and all that was looked at to find them.
 
-    ``store`` (n, 20), -1 for none, with its first ``score``; ``likelihood`` and ``offset_db`` (n, n_stores) of naive
+    ``store`` (n, 20), -1 for none, with its first ``score``, the first ``n_described`` (n,) of them worth a look;
+    ``likelihood`` and ``offset_db`` (n, n_stores) of naive
     Bayes; ``index`` and ``distance`` of the neighbours (``match.match``); the stores round the place and their signed
     distances.
     """
@@ -110,6 +114,7 @@ class Candidates:
     asked: Weighed
     store: I32
     score: F32
+    n_described: I32
     likelihood: F32
     offset_db: F32
     index: I32
@@ -144,7 +149,7 @@ def find_candidates(
         building=building,
         evidence=evidence,
     )
-    likelihood, offset_db = likelihoods(stores.tables, batch)
+    likelihood, offset_db = likelihoods(stores.tables, batch, asked)
     if fronts is None or front_level is None:
         front_store = np.empty((batch.n_scans, 0), dtype=np.int32)
         front_m = np.empty((batch.n_scans, 0))
@@ -153,8 +158,13 @@ def find_candidates(
         front_store, front_m = fronts.measure(settled.xy_m, level)
     store = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.int32)
     score = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.float32)
-    choose_candidates(likelihood, index, distance, stores.m_store, front_store, front_m, store, score)
-    return Candidates(settled, asked, store, score, likelihood, offset_db, index, distance, front_store, front_m)
+    n_described = np.empty(batch.n_scans, dtype=np.int32)
+    choose_candidates(
+        likelihood, index, distance, stores.m_store, front_store, front_m, MOST_DESCRIBED, store, score, n_described
+    )
+    return Candidates(
+        settled, asked, store, score, n_described, likelihood, offset_db, index, distance, front_store, front_m
+    )
 
 
 def make_pairs(
@@ -190,9 +200,10 @@ def make_pairs(
         walk=walk,
     )
     settled, tables = found.settled, stores.tables
-    feature = np.empty((batch.n_scans, N_DESCRIBED, N_PAIR_FEATURES), dtype=np.float32)
+    feature = np.empty((batch.n_scans, MOST_DESCRIBED, N_PAIR_FEATURES), dtype=np.float32)
     describe_pairs(
         found.store,
+        found.n_described,
         found.likelihood,
         found.offset_db,
         found.index,
@@ -228,4 +239,4 @@ def make_pairs(
     )
     is_same = found.store[:, :, None] == found.front_store[:, None, :]
     front_m = np.where(is_same, found.front_m[:, None, :], _FAR_M).min(axis=2, initial=_FAR_M)
-    return Pairs(settled, found.store, found.score, front_m, feature)
+    return Pairs(settled, found.store, found.score, front_m, found.n_described, feature)

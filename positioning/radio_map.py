@@ -21,6 +21,7 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
 
 MIN_DETECTIONS = 5
 """Survey scans that must hear a transmitter before it counts: fewer are passing phones and hotspots (research:

@@ -120,7 +120,7 @@ def hold_out(
             walk=part[at],
         )
         accuracy_m = predict_error_m(pairs.settled.features(), calibration.error) * calibration.error_scale
-        score = ranker.score(pairs.feature, pairs.store)
+        score = ranker.score(pairs.feature, pairs.n_described)
         stores.append(pairs.store)
         evidence.append(weigh_evidence(pairs, score, accuracy_m, m_front, m_inside))
         truth.append(m_front[at])

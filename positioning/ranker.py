@@ -47,12 +47,13 @@ class Ranker:
     trained_on: tuple[str, ...]
     sha256: str
 
-    def score(self, feature: F32, store: I32) -> F32:
-        """(n, n_candidates): higher is likelier; -inf where there is no store, and beyond those that are described."""
-        out = np.full(store.shape, -np.inf, dtype=np.float32)
+    def score(self, feature: F32, n_described: I32) -> F32:
+        """(n, n_rows) of the features (n, n_rows, n_features): higher is likelier; -inf for the rows beyond
+        ``n_described`` (n,)."""
+        out = np.full(feature.shape[:2], -np.inf, dtype=np.float32)
         score_rows(
             feature,
-            store,
+            n_described,
             self.root,
             self.depth,
             self.column,

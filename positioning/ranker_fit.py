@@ -45,9 +45,9 @@ class TrainingSet:
 
 
 def training_set(name: str, pairs: Pairs, truth: I32) -> TrainingSet:
-    """The scans whose true store is among their candidates, with at least two of them."""
+    """The scans whose true store is among their described candidates, with at least two of them."""
     store = pairs.store[:, : pairs.feature.shape[1]]
-    is_store = store >= 0
+    is_store = np.arange(store.shape[1]) < pairs.n_described[:, None]
     is_true = is_store & (store == truth[:, None])
     usable = is_true.any(axis=1) & (is_store.sum(axis=1) > 1)
     is_store, is_true = is_store[usable], is_true[usable]

@@ -7,9 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from positioning.kernels.pairs import HIGHEST_AT, MEAN_AT, N_CELL, PRECISION_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT
-from positioning.kernels.stores import count_scans, derive_tables, weigh_stores
-from positioning.radio_map import F32, I32, ReadingBatch
+from positioning.kernels.pairs import HIGHEST_AT, MEAN_AT, N_CELL, RATE_AT, SHARE_AT, TOP_SHARE_AT
+from positioning.kernels.stores import (
+    DB_STEP,
+    GAIN_LEAST,
+    GAIN_STEP,
+    NEVER_HEARD,
+    PRECISION_STEP,
+    SHARE_STEP,
+    count_scans,
+    derive_tables,
+    weigh_stores,
+)
+from positioning.radio_map import F32, I32, U8, ReadingBatch
+from positioning.representation import Weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +101,18 @@ def add_statistics(one: StoreStatistics, other: StoreStatistics) -> StoreStatist
 
 @dataclass(frozen=True, slots=True)
 class StoreTables:
-    """What follows from the counts.
+    """What follows from the counts, in bytes (``kernels/stores.py``).
 
-    ``mean_dbm``, ``precision`` and ``gain`` (n_transmitters, n_stores) are naive Bayes'; ``cell`` (n_transmitters,
-    n_stores, 6) the pair features' (``kernels/pairs.py``); ``absent`` and ``exposure`` (n_stores,).
+    ``mean``, ``precision`` and ``gain`` (n_transmitters, n_stores) are naive Bayes'; ``cell`` (n_transmitters,
+    n_stores, 8) the pair features' (``kernels/pairs.py``); ``absent`` and ``exposure`` (n_stores,).
     """
 
     exposure: F32
-    mean_dbm: F32
-    precision: F32
-    gain: F32
+    mean: U8
+    precision: U8
+    gain: U8
     absent: F32
-    cell: F32
+    cell: U8
     tau_ms: float
 
     @property
@@ -128,22 +139,36 @@ def build_tables(counted: StoreStatistics) -> StoreTables:
         share,
         top_share,
     )
-    cell = np.empty((*shape, N_CELL), dtype=np.float32)
-    cell[:, :, MEAN_AT], cell[:, :, PRECISION_AT], cell[:, :, HIGHEST_AT] = mean_dbm, precision, counted.highest_dbm
-    cell[:, :, RATE_AT], cell[:, :, SHARE_AT], cell[:, :, TOP_SHARE_AT] = rate, share, top_share
+    mean = to_bytes(-mean_dbm, DB_STEP)
+    cell = np.zeros((*shape, N_CELL), dtype=np.uint8)
+    cell[:, :, MEAN_AT] = mean
+    highest = np.minimum(to_bytes(-counted.highest_dbm, DB_STEP), NEVER_HEARD - 1)
+    cell[:, :, HIGHEST_AT] = np.where(counted.detections > 0, highest, NEVER_HEARD)
+    for at, part in ((RATE_AT, rate), (SHARE_AT, share), (TOP_SHARE_AT, top_share)):
+        cell[:, :, at] = to_bytes(part, SHARE_STEP)
     return StoreTables(
         exposure=counted.exposure,
-        mean_dbm=mean_dbm,
-        precision=precision,
-        gain=gain,
+        mean=mean,
+        precision=to_bytes(precision, PRECISION_STEP),
+        gain=to_bytes(gain - GAIN_LEAST, GAIN_STEP),
         absent=absent,
         cell=cell,
         tau_ms=counted.tau_ms,
     )
 
 
-def likelihoods(tables: StoreTables, batch: ReadingBatch) -> tuple[F32, F32]:
-    """(n, n_stores) log likelihood of each store, and the offset in dB that each store thinks the phone has."""
+def to_bytes(values: F32, step: np.float32) -> U8:
+    """Values in whole steps, 0 to 255."""
+    steps: U8 = np.clip(np.rint(values / step), 0, 255).astype(np.uint8)
+    return steps
+
+
+def likelihoods(tables: StoreTables, batch: ReadingBatch, asked: Weighed) -> tuple[F32, F32]:
+    """(n, n_stores) log likelihood of each store, and the offset in dB that each store thinks the phone has.
+
+    Args:
+        asked: the scans as weights; what they leave out counts as not heard.
+    """
     out = np.empty((batch.n_scans, tables.n_stores), dtype=np.float32)
     offset_db = np.empty_like(out)
     weigh_stores(
@@ -151,8 +176,10 @@ def likelihoods(tables: StoreTables, batch: ReadingBatch) -> tuple[F32, F32]:
         batch.transmitter,
         batch.rssi_dbm,
         batch.age_ms,
+        asked.indptr,
+        asked.transmitter,
         1.0 / tables.tau_ms,
-        tables.mean_dbm,
+        tables.mean,
         tables.precision,
         tables.gain,
         tables.absent,

@@ -6,6 +6,7 @@ import numpy as np
 
 from fingerprints.transmitters import is_beacon
 from positioning.kernels.pairs import RATE_AT
+from positioning.kernels.stores import SHARE_STEP
 from positioning.model import Settings
 from positioning.radio_map import F32, F64, I32, I64, RadioMap
 from positioning.representation import REPRESENTATIONS, MatchIndex, Representation, build_index
@@ -61,7 +62,7 @@ def build_store_map(
     n_transmitters = len(radio_map.transmitters)
     statistics = count_stores(radio_map.readings, store, n_transmitters, n_stores, settings.weighing.tau_ms)
     tables = build_tables(statistics)
-    expected_store, expected = np.nonzero((tables.cell[:, :, RATE_AT] > _EXPECTED_RATE).T)
+    expected_store, expected = np.nonzero((tables.cell[:, :, RATE_AT] * SHARE_STEP > _EXPECTED_RATE).T)
     indptr = np.zeros(n_stores + 1, dtype=np.int64)
     np.cumsum(np.bincount(expected_store, minlength=n_stores), out=indptr[1:])
     at = store >= 0

@@ -96,7 +96,7 @@ def _by_ranker(
         evidence=hear_buildings(model.buildings, batch),
     )
     accuracy_m = predict_error_m(pairs.settled.features(), calibration.error) * calibration.error_scale
-    score = ranker.score(pairs.feature, pairs.store)
+    score = ranker.score(pairs.feature, pairs.n_described)
     evidence = weigh_evidence(pairs, score, accuracy_m, m_zone, none)
     probability = front_probabilities(evidence, pairs.store >= 0, calibration.rank)
     order = np.argsort(-probability, axis=1, kind="stable")

@@ -7,8 +7,8 @@ One kernel for training and serving: what the ranker learns from is what it is a
 import numpy as np
 from numba import njit
 
-from positioning.kernels.stores import NEVER
-from positioning.radio_map import F32, F64, I32, I64
+from positioning.kernels.stores import DB_STEP, NEVER, NEVER_HEARD, SHARE_STEP
+from positioning.radio_map import F32, F64, I32, I64, U8
 
 TEMPER = np.float32(0.35)
 """Exponent of the naive Bayes likelihood: readings of one scan are far from independent (research, section 2)."""
@@ -18,6 +18,10 @@ _NOTHING = np.float32(-200.0)
 """e to an eighth of it is nothing beside 1."""
 _FRONT_WEIGHT = np.float32(0.1)
 _FRONT_SCALE_M = 4.0
+_LEAST_DESCRIBED = 4
+_WORTH_A_LOOK = np.float32(0.001)
+"""Of the best candidate's score. On a simulated mall 5.9 candidates a scan are then described, and hold the true store
+for all of 4,096 scans as twelve do; on Xixi's survey, walks held out, 5.7 hold 98.7 %, twelve 99.3 %."""
 _RANK_DECAY = 0.15
 _MOST_READINGS = 40
 """A scan's heaviest readings that the pair features look at; the weight of the next is under 0.3 %."""
@@ -26,9 +30,12 @@ _MOST_NEIGHBOURS = 32
 _N_ORDERED = 12
 _ORDERED_SCAN_DB = 6.0
 _ORDERED_STORE_DB = 2.0
-MEAN_AT, PRECISION_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT, HIGHEST_AT = range(6)
+MEAN_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT, HIGHEST_AT = range(5)
 """The columns of a transmitter and store's ``cell``: side by side, since they are looked at together."""
-N_CELL = 6
+N_CELL = 8
+"""Three more than are used, so that no cell lies across two cache lines."""
+_HEARD_RATE = np.uint8(13)
+"""5 %, in steps of ``SHARE_STEP``."""
 _EXPECTED_DBM = -82.0
 _N_STRONGEST = 4
 _PER_STRONGEST = 5
@@ -82,10 +89,14 @@ def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     m_store: I32,
     front_store: I32,
     front_m: F64,
+    most_described: int,
     out_store: I32,
     out_score: F32,
+    out_described: I32,
 ) -> None:
     """The stores that naive Bayes, neighbours and the place think of, best first; -1 where there are fewer.
+
+    ``out_described`` (n,) counts those that are worth describing, at most ``most_described``.
 
     Score: softmax(0.35 L) + mean of the vote shares of k = 10 and 20 + 0.15 (1 - mean of the three least distances)
     + 0.001 softmax(0.35 L / 8) + 0.1 e^(-m / 4), m the metres from the place to the front: the survey may have
@@ -155,6 +166,10 @@ def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             filled = min(filled + 1, n_wanted)
         out_store[i, filled:] = -1
         out_score[i, filled:] = np.float32(0.0)
+        n = min(_LEAST_DESCRIBED, filled)
+        while n < min(most_described, filled) and out_score[i, n] >= _WORTH_A_LOOK * out_score[i, 0]:
+            n += 1
+        out_described[i] = n
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -273,6 +288,7 @@ def _measure_offset_free(
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the order of the columns
     store: I32,
+    n_described: I32,
     likelihood: F32,
     offset_db: F32,
     index: I32,
@@ -292,7 +308,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     q_transmitter: I32,
     rate_per_ms: float,
     is_beacon: I32,
-    cell: F32,
+    cell: U8,
     exposure: F32,
     e_indptr: I64,
     e_transmitter: I32,
@@ -306,12 +322,12 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     front_m: F64,
     out: F32,
 ) -> None:
-    """Fill (n, n_described, 74) features of each scan's first candidates.
+    """Fill (n, 12, 74) features of each scan's first ``n_described`` candidates, zero for the others.
 
     Args:
         columns: which of the distances' columns are powed 1.6, rank and relative.
         b_*: all readings of the scans; q_*: the heaviest of them, heaviest first.
-        cell: (n_transmitters, n_stores, 6), see ``MEAN_AT``.
+        cell: (n_transmitters, n_stores, 8) bytes, see ``MEAN_AT``.
         e_*: store -> transmitters that most of its scans hear.
         connected: (n,) the transmitter a phone is associated with, -1 for none known.
         front_*: (n, n_fronts) stores round the place and their signed distances; no columns without a map.
@@ -337,11 +353,11 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     here_dbm = np.empty(_N_ORDERED, dtype=np.float32)
     there_dbm = np.empty(_N_ORDERED, dtype=np.float32)
     for i in range(len(store)):
-        n = 0
-        while n < n_candidates and store[i, n] >= 0:
-            slot[store[i, n]] = n
-            n += 1
-        out[i, :, :] = np.nan
+        n = n_described[i]
+        for c in range(n):
+            slot[store[i, c]] = c
+        out[i, :n, :] = np.nan
+        out[i, n:, :] = np.float32(0.0)
         age, n_aged = 0.0, 0
         for j in range(b_indptr[i], b_indptr[i + 1]):
             heard_dbm[b_transmitter[j]] = b_dbm[j]
@@ -372,25 +388,25 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
                 away[place, r] = distance[i, order[place], columns[r]]
             order[place] = place
         near[n_near:] = -1
-        _take_votes(near, away, 0, order, n_near, 1, m_store, slot, out[i], VOTES)
-        _take_votes(near, away, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 1)
-        _take_votes(near, away, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 2)
-        _take_votes(near, away, 0, order, n_near, 20, m_store, slot, out[i], VOTES + 3)
-        _take_distances(near, away, 0, order, n_near, m_store, slot, count, out[i], DISTANCES)
+        _take_votes(near, away, 0, order, n_near, 1, m_store, slot, out[i, :n], VOTES)
+        _take_votes(near, away, 0, order, n_near, 5, m_store, slot, out[i, :n], VOTES + 1)
+        _take_votes(near, away, 0, order, n_near, 10, m_store, slot, out[i, :n], VOTES + 2)
+        _take_votes(near, away, 0, order, n_near, 20, m_store, slot, out[i, :n], VOTES + 3)
+        _take_distances(near, away, 0, order, n_near, m_store, slot, count, out[i, :n], DISTANCES)
         _behind_least(out[i], n, DISTANCES, DISTANCES + 2)
         _behind_least(out[i], n, DISTANCES + 1, DISTANCES + 3)
         for column in (1, 2):
             sort_neighbours(near, away, column, order)
-            _take_votes(near, away, column, order, n_near, 10, m_store, slot, out[i], VOTES + 3 + column)
-            _take_distances(near, away, column, order, n_near, m_store, slot, count, out[i], DISTANCES + 6)
+            _take_votes(near, away, column, order, n_near, 10, m_store, slot, out[i, :n], VOTES + 3 + column)
+            _take_distances(near, away, column, order, n_near, m_store, slot, count, out[i, :n], DISTANCES + 6)
             _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 3 + column)
         for c in range(n_near):
             rank[c] = away[c, 1]
         _measure_offset_free(heard_dbm, fade, near, n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free)
         sort_neighbours(near, free, 0, order)
-        _take_votes(near, free, 0, order, n_near, 5, m_store, slot, out[i], VOTES + 6)
-        _take_votes(near, free, 0, order, n_near, 10, m_store, slot, out[i], VOTES + 7)
-        _take_distances(near, free, 0, order, n_near, m_store, slot, count, out[i], DISTANCES + 6)
+        _take_votes(near, free, 0, order, n_near, 5, m_store, slot, out[i, :n], VOTES + 6)
+        _take_votes(near, free, 0, order, n_near, 10, m_store, slot, out[i, :n], VOTES + 7)
+        _take_distances(near, free, 0, order, n_near, m_store, slot, count, out[i, :n], DISTANCES + 6)
         _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 8)
         _behind_least(out[i], n, DISTANCES + 7, DISTANCES + 9)
         level_votes[:] = np.float32(0.0)
@@ -414,41 +430,44 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
                 fresh = decay * fade[t]
                 x = heard_dbm[t] - delta
                 known = cell[t, here]
-                if known[RATE_AT] > 0.05:
+                share = SHARE_STEP * known[SHARE_AT]
+                rate = SHARE_STEP * known[RATE_AT]
+                if known[RATE_AT] >= _HEARD_RATE:
                     overlap += 1.0
-                weighted += fresh * known[SHARE_AT]
-                rates += fresh * known[RATE_AT]
+                weighted += fresh * share
+                rates += fresh * rate
                 if j < 3:
-                    top3 += known[SHARE_AT]
+                    top3 += share
                 if j < 10:
-                    top10 += known[SHARE_AT]
+                    top10 += share
                 if is_beacon[t] != 0:
-                    beacons += known[SHARE_AT]
+                    beacons += share
                     n_beacons += 1
-                is_seen = known[PRECISION_AT] > 0
+                is_seen = known[HIGHEST_AT] != NEVER_HEARD
+                r = x + DB_STEP * known[MEAN_AT]
+                above_db = x + DB_STEP * known[HIGHEST_AT]
                 if is_seen:
-                    r = x - known[MEAN_AT]
                     weights += fresh
                     residuals += fresh * r
                     squares += fresh * r * r
-                    if x > known[HIGHEST_AT] + 3.0:
+                    if above_db > 3.0:
                         above += 1.0
                 if j < _N_STRONGEST:
                     to = STRONGEST + _PER_STRONGEST * j
-                    out[i, c, to] = known[RATE_AT]
-                    out[i, c, to + 1] = known[SHARE_AT]
+                    out[i, c, to] = rate
+                    out[i, c, to + 1] = share
                     if is_seen:
-                        out[i, c, to + 2] = x - known[MEAN_AT]
-                        out[i, c, to + 3] = x - known[HIGHEST_AT]
-                    out[i, c, to + 4] = known[TOP_SHARE_AT]
+                        out[i, c, to + 2] = r
+                        out[i, c, to + 3] = above_db
+                    out[i, c, to + 4] = SHARE_STEP * known[TOP_SHARE_AT]
                 decay *= 1.0 - _RANK_DECAY
             agree, pairs = 0.0, 0.0
             n_ordered = 0
             for j in range(min(n_heard, _N_ORDERED)):
                 t = np.uint64(q_transmitter[start + j])
-                if cell[t, here, PRECISION_AT] > 0:
+                if cell[t, here, HIGHEST_AT] != NEVER_HEARD:
                     here_dbm[n_ordered] = heard_dbm[t]
-                    there_dbm[n_ordered] = cell[t, here, MEAN_AT]
+                    there_dbm[n_ordered] = -DB_STEP * cell[t, here, MEAN_AT]
                     n_ordered += 1
             for j in range(n_ordered):
                 for k in range(j + 1, n_ordered):
@@ -466,8 +485,9 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             missing = 0.0
             for at in range(e_indptr[store[i, c]], e_indptr[store[i, c] + 1]):
                 t = np.uint64(e_transmitter[at])
-                if heard_dbm[t] < np.float32(-500.0) and cell[t, here, MEAN_AT] + delta > _EXPECTED_DBM:
-                    missing += cell[t, here, RATE_AT]
+                there = delta - DB_STEP * cell[t, here, MEAN_AT]
+                if heard_dbm[t] < np.float32(-500.0) and there > _EXPECTED_DBM:
+                    missing += SHARE_STEP * cell[t, here, RATE_AT]
             out[i, c, OVERLAP] = overlap / (n_heard + 1.0)
             out[i, c, SHARES] = weighted
             out[i, c, SHARES + 1] = top3
@@ -485,8 +505,8 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             out[i, c, EXPOSURE] = np.log(exposure[here] + 1.0)
             out[i, c, N_HEARD] = n_known
             if connected[i] >= 0:
-                out[i, c, CONNECTED_RATE] = cell[connected[i], here, RATE_AT]
-                out[i, c, CONNECTED_SHARE] = cell[connected[i], here, SHARE_AT]
+                out[i, c, CONNECTED_RATE] = SHARE_STEP * np.float32(cell[connected[i], here, RATE_AT])
+                out[i, c, CONNECTED_SHARE] = SHARE_STEP * np.float32(cell[connected[i], here, SHARE_AT])
             if n_aged > 0:
                 out[i, c, AGE_S] = age / n_aged
             # place
@@ -516,7 +536,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         _behind_least(out[i], n, RMS, BEHIND + 6)
         _behind_most(out[i], n, ORDER, BEHIND + 7)
         _behind_least(out[i], n, MISSING, BEHIND + 8)
-        for c in range(n_candidates):
+        for c in range(n):
             for f in range(N_PAIR_FEATURES):
                 if not np.isfinite(out[i, c, f]):
                     out[i, c, f] = _FILL[f]

@@ -1,12 +1,14 @@
 """What a survey counts of each store and transmitter, the tables that follow, and naive Bayes over them.
 
-Arrays are dense, transmitter by store, so that one heard transmitter is one contiguous row over all stores.
+Arrays are dense, transmitter by store, so that one heard transmitter is one contiguous row over all stores. What is
+looked at for each scan is kept in bytes (``statistics.to_bytes``): a venue's tables then fit the processor's
+caches, and half a decibel is less than any survey knows.
 """
 
 import numpy as np
 from numba import njit
 
-from positioning.radio_map import F32, I32, I64
+from positioning.radio_map import F32, I32, I64, U8
 
 PRIOR_DBM = -86.0
 """One pseudo-reading at this power stands beside a store's own (research: positioning, section 2)."""
@@ -17,7 +19,17 @@ _MOST_Z = 3.5**2
 """A reading's squared deviation counts as this at most: it may be a radio that was moved."""
 OFFSET_SD_DB = 6.0
 """Standard deviation of phones' offsets."""
+_N_OFFSET = 24
+"""A scan's heaviest readings that tell the phone's offset."""
 _PRESENCE_WEIGHT = 0.3
+DB_STEP = np.float32(0.5)
+"""A power of x dBm is the byte -x / step; 255 stands for never heard."""
+NEVER_HEARD = 255
+PRECISION_STEP = np.float32(1.0 / _LEAST_SD_DB**2 / 255)
+GAIN_LEAST = np.float32(-12.0)
+GAIN_STEP = np.float32(0.055)
+"""Gains lie between -10.2 and -0.2: see ``derive_tables``."""
+SHARE_STEP = np.float32(1.0 / 255)
 NEVER = np.float32(-1e9)
 """The log likelihood of a store that the survey never reached."""
 
@@ -114,58 +126,69 @@ def derive_tables(
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def weigh_stores(
-    indptr: I64,
-    transmitter: I32,
-    rssi_dbm: F32,
-    age_ms: F32,
+    b_indptr: I64,
+    b_transmitter: I32,
+    b_dbm: F32,
+    b_age_ms: F32,
+    q_indptr: I64,
+    q_transmitter: I32,
     rate_per_ms: float,
-    mean_dbm: F32,
-    precision: F32,
-    gain: F32,
+    mean: U8,
+    precision: U8,
+    gain: U8,
     absent: F32,
     out_likelihood: F32,
     out_offset_db: F32,
 ) -> None:
     """Gaussian naive Bayes over all stores, the scan's unknown offset d ~ N(0, 6 dB) integrated out.
 
-    With residuals r and precisions w of the heard readings: A = sum w, B = sum w r, d = B / (A + 1 / 36),
-    ln p = -1/2 sum w (r - d)^2 - d^2 / 72 - 1/2 ln(1 + 36 A) + sum gain + absent, which without the bound on single
-    deviations is the integral itself.
+    With residuals r and precisions w of the heaviest 24 readings: A = sum w, B = sum w r, d = B / (A + 1 / 36); then
+    over all kept readings ln p = -1/2 sum w (r - d)^2 - d^2 / 72 - 1/2 ln(1 + 36 A) + sum gain + absent, which for up
+    to 24 readings without the bound on single deviations is the integral itself. An offset from all of them was worse
+    on simulated malls and on Xixi's survey: weak readings are cut off at what a phone can hear at all.
+
+    Args:
+        b_*: all readings of the scans; q_*: the kept ones, heaviest first.
+        mean, precision, gain: (n_transmitters, n_stores) bytes, in steps of ``DB_STEP`` and so on.
     """
     n_stores = len(absent)
     sum_w = np.empty(n_stores, dtype=np.float32)
     sum_wr = np.empty(n_stores, dtype=np.float32)
+    heard_dbm = np.empty(len(mean), dtype=np.float32)
+    fades = np.empty(len(mean), dtype=np.float32)
     inverse = np.float32(1.0 / OFFSET_SD_DB**2)
     spread = np.float32(OFFSET_SD_DB**2)
     most = np.float32(_MOST_Z)
     half = np.float32(0.5)
     one = np.float32(1.0)
-    for i in range(len(indptr) - 1):
+    for i in range(len(b_indptr) - 1):
         likelihood, offset_db = out_likelihood[i], out_offset_db[i]
         sum_w[:] = np.float32(0.0)
         sum_wr[:] = np.float32(0.0)
-        for j in range(indptr[i], indptr[i + 1]):
-            fade = one
-            if rate_per_ms > 0 and not np.isnan(age_ms[j]):
-                fade = np.float32(np.exp(-rate_per_ms * age_ms[j]))
-            x = rssi_dbm[j]
-            means, weights = mean_dbm[transmitter[j]], precision[transmitter[j]]
+        for j in range(b_indptr[i], b_indptr[i + 1]):
+            heard_dbm[b_transmitter[j]] = b_dbm[j]
+            fades[b_transmitter[j]] = one
+            if rate_per_ms > 0 and not np.isnan(b_age_ms[j]):
+                fades[b_transmitter[j]] = np.float32(np.exp(-rate_per_ms * b_age_ms[j]))
+        start, stop = q_indptr[i], q_indptr[i + 1]
+        for j in range(start, min(stop, start + _N_OFFSET)):
+            t = np.uint64(q_transmitter[j])
+            x, fade = heard_dbm[t], fades[t] * PRECISION_STEP
+            means, weights = mean[t], precision[t]
             for s in range(n_stores):
-                w = fade * weights[s]
+                w = fade * np.float32(weights[s])
                 sum_w[s] += w
-                sum_wr[s] += w * (x - means[s])
+                sum_wr[s] += w * (x + DB_STEP * np.float32(means[s]))
         for s in range(n_stores):
             d = sum_wr[s] / (sum_w[s] + inverse)
             offset_db[s] = d
             likelihood[s] = absent[s] - half * d * d * inverse - half * np.log(one + spread * sum_w[s])
-        for j in range(indptr[i], indptr[i + 1]):
-            fade = one
-            if rate_per_ms > 0 and not np.isnan(age_ms[j]):
-                fade = np.float32(np.exp(-rate_per_ms * age_ms[j]))
-            x = rssi_dbm[j]
-            means, weights, gains = mean_dbm[transmitter[j]], precision[transmitter[j]], gain[transmitter[j]]
+        for j in range(start, stop):
+            t = np.uint64(q_transmitter[j])
+            x, fade = heard_dbm[t], fades[t]
+            means, weights, gains = mean[t], precision[t], gain[t]
             for s in range(n_stores):
-                r = x - means[s] - offset_db[s]
-                z = weights[s] * r * r
+                r = x + DB_STEP * np.float32(means[s]) - offset_db[s]
+                z = PRECISION_STEP * np.float32(weights[s]) * r * r
                 z = z if z < most else most
-                likelihood[s] += fade * (gains[s] - half * z)
+                likelihood[s] += fade * (GAIN_LEAST + GAIN_STEP * np.float32(gains[s]) - half * z)

@@ -13,7 +13,7 @@ from positioning.radio_map import F32, I32
 @njit(cache=True, nogil=True, error_model="numpy")
 def score_rows(
     feature: F32,
-    store: I32,
+    n_described: I32,
     root: I32,
     depth: I32,
     column: I32,
@@ -22,18 +22,15 @@ def score_rows(
     value: F32,
     out: F32,
 ) -> None:
-    """The sum over trees of each row's leaf: (n, n_candidates), for those described that have a store.
+    """The sum over trees of each row's leaf: (n, n_candidates), for a scan's first ``n_described`` (n,) rows.
 
     Args:
         column, threshold, child: of each node; a row goes to ``child`` where its feature is not above the threshold,
             else to the next node. A leaf's threshold is infinite and its child is itself.
     """
-    n_rows = min(feature.shape[1], store.shape[1])
-    at = np.empty(n_rows, dtype=np.uint32)
-    for i in range(len(store)):
-        n = 0
-        while n < n_rows and store[i, n] >= 0:
-            n += 1
+    at = np.empty(feature.shape[1], dtype=np.uint32)
+    for i in range(len(feature)):
+        n = n_described[i]
         rows, scores = feature[i], out[i]
         scores[:n] = np.float32(0.0)
         for tree in range(len(root)):

@@ -115,6 +115,12 @@ def test_each_feature_has_a_name_and_a_finite_value(
     pairs = _pairs(model, ranker, encode(scans, model.radio_map.index))
     assert np.isfinite(pairs.feature).all()
     assert (pairs.feature[:100, :3].std(axis=(0, 1)) > 0).sum() > N_PAIR_FEATURES - 12
+    described = np.arange(pairs.feature.shape[1]) < pairs.n_described[:, None]
+    assert (pairs.n_described[:100] >= 4).all()
+    assert (pairs.feature[~described] == 0).all()
+    assert (pairs.store[:, : described.shape[1]][described] >= 0).all()
+    worth = pairs.score >= 0.001 * pairs.score[:, :1]
+    np.testing.assert_array_equal(pairs.n_described[:100], np.clip(worth[:100].sum(axis=1), 4, 12))
 
 
 def test_the_true_store_is_among_the_candidates(model: VenueModel, later: list[LabelledScan], ranker: Ranker) -> None:

@@ -5,8 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from positioning.kernels.stores import NEVER, OFFSET_SD_DB, weigh_stores
-from positioning.radio_map import F32, ReadingBatch
+from positioning.kernels.stores import (
+    DB_STEP,
+    GAIN_LEAST,
+    GAIN_STEP,
+    NEVER,
+    OFFSET_SD_DB,
+    PRECISION_STEP,
+    weigh_stores,
+)
+from positioning.radio_map import F32, U8, ReadingBatch
+from positioning.representation import Representation, Weighing, weigh
 from positioning.statistics import StoreStatistics, add_statistics, build_tables, count_stores, likelihoods
 
 _N_TRANSMITTERS, _N_STORES = 9, 4
@@ -61,11 +70,14 @@ def test_counts_of_different_freshness_are_not_added() -> None:
 def test_the_likelihood_is_the_integral_over_the_phones_offset() -> None:
     rng = np.random.default_rng(5)
     n = 6
-    mean = rng.uniform(-70, -60, (n, 3)).astype(np.float32)
-    precision = (1.0 / rng.uniform(4, 7, (n, 3)) ** 2).astype(np.float32)
-    gain = (0.5 * np.log(precision)).astype(np.float32)
+    kept = (
+        rng.integers(120, 140, (n, 3)).astype(np.uint8),
+        rng.integers(60, 200, (n, 3)).astype(np.uint8),
+        rng.integers(100, 200, (n, 3)).astype(np.uint8),
+    )
+    mean, precision, gain = -DB_STEP * kept[0], PRECISION_STEP * kept[1], GAIN_LEAST + GAIN_STEP * kept[2]
     x = rng.uniform(-70, -60, n).astype(np.float32)  # no deviation is large enough to be bounded
-    likelihood, offset_db = _weigh(x, mean, precision, gain, np.zeros(3, dtype=np.float32))
+    likelihood, offset_db = _weigh(x, *kept, np.zeros(3, dtype=np.float32))
     d = np.linspace(-60, 60, 24_001)
     for s in range(3):
         log_density = (
@@ -79,7 +91,7 @@ def test_the_likelihood_is_the_integral_over_the_phones_offset() -> None:
         assert offset_db[0, s] == pytest.approx((d * density).sum() / density.sum(), abs=1e-3)
 
 
-def _weigh(x: F32, mean: F32, precision: F32, gain: F32, absent: F32) -> tuple[F32, F32]:
+def _weigh(x: F32, mean: U8, precision: U8, gain: U8, absent: F32) -> tuple[F32, F32]:
     n, n_stores = mean.shape
     likelihood, offset_db = np.empty((1, n_stores), dtype=np.float32), np.empty((1, n_stores), dtype=np.float32)
     weigh_stores(
@@ -87,6 +99,8 @@ def _weigh(x: F32, mean: F32, precision: F32, gain: F32, absent: F32) -> tuple[F
         np.arange(n, dtype=np.int32),
         x,
         np.full(n, np.nan, dtype=np.float32),
+        np.array([0, n]),
+        np.arange(n, dtype=np.int32),
         0.0,
         mean,
         precision,
@@ -100,15 +114,18 @@ def _weigh(x: F32, mean: F32, precision: F32, gain: F32, absent: F32) -> tuple[F
 
 def test_a_store_without_survey_is_never_likely() -> None:
     batch, store = _batch(60, 3), np.random.default_rng(4).integers(0, _N_STORES - 1, 60)
-    likelihood, _ = likelihoods(build_tables(_count(batch, store)), _batch(20, 9))
+    asked = _batch(20, 9)
+    weighing = Weighing((Representation("powed", 2.0),), -100.0, 8_000.0, 48)
+    likelihood, _ = likelihoods(build_tables(_count(batch, store)), asked, weigh(weighing, asked))
     assert (likelihood[:, _N_STORES - 1] < 0.5 * NEVER).all()
     assert (likelihood[:, : _N_STORES - 1] > -1e4).all()
 
 
 def test_a_louder_phone_is_told_by_its_offset() -> None:
     rng = np.random.default_rng(6)
-    mean = rng.uniform(-80, -50, (40, 2)).astype(np.float32)
-    precision = np.full((40, 2), 1 / 16, dtype=np.float32)
-    none = np.zeros((40, 2), dtype=np.float32)
-    _, offset_db = _weigh(mean[:, 0] + np.float32(7.0), mean, precision, none, np.zeros(2, dtype=np.float32))
+    mean = rng.integers(100, 160, (40, 2)).astype(np.uint8)
+    precision = np.full((40, 2), round(1 / 16 / PRECISION_STEP), dtype=np.uint8)
+    none = np.zeros((40, 2), dtype=np.uint8)
+    x = -DB_STEP * mean[:, 0] + np.float32(7.0)
+    _, offset_db = _weigh(x, mean, precision, none, np.zeros(2, dtype=np.float32))
     assert offset_db[0, 0] == pytest.approx(7.0, abs=0.2)
