@@ -50,7 +50,9 @@ def build_full(model: VenueModel, ranker: Ranker) -> FullModel | None:
             f"venue {model.venue_id} is calibrated for ranker {model.calibration.ranker[:12] or 'none'}, not for "
             f"{ranker.sha256[:12]}: `atrium train --venue {model.venue_id}`"
         )
-    stores = build_store_map(model.radio_map, model.settings, model.m_front, len(model.fronts.store_ids))
+    stores = build_store_map(
+        model.radio_map, model.settings, model.m_front, len(model.fronts.store_ids), index=model.index
+    )
     return FullModel(model, stores, ranker)
 
 

@@ -180,7 +180,7 @@ def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:
         settings,
         batch,
         index,
-        distance,
+        np.ascontiguousarray(distance[:, :, model.voting]),
         building=model.buildings.of_level,
         evidence=hear_buildings(model.buildings, batch),
     )

@@ -1,14 +1,14 @@
 """A venue's trained model: the radio map, how to match against it, and what its answers are worth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kernel.ids import VenueId
 from positioning.buildings import BuildingTable, build_building_table
 from positioning.fronts import FrontTable
-from positioning.radio_map import I32, RadioMap
-from positioning.representation import MatchIndex, Weighing, build_index
+from positioning.radio_map import I32, I64, RadioMap
+from positioning.representation import REPRESENTATIONS, MatchIndex, Weighing, build_index
 
 MIN_INSIDE_SCANS = 50
 MIN_INSIDE_SHARE = 0.05
@@ -34,6 +34,19 @@ class Settings:
     use_median: bool
     n_short: int
     cover: float
+
+    @property
+    def measured(self) -> Weighing:
+        """All representations, the first of those that vote in front: one index then serves both locators."""
+        first = self.weighing.representations[0]
+        others = tuple(r for r in REPRESENTATIONS if r != first)
+        return replace(self.weighing, representations=(first, *others))
+
+    @property
+    def voting(self) -> I64:
+        """The columns of the distances by ``measured`` that vote."""
+        measured = self.measured.representations
+        return np.array([measured.index(r) for r in self.weighing.representations], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +98,11 @@ class Calibration:
 class VenueModel:
     """All that locating needs.
 
-    ``m_front`` and ``m_inside`` (n_map,) name the store before and around each survey scan, -1 for none;
-    ``front_level`` maps the radio map's levels to the table's. ``beacons`` is a model of its own, from the survey's
-    beacons alone, for phones that tell nothing else (an iPhone): beside whole survey scans theirs would look like
-    scans of another place. None where the survey has not both kinds.
+    ``index`` holds all representations (``Settings.measured``), of which the columns ``voting`` vote. ``m_front`` and
+    ``m_inside`` (n_map,) name the store before and around each survey scan, -1 for none; ``front_level`` maps the radio
+    map's levels to the table's. ``beacons`` is a model of its own, from the survey's beacons alone, for phones that
+    tell nothing else (an iPhone): beside whole survey scans theirs would look like scans of another place. None where
+    the survey has not both kinds.
     """
 
     venue_id: VenueId
@@ -96,6 +110,7 @@ class VenueModel:
     settings: Settings
     calibration: Calibration
     index: MatchIndex
+    voting: I64
     buildings: BuildingTable
     fronts: FrontTable | None
     front_level: I32
@@ -118,7 +133,8 @@ def assemble_model(
         radio_map=radio_map,
         settings=settings,
         calibration=calibration,
-        index=build_index(radio_map, settings.weighing),
+        index=build_index(radio_map, settings.measured),
+        voting=settings.voting,
         buildings=build_building_table(radio_map),
         fronts=fronts,
         front_level=front_level,

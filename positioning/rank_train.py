@@ -17,7 +17,8 @@ from positioning.model import Calibration, Settings
 from positioning.pairs import make_pairs
 from positioning.radio_map import F64, I32, I64, RadioMap
 from positioning.ranker import Ranker
-from positioning.store_map import build_store_map, index_for
+from positioning.representation import build_index
+from positioning.store_map import build_store_map
 
 _N_PARTS = 20
 """Walks are held out a twentieth at a time: counting anew for each single walk would take minutes."""
@@ -97,7 +98,7 @@ def hold_out(
     _, number = np.unique(walk, return_inverse=True)
     part = (number % _N_PARTS).astype(np.int32)
     parted = replace(radio_map, walk=part)
-    index = index_for(radio_map, settings)
+    index = build_index(radio_map, settings.measured)
     buildings = build_building_table(radio_map)
     stores: list[I32] = []
     evidence: list[F64] = []

@@ -1,6 +1,6 @@
 """A survey by store: all that candidates and pair features are made from. Nothing in it is fitted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from positioning.kernels.pairs import RATE_AT
 from positioning.kernels.stores import SHARE_STEP
 from positioning.model import Settings
 from positioning.radio_map import F32, F64, I32, I64, RadioMap
-from positioning.representation import REPRESENTATIONS, MatchIndex, Representation, build_index
+from positioning.representation import REPRESENTATIONS, MatchIndex, build_index
 from positioning.statistics import StoreTables, build_tables, count_stores
 
 _EXPECTED_RATE = 0.6
@@ -20,8 +20,8 @@ _EXPECTED_RATE = 0.6
 class StoreMap:
     """Args:
     tables: naive Bayes and the shares of each store and transmitter.
-    index: the survey in all of ``REPRESENTATIONS``, the settings' first in front.
-    voting: the columns of its distances that the settings' own representations are.
+    index: the survey in all representations (``Settings.measured``).
+    voting: the columns of its distances that vote.
     columns: those of powed 1.6, rank and relative.
     m_fade: the freshness of each of the survey's readings.
     m_store: (n_map,) the store in or before which each survey scan was taken, -1 for none.
@@ -71,12 +71,12 @@ def build_store_map(
     centre = [np.bincount(store[at], weights=radio_map.xy_m[at, axis], minlength=n_stores) / some for axis in (0, 1)]
     of_level = np.zeros((n_stores, len(radio_map.levels)))
     np.add.at(of_level, (store[at], radio_map.level[at]), 1.0)
-    ordered = _ordered(settings)
+    measured = settings.measured.representations
     return StoreMap(
         tables=tables,
-        index=index_for(radio_map, settings) if index is None else index,
-        voting=np.array([ordered.index(r) for r in settings.weighing.representations], dtype=np.int64),
-        columns=np.array([ordered.index(r) for r in REPRESENTATIONS[1:]], dtype=np.int32),
+        index=build_index(radio_map, settings.measured) if index is None else index,
+        voting=settings.voting,
+        columns=np.array([measured.index(r) for r in REPRESENTATIONS[1:]], dtype=np.int32),
         m_fade=_freshness(radio_map.readings.age_ms, settings.weighing.tau_ms),
         m_store=m_store,
         expected_indptr=indptr,
@@ -87,16 +87,6 @@ def build_store_map(
     )
 
 
-def index_for(radio_map: RadioMap, settings: Settings) -> MatchIndex:
-    """The survey in all representations; the settings' first chooses the shortlist, as it does in the light locator."""
-    return build_index(radio_map, replace(settings.weighing, representations=_ordered(settings)))
-
-
 def _freshness(age_ms: F32, tau_ms: float) -> F32:
     fade: F32 = np.exp(-np.nan_to_num(age_ms, nan=0.0) / np.float32(tau_ms)).astype(np.float32)
     return fade
-
-
-def _ordered(settings: Settings) -> tuple[Representation, ...]:
-    first = settings.weighing.representations[0]
-    return (first, *(r for r in REPRESENTATIONS if r != first))

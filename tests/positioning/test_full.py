@@ -157,7 +157,8 @@ def test_the_associated_transmitter_speaks_for_its_store(
     pairs = _pairs(model, ranker, encode(joined, index), connected)
     knows = connected >= 0
     assert (_feature(pairs, "connected_rate")[knows, 0] >= 0).all()
-    assert (_feature(pairs, "connected_rate")[~knows] == -1).all()
+    is_described = np.arange(pairs.feature.shape[1]) < pairs.n_described[:, None]
+    assert (_feature(pairs, "connected_rate")[~knows][is_described[~knows]] == -1).all()
 
 
 def test_a_model_trained_without_the_ranker_is_refused(model: VenueModel, ranker: Ranker) -> None:
