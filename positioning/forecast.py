@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernel.ids import StoreId
+from kernel.ids import LevelId, StoreId
 from positioning.evaluate import resampled
 from positioning.held_out import HeldOutAnswers
 from positioning.radio_map import F64, I32, I64, LevelKey
@@ -63,6 +63,7 @@ class StoreForecast:
     store_id: StoreId
     store_name: str
     level: str
+    level_id: LevelId
     n: int
     n_walks: int
     top1: float | None
@@ -77,6 +78,7 @@ class ZoneProposal:
     """Stores to be taken as one: ``p_store`` is the share answered with the right one of them, ``p_zone`` with any."""
 
     level: str
+    level_id: LevelId
     store_ids: tuple[StoreId, ...]
     store_names: tuple[str, ...]
     n: int
@@ -120,7 +122,7 @@ def forecast(
             key.short_name,
             float(answers.is_level_right[answers.level == i].mean()),
             _expect(answers, truth, np.flatnonzero(answers.level == i), rng),
-            _over_stores([store for store in stores if store.level == key.short_name]),
+            _over_stores([store for store in stores if store.level_id == key.level_id]),
         )
         for i, key in enumerate(levels)
         if (answers.level == i).any()
@@ -221,6 +223,7 @@ def _stores(answers: HeldOutAnswers, truth: I32, venue: Venue, confusion: F64) -
                 store.id,
                 store.name,
                 names[store.level_id],
+                store.level_id,
                 n,
                 len(np.unique(answers.walk[at])),
                 _mean(is_top[at]),
@@ -246,6 +249,7 @@ def _zones(answers: HeldOutAnswers, truth: I32, venue: Venue, confusion: F64, n:
         found.append(
             ZoneProposal(
                 names[venue.stores[group[0]].level_id],
+                venue.stores[group[0]].level_id,
                 tuple(venue.stores[i].id for i in group),
                 tuple(venue.stores[i].name for i in group),
                 int(at.sum()),

@@ -31,6 +31,7 @@ class WarningCode(StrEnum):
     """What can be wrong with a survey."""
 
     TOO_SMALL = "too_small"
+    NOTHING_HELD_OUT = "nothing_held_out"
     NO_MAP = "no_map"
     ONE_WALK_A_STORE = "one_walk_a_store"
     FEW_SCANS_A_STORE = "few_scans_a_store"
@@ -87,7 +88,7 @@ def judge_survey(
     counts = survey_report(survey, venue, index)
     coverage = None if venue is None else measure_coverage(survey, venue, index)
     foreseen, field = None, None
-    if trained is not None:
+    if trained is not None and trained.is_held_out:
         foreseen = forecast(trained.held_out, trained.model.radio_map.levels, venue, rng=rng)
         truth = trained.held_out.inside if foreseen.judged == "inside" else trained.held_out.front
         field = learn_error_field(trained.model.radio_map, trained.held_out, truth)
@@ -105,6 +106,14 @@ def _warnings(counts: SurveyReport, coverage: Coverage | None, trained: TrainedV
     found: list[tuple[WarningCode, str]] = []
     if trained is None:
         found.append((WarningCode.TOO_SMALL, "Nothing in this survey can be matched: no model can be trained on it."))
+    elif not trained.is_held_out:
+        found.append(
+            (
+                WarningCode.NOTHING_HELD_OUT,
+                "All scans are of one spot or walk, and no other hears the same radios: nothing can be left out, so "
+                "nothing can be foreseen. Walk again, elsewhere too.",
+            )
+        )
     elif trained.hold_out.is_thin:
         share = f"{100 * trained.hold_out.only_walk_share:.0f} % of the scans inside stores"
         found.append(

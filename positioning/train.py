@@ -47,13 +47,15 @@ MIN_BEACONS = 3
 class TrainedVenue:
     """The model, and its figures on survey walks that its calibration did not see.
 
-    ``held_out`` are the answers behind ``quality``; ``hold_out`` what was left out for each.
+    ``held_out`` are the answers behind ``quality``; ``hold_out`` what was left out for each. Where nothing could be
+    left out (a survey of one spot), ``is_held_out`` is False: each scan then found itself, and the figures say nothing.
     """
 
     model: VenueModel
     quality: Figures
     held_out: HeldOutAnswers
     hold_out: HoldOut
+    is_held_out: bool
     n_survey_scans: int
     n_used_scans: int
 
@@ -139,6 +141,7 @@ def _train(
         quality,
         answers,
         hold_out,
+        trial.is_held_out,
         n_survey_scans=len(survey),
         n_used_scans=radio_map.n_scans,
     )
@@ -160,6 +163,7 @@ class _Trial:
     asked: I64
     settled: Settled
     group: I32
+    is_held_out: bool
     by_walk: "_Trial | None" = None
 
     @staticmethod
@@ -168,12 +172,21 @@ class _Trial:
         front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
         settled = HeldOutScans.of(replace(radio_map, walk=walk), asked).answer(settings)
         answered = np.flatnonzero(settled.level >= 0)
-        if len(answered) == 0:  # a survey of one spot: nothing can be held out, so nothing is known of its errors
+        is_held_out = len(answered) > 0
+        if not is_held_out:  # a survey of one spot: nothing can be held out, so nothing is known of its errors
             unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
             settled = HeldOutScans.of(unnamed, asked).answer(settings)
             answered = np.arange(len(asked))
         return _Trial(
-            radio_map, fronts, front_level, m_front, m_inside, asked[answered], _take(settled, answered), walk
+            radio_map,
+            fronts,
+            front_level,
+            m_front,
+            m_inside,
+            asked[answered],
+            _take(settled, answered),
+            walk,
+            is_held_out,
         )
 
     def held_out(self, at: I64) -> HeldOut:

@@ -152,7 +152,7 @@ def _paint_level(
         _hatch_cells(ax, far_m)
         label = f"no scan within {NEAR_M:g} m"
         legend.append(Patch(facecolor="none", edgecolor=_GAP, hatch=_HATCH, linewidth=0.8, label=label))
-    zones = [] if quality.forecast is None else [z for z in quality.forecast.zones if z.level == level.short_name]
+    zones = [] if quality.forecast is None else [z for z in quality.forecast.zones if z.level_id == level.id]
     if zones:
         _outline_zones(ax, venue, zones)
         legend.append(Line2D([], [], color=_ZONES[0], linewidth=2.2, label="taken for each other"))

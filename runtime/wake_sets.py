@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from importlib.metadata import version as version_of
 from threading import Lock
 
 from api.ports import WakeSetAnswer
@@ -11,13 +12,14 @@ from positioning.wake import PlaceKind, RadioKind, choose_wake_set
 from runtime.errors import UntrainedVenueError
 from runtime.venue_store import VenueStore
 
-_MOST_KEPT = 256
-"""Answers kept, some tens of kilobytes each; models are not, the locators hold theirs."""
+_PROGRAM = version_of("atrium")
+"""Another version may choose another set from the same model."""
+_MOST_KEPT = 64
+"""Answers kept for each tenant, some tens of kilobytes each; models are not, the locators hold theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    tenant: TenantId
     venue_id: VenueId
     kind: PlaceKind
     radio: RadioKind
@@ -29,7 +31,7 @@ class WakeSetDesk:
 
     def __init__(self, store: VenueStore) -> None:
         self._store = store
-        self._kept: OrderedDict[_Asked, WakeSetAnswer] = OrderedDict()
+        self._kept: dict[TenantId, OrderedDict[_Asked, WakeSetAnswer]] = {}
         self._choosing = Lock()
 
     def choose(
@@ -46,17 +48,18 @@ class WakeSetDesk:
         map_path = self._store.map_path(tenant, venue_id)
         if not map_path.exists():
             raise UntrainedVenueError(f"venue {venue_id} has no map, so it has no entrances or stores to wake at")
-        version = f"{path.stat().st_mtime_ns:x}-{map_path.stat().st_mtime_ns:x}-{kind}-{radio}-{limit}"
-        asked = _Asked(tenant, venue_id, kind, radio, limit)
+        version = f"{path.stat().st_mtime_ns:x}-{map_path.stat().st_mtime_ns:x}-{_PROGRAM}-{kind}-{radio}-{limit}"
+        asked = _Asked(venue_id, kind, radio, limit)
         with self._choosing:
-            held = self._kept.get(asked)
+            kept = self._kept.setdefault(tenant, OrderedDict())
+            held = kept.get(asked)
             if held is not None and held.version == version:
                 return held
             venue = self._store.load_venue(tenant, venue_id)
             assert venue is not None  # its map is there
             model = from_bytes(path.read_bytes(), venue)
             answer = WakeSetAnswer(choose_wake_set(model, venue, kind=kind, limit=limit, radio=radio), version)
-            self._kept[asked] = answer
-            while len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
+            kept[asked] = answer
+            while len(kept) > _MOST_KEPT:
+                kept.popitem(last=False)
             return answer

@@ -32,6 +32,8 @@ def train(venue_id: VenueOption, as_json: AsJson = False, data_dir: DataDir = No
     with progress("training", 1.0) as advance:
         trained = train_stored(home, check_venue_id(venue_id), lambda what, share: advance(share, what=what))
     quality = msgspec.to_builtins(trained.quality)
+    if not trained.is_held_out:
+        say("[yellow]nothing of this survey could be held out[/]: the figures are of scans that found themselves")
     if as_json:
         print_json(quality)
         return

@@ -1,5 +1,6 @@
 """What a survey lets one expect, on held-out answers made by hand and on a simulated mall with stores left out."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -192,3 +193,30 @@ def test_a_survey_that_trains_nothing_is_judged_by_its_coverage_alone(small_worl
     assert quality.forecast is None
     codes = {warning.code for warning in quality.warnings}
     assert {WarningCode.TOO_SMALL, WarningCode.LEVEL_NOT_SURVEYED, WarningCode.STORES_NOT_SURVEYED} <= codes
+
+
+def test_a_survey_of_which_nothing_is_held_out_foresees_nothing(small_world: World) -> None:
+    corridor = [item for item in small_world.survey(scans_per_store=2) if item.truth.store_id is None][:40]
+    spot = [replace(item, walk="one", truth=corridor[0].truth) for item in corridor]
+    venue = small_world.mall.venue
+    trained = train_venue(spot, venue, venue_id=VenueId("v"))
+    assert not trained.is_held_out
+    quality = judge_survey(spot, venue, trained, rng=np.random.default_rng(1))
+    assert quality.forecast is None
+    assert WarningCode.NOTHING_HELD_OUT in {warning.code for warning in quality.warnings}
+
+
+def test_levels_of_one_name_in_two_buildings_keep_their_own_stores() -> None:
+    """Two buildings with a level F1 each: store 0 in one is always right, store 1 in the other always wrong."""
+    other = LevelId("l2")
+    stores = (_store(0), replace(_store(1), level_id=other))
+    levels = (VENUE.levels[0], replace(VENUE.levels[0], id=other))
+    venue = replace(VENUE, levels=levels, stores=stores)
+    told = answers([(walk, store, [(0, 1.0)]) for walk in range(10) for store in (0, 1)])
+    level = np.tile(np.array([0, 1], dtype=np.int32), 10)
+    told = replace(told, level=level, answered_level=level)
+    keys = (LevelKey("east", "F1", F1), LevelKey("west", "F1", other))
+    found = forecast(told, keys, venue, rng=np.random.default_rng(1))
+    assert found.levels[0].top1_all_stores == 1.0
+    assert found.levels[1].top1_all_stores == 0.0
+    assert [store.level_id for store in found.stores] == [F1, other]
