@@ -125,6 +125,10 @@ def evaluate(
     from runtime.rankers import SHIPPED, SIMULATED_ONLY, load_ranker, make_locator, name_ranker
     from runtime.zone_files import evaluate_stored_zones
 
+    if stores is None and simulated_ranker:
+        raise SettingsError("--simulated-ranker needs --stores: a venue's model is fitted to the ranker that ships")
+    if stores is not None and (causal or lag_s is not None or whole_walk):
+        raise SettingsError("--stores ranks zones of single scans; it takes no --causal, --lag or --whole-walk")
     home = open_home(data_dir)
     model = load_model(home, check_venue_id(venue_id))
     read = read_survey(path, SurveyFormat.NDJSON)
@@ -132,10 +136,6 @@ def evaluate(
         say(f"[yellow]bad line[/] {bad.file}:{bad.number}: {bad.reason}")
     lags = [timedelta(0)] if causal else []
     lags += [] if lag_s is None or lag_s == 0 else [timedelta(seconds=lag_s)]
-    if stores is None and simulated_ranker:
-        raise SettingsError("--simulated-ranker needs --stores: a venue's model is fitted to the ranker that ships")
-    if stores is not None and (lags or whole_walk):
-        raise SettingsError("--stores ranks zones of single scans; it takes no --causal, --lag or --whole-walk")
     ranker = load_ranker(SIMULATED_ONLY if simulated_ranker else SHIPPED) if locator == "full" else None
     said = None if ranker is None else name_ranker(ranker)
     answering, tracker = make_locator((model,), "light" if stores is not None else locator), Tracker((model,))
