@@ -52,7 +52,9 @@ def heal_map(radio_map: RadioMap, changes: RadioChanges, learned: Learned, offse
         xy_m=np.concatenate([radio_map.xy_m[kept], learned.xy_m[taken]]),
         level=np.concatenate([radio_map.level[kept], learned.level[taken]]),
         walk=np.concatenate([radio_map.walk[kept], np.array(walk, dtype=np.int32)]),
-        store=np.concatenate([radio_map.store[kept], learned.store[taken]]),
+        store=np.concatenate(
+            [radio_map.store[kept], np.where(learned.is_inside[taken], learned.store[taken], -1).astype(np.int32)]
+        ),
         epochs=Epochs(first, born),
     )
     return healed, taken

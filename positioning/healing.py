@@ -30,7 +30,6 @@ from positioning.radio_changes import RadioChanges, find_changes
 from positioning.radio_map import I64
 from positioning.rank_train import fit_rank
 from positioning.ranker import Ranker
-from positioning.representation import survey_floor_dbm
 from positioning.statistics import StoreTables
 from positioning.store_map import build_store_map
 
@@ -110,9 +109,7 @@ def _heal_part(
     changes = find_changes(model.radio_map, tables, learned, others, groups)
     offset_db = estimate_offsets_db(model.radio_map, tables, learned)
     radio_map, taken = heal_map(model.radio_map, changes, learned, offset_db)
-    weighing = replace(model.settings.weighing, floor_dbm=survey_floor_dbm(radio_map))
-    settings = replace(model.settings, weighing=weighing)
-    candidate = assemble_model(model.venue_id, radio_map, settings, model.calibration, fronts)
+    candidate = assemble_model(model.venue_id, radio_map, model.settings, model.calibration, fronts)
     is_confirmed = learned.is_confirmed[taken] & (learned.store[taken] >= 0)
     asked = radio_map.n_scans - len(taken) + np.flatnonzero(is_confirmed)
     if len(asked) < RECALIBRATE_FROM:
@@ -166,6 +163,7 @@ def _beacons_of(learned: Learned) -> Learned:
     return Learned(
         scans=tuple(scans[i] for i in at),
         store=learned.store[at],
+        is_inside=learned.is_inside[at],
         xy_m=learned.xy_m[at],
         level=learned.level[at],
         group=tuple(learned.group[i] for i in at),

@@ -21,11 +21,24 @@ _NEAR_M = 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """One scan's label; ``position`` is the present model's answer."""
+
+    scan: Scan
+    store: int
+    is_inside: bool
+    position: Position | None
+    group: str
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """n scans with their places.
 
     Args:
-        store: (n,) index into the venue's stores, -1 for a walkway.
+        store: (n,) index into the venue's stores, in or before which it was, -1 for a walkway.
+        is_inside: (n,) it was in the store.
         xy_m, level: the place, in the venue frame and the radio map's levels.
         group: what errs together, such as one phone's scans of one day.
         is_confirmed: (n,) somebody vouches for the store; else the present model was sure.
@@ -33,6 +46,7 @@ class Learned:
 
     scans: tuple[Scan, ...]
     store: I32
+    is_inside: NDArray[np.bool_]
     xy_m: F64
     level: I32
     group: tuple[str, ...]
@@ -57,19 +71,19 @@ def learn(
     assert model.fronts is not None
     number = {store_id: i for i, store_id in enumerate(model.fronts.store_ids)}
     middle = _Middles.of(model)
-    rows: list[tuple[Scan, int, Position | None, str, bool]] = []
+    rows: list[_Row] = []
     for item, answer in zip(confirmed, answered, strict=True):
         if item.store_id in number:
-            rows.append((item.scan, number[item.store_id], answer.position, item.group, True))
-    sure: dict[int, list[tuple[Scan, int, Position | None, str, bool]]] = {}
+            rows.append(_Row(item.scan, number[item.store_id], True, answer.position, item.group, True))
+    sure: dict[int, list[_Row]] = {}
     for scan, answer in zip(unlabelled, located, strict=True):
         position = answer.position
         if position is not None and position.confidence > SURE and (position.in_store is not None or position.store_id):
             store = -1 if position.store_id is None else number[position.store_id]
             group = f"{scan.device_id or scan.scan_id or len(rows)} {scan.at.date()}"
-            sure.setdefault(store, []).append((scan, store, position, group, False))
+            sure.setdefault(store, []).append(_Row(scan, store, position.in_store is not None, position, group, False))
     for store, found in sorted(sure.items()):
-        found.sort(key=lambda row: row[0].at)
+        found.sort(key=lambda row: row.scan.at)
         most = MOST_OF_A_STORE * (1 if store >= 0 else len(number))
         rows += [found[i] for i in np.unique(np.linspace(0, len(found) - 1, most).astype(np.int64))]
     return middle.place(model, rows)
@@ -95,15 +109,15 @@ class _Middles:
         level = np.array([level_of.get(front, -1) for front in fronts.store_level.tolist()], dtype=np.int32)
         return _Middles(np.where(np.isfinite(scanned), scanned, xy_m), level)
 
-    def place(self, model: VenueModel, rows: Sequence[tuple[Scan, int, Position | None, str, bool]]) -> Learned:
+    def place(self, model: VenueModel, rows: Sequence[_Row]) -> Learned:
         """Where each row was; rows of stores on levels without a survey are left out, as are walkways within stores."""
         assert model.fronts is not None
         levels = {(key.building, key.short_name): i for i, key in enumerate(model.radio_map.levels)}
         n = len(rows)
         xy_m = np.full((n, 2), np.nan)
         level = np.full(n, -1, dtype=np.int32)
-        store = np.array([row[1] for row in rows], dtype=np.int32).reshape(n)
-        said = [(i, row[2]) for i, row in enumerate(rows) if row[2] is not None]
+        store = np.array([row.store for row in rows], dtype=np.int32).reshape(n)
+        said = [(i, row.position) for i, row in enumerate(rows) if row.position is not None]
         if said:
             at = np.array([i for i, _ in said])
             xy_m[at] = model.radio_map.frame.to_xy_m([(p.lon_deg, p.lat_deg) for _, p in said])
@@ -114,14 +128,15 @@ class _Middles:
         is_moved = (store >= 0) & ~(of_label <= _NEAR_M)
         xy_m[is_moved], level[is_moved] = self.xy_m[store[is_moved]], self.level[store[is_moved]]
         _, around = model.fronts.nearest(np.nan_to_num(xy_m), on_level)
-        kept = np.flatnonzero((level >= 0) & np.isfinite(xy_m).all(axis=1) & ((store >= 0) | (around < 0)))
+        kept = np.flatnonzero((level >= 0) & np.isfinite(xy_m).all(axis=1) & ((store >= 0) | (around < 0))).tolist()
         return Learned(
-            scans=tuple(rows[i][0] for i in kept),
+            scans=tuple(rows[i].scan for i in kept),
             store=store[kept],
+            is_inside=np.array([rows[i].is_inside for i in kept], dtype=np.bool_).reshape(len(kept)),
             xy_m=xy_m[kept],
             level=level[kept],
-            group=tuple(rows[i][3] for i in kept),
-            is_confirmed=np.array([rows[i][4] for i in kept], dtype=np.bool_).reshape(len(kept)),
+            group=tuple(rows[i].group for i in kept),
+            is_confirmed=np.array([rows[i].is_confirmed for i in kept], dtype=np.bool_).reshape(len(kept)),
         )
 
 

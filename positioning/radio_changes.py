@@ -14,7 +14,7 @@ from fingerprints.scan import Scan
 from kernel.ids import TransmitterId
 from positioning.kernels.pairs import RATE_AT
 from positioning.learned import Learned
-from positioning.radio_map import F64, RadioMap, encode
+from positioning.radio_map import RadioMap, encode
 from positioning.statistics import StoreTables
 
 BORN_DETECTIONS = 5
@@ -56,7 +56,7 @@ def find_changes(
     n = len(radio_map.transmitters)
     row = np.repeat(np.arange(batch.n_scans), np.diff(batch.indptr))
     heard = np.bincount(batch.transmitter, minlength=n)
-    at_heard: F64 = np.bincount(batch.transmitter, weights=rate[batch.transmitter, store[row]], minlength=n)
+    at_heard = np.bincount(batch.transmitter, weights=rate[batch.transmitter, store[row]], minlength=n)
     expected = rate @ scans_of
     of_stayed = (rate**2 @ scans_of) / np.maximum(expected, 1e-9)
     every = (*learned.scans, *others)
