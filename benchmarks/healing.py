@@ -1,9 +1,10 @@
-"""Healing on the ranker bench's malls: weeks after the survey, from confirmed scans and the model's own sure answers.
+"""Healing on the ranker bench's malls: weeks after the survey, by confirmed scans and the model's own sure answers.
 
-The malls, surveys and test scans are those of ``ranker.py``. Three other days, heard by other phones: 10 confirmed scans
-a store to heal with, 20 unlabelled ones, 8 confirmed ones to judge by; the test is of a fourth day, again by others. The
-plain reference is WKNN on the same healed survey. No constant of healing was chosen on these seeds
-(docs/algorithms/healing.md names those). Simulated figures rank methods; they promise nothing for a mall.
+The malls, surveys and test scans are those of ``ranker.py``. Three other days, heard by other phones: 10 confirmed
+scans a store to heal with, 20 unlabelled ones, 8 confirmed ones to judge by; the test is of a fourth day, again by
+others. Both locators answer from the same healed model; the plain reference is WKNN on its radio map. No constant of
+healing was chosen on these seeds (docs/algorithms/healing.md names those). Simulated figures rank methods; they promise
+nothing for a mall.
 
 Run it with ``atrium bench healing`` or ``python -m benchmarks.healing``; about 15 minutes.
 """
@@ -63,26 +64,22 @@ def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
 
 
 def measure(seed: int) -> dict[str, Any]:
-    """One mall, both locators."""
+    """One mall, all ways of healing it."""
     days = make_days(seed)
     ranker = load_ranker()
     mall = days.mall
     model = train_venue(mall.survey, mall.venue, venue_id=VenueId(mall.venue.id), ranker=ranker).model
-    out: dict[str, Any] = {"seed": seed}
-    for name, ranked in (("full", ranker), ("light", None)):
-        for case, figures in measure_locator(days, model, ranked).items():
-            out[f"{name}: {case}"] = figures
-    return out
+    return {"seed": seed} | measure_model(days, model, ranker)
 
 
-def measure_locator(days: Days, model: VenueModel, ranker: Ranker | None) -> dict[str, dict[str, float]]:
-    """All ways of healing, for one locator."""
-    present = _locator(model, ranker)
+def measure_model(days: Days, model: VenueModel, ranker: Ranker) -> dict[str, dict[str, float]]:
+    """All ways of healing a model."""
+    present = _locators(model, ranker)
     every = [item for item, _ in zip(*_numbered(days.labels), strict=True)]
     some = {n: [item for item, number in zip(*_numbered(days.labels), strict=True) if number < n] for n in (1, 3)}
     of_half = [item for item in every if item.truth.store_id in days.half]
     rng = np.random.default_rng([len(every), 9])
-    out = {"not healed": _figures(present, model, days)}
+    out = {f"{kind}: not healed": _figures(locator, model, days) for kind, locator in present.items()}
     cases: list[tuple[str, list[LabelledScan], list[Scan]]] = [
         ("sure answers alone", [], days.unlabelled),
         ("1 a store + sure", some[1], days.unlabelled),
@@ -95,14 +92,11 @@ def measure_locator(days: Days, model: VenueModel, ranker: Ranker | None) -> dic
     ]
     for name, labels, unlabelled in cases:
         healed = heal(model, confirm_labelled(labels)[0], unlabelled, ranker=ranker)
-        locator = _locator(healed.model, ranker)
-        decision = _judge(days, present, locator, healed)
-        out[name] = (
-            _figures(locator, healed.model, days)
-            | {"promoted": float(decision.is_promoted), "labels refused": float(healed.labels.reason is not None)}
-            | _counts(healed, days)
-        )
-        print(f"{name}: {decision.reason}", file=sys.stderr)
+        out[f"healing: {name}"] = _counts(healed, days)
+        for kind, locator in _locators(healed.model, ranker).items():
+            decision = _judge(days, present[kind], locator, healed)
+            out[f"{kind}: {name}"] = _figures(locator, healed.model, days) | {"promoted": float(decision.is_promoted)}
+            print(f"{kind}: {name}: {decision.reason}", file=sys.stderr)
     return out
 
 
@@ -156,8 +150,8 @@ def _poison(
     return out
 
 
-def _locator(model: VenueModel, ranker: Ranker | None) -> Locator:
-    return LightLocator((model,)) if ranker is None else FullLocator((model,), ranker)
+def _locators(model: VenueModel, ranker: Ranker) -> dict[str, Locator]:
+    return {"full": FullLocator((model,), ranker), "light": LightLocator((model,))}
 
 
 def _judge(days: Days, present: Locator, candidate: Locator, healed: Healed) -> Promotion:
@@ -202,6 +196,7 @@ def _counts(healed: Healed, days: Days) -> dict[str, float]:
     now = set(days.mall.later.transmitters.ids)
     before = {reading.transmitter for item in days.mall.survey for reading in item.scan.readings}
     return {
+        "labels refused": float(healed.labels.reason is not None),
         "sure": float(healed.n_sure),
         "born": float(len(changes.born)),
         "born that are": float(sum(t in now and t not in before for t in changes.born)),
