@@ -10,7 +10,7 @@ Run it with ``atrium bench ranker`` or ``python -m benchmarks.ranker``; about 5 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -81,47 +81,66 @@ def measure(seed: int) -> dict[str, Any]:
     return out
 
 
+@dataclass(frozen=True)
+class AgedMall:
+    """A mall, its survey, and the scans asked when its radios had aged (``later``)."""
+
+    venue: Venue
+    survey: list[LabelledScan]
+    test: list[LabelledScan]
+    later: RadioField
+    cells: "Cells"
+    spec: RadioSpec
+
+
 def make_scans(seed: int) -> tuple[Venue, list[LabelledScan], list[LabelledScan]]:
     """A mall, its survey and the scans asked."""
+    mall = make_aged_mall(seed)
+    return mall.venue, mall.survey, mall.test
+
+
+def make_aged_mall(seed: int) -> AgedMall:
+    """The mall of a seed."""
     spec = RadioSpec(stale_ratio=0.0)
     venue = make_mall(TABLE_MALL, np.random.default_rng([seed, 0])).venue
     field = make_radio_field(venue, spec, np.random.default_rng([seed, 1]))
     later = aged(field, venue, Ageing(), np.random.default_rng([seed, 6]))
     rng = np.random.default_rng([seed, 2])
-    cells = _Cells.of(venue, field)
+    cells = Cells.of(venue, field)
     n_stores = len(cells.of_store)
-    survey = _scan(
-        venue, field, cells, rng.integers(*_SURVEY_SCANS, n_stores, endpoint=True), draw_phones(3, spec, rng), rng, "s"
-    )
-    test = _scan(venue, later, cells, np.full(n_stores, _TEST_SCANS), draw_phones(12, spec, rng), rng, "t")
-    return venue, survey, test
+    per_store = rng.integers(*_SURVEY_SCANS, n_stores, endpoint=True)
+    survey = scan_stores(venue, field, cells, per_store, draw_phones(3, spec, rng), rng, "s")
+    asked = np.full(n_stores, _TEST_SCANS)
+    test = scan_stores(venue, later, cells, asked, draw_phones(12, spec, rng), rng, "t")
+    return AgedMall(venue, survey, test, later, cells, spec)
 
 
 @dataclass(frozen=True)
-class _Cells:
+class Cells:
     """Where one can stand in each store."""
 
     level_index: NDArray[np.int64]
     of_store: list[NDArray[np.int64]]
 
     @staticmethod
-    def of(venue: Venue, field: RadioField) -> "_Cells":
+    def of(venue: Venue, field: RadioField) -> "Cells":
         number = {level.id: i for i, level in enumerate(venue.levels)}
         level_index = np.array([number[store.level_id] for store in venue.stores], dtype=np.int64)
         flat = field.grid.store_of.reshape(field.grid.n_levels, -1)
-        return _Cells(level_index, [np.flatnonzero(flat[level] == i) for i, level in enumerate(level_index)])
+        return Cells(level_index, [np.flatnonzero(flat[level] == i) for i, level in enumerate(level_index)])
 
 
-def _scan(
+def scan_stores(
     venue: Venue,
     field: RadioField,
-    cells: _Cells,
+    cells: Cells,
     per_store: NDArray[np.int64],
     phones: Sequence[PhoneRadio],
     rng: np.random.Generator,
     prefix: str,
+    at: datetime = SURVEY_AT,
 ) -> list[LabelledScan]:
-    """Scans at places drawn evenly; a walk is one phone in one store."""
+    """Scans at places drawn evenly, from ``at`` on; a walk is one phone in one store."""
     store = np.repeat(np.arange(len(cells.of_store)), per_store)
     cell = np.array([rng.choice(cells.of_store[i]) for i in store])
     xy_m = field.grid.centres_xy_m()[cell]
@@ -134,12 +153,12 @@ def _scan(
             venue,
             f"{prefix}-{phone}",
             i,
-            SURVEY_AT + timedelta(seconds=i),
-            (at, (x, y), inside),
+            at + timedelta(seconds=i),
+            (floor, (x, y), inside),
             readings[i],
             f"{prefix}-{phone}-{inside}",
         )
-        for i, (at, (x, y), inside, phone) in enumerate(places)
+        for i, (floor, (x, y), inside, phone) in enumerate(places)
     ]
 
 

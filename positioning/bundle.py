@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernel.ids import LevelId, TransmitterId, VenueId
+from positioning.epochs import Epochs, one_epoch
 from positioning.errors import BundleError
 from positioning.fronts import FrontTable, build_front_table
 from positioning.model import Calibration, Settings, VenueModel, assemble_model
@@ -24,7 +25,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 6
+FORMAT = 7
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,
@@ -35,6 +36,8 @@ _ARRAYS = {
     "level": np.int32,
     "walk": np.int32,
     "store": np.int32,
+    "epoch_first": np.int64,
+    "born": np.int32,
 }
 _HEADER = "header"
 
@@ -61,6 +64,7 @@ def to_bytes(model: VenueModel) -> bytes:
 def _part(model: VenueModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     radio_map = model.radio_map
     readings = radio_map.readings
+    epochs = radio_map.epochs or one_epoch(radio_map.n_scans, len(radio_map.transmitters))
     arrays: dict[str, NDArray[Any]] = {
         "indptr": readings.indptr,
         "transmitter": readings.transmitter,
@@ -71,6 +75,8 @@ def _part(model: VenueModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "level": radio_map.level,
         "walk": radio_map.walk,
         "store": radio_map.store,
+        "epoch_first": epochs.first,
+        "born": epochs.born,
     }
     content = {
         "frame": [radio_map.frame.lat_deg, radio_map.frame.lon_deg],
@@ -143,6 +149,7 @@ def _assemble_part(
     calibration: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in content["calibration"].items()
     }
+    epochs = Epochs(arrays["epoch_first"], arrays["born"])
     radio_map = RadioMap(
         frame=LocalFrame(*content["frame"]),
         transmitters=transmitters,
@@ -156,6 +163,7 @@ def _assemble_part(
         level=arrays["level"],
         walk=arrays["walk"],
         store=arrays["store"],
+        epochs=epochs if epochs.n_epochs > 1 else None,
     )
     return assemble_model(
         venue_id,

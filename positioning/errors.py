@@ -5,7 +5,8 @@ PartFailedError
 ├── RankerError         a ranker that is absent, damaged or made for other features
 └── TrackRecordError    a phone's track that cannot be read back
 InputRefusedError
-└── SurveyTooSmallError  a survey from which no radio map can be made
+├── SurveyTooSmallError  a survey from which no radio map can be made
+└── NothingToHealError   scans that teach a model nothing
 """
 
 from kernel.errors import InputRefusedError, PartFailedError
@@ -53,3 +54,9 @@ class SurveyTooSmallError(InputRefusedError):
             f"expected a survey with scans that share transmitters, found {n_scans} usable scans"
             f" and {n_transmitters} transmitters heard often enough"
         )
+
+
+class NothingToHealError(InputRefusedError):
+    """Scans that teach a model nothing; the message says what is missing."""
+
+    code = "nothing_to_heal"

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from positioning.epochs import totals_by_epoch
 from positioning.kernels.neighbours import find_neighbours
 from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
 from positioning.representation import MatchIndex, Weighed, weigh
@@ -40,11 +41,17 @@ def match_weighed(
     n_scans = len(asked.total)
     out_index = np.empty((n_scans, n_short), dtype=np.int32)
     out_distance = np.empty((n_scans, n_short, len(index.weighing.representations)), dtype=np.float32)
+    epochs = radio_map.epochs
+    if epochs is None:
+        total, first = asked.total[:, None, :], np.array([0, radio_map.n_scans], dtype=np.int64)
+    else:
+        total = totals_by_epoch(epochs, asked.indptr, asked.transmitter, asked.weight, asked.total)
+        first = epochs.first
     find_neighbours(
         asked.indptr,
         asked.transmitter,
         asked.weight,
-        asked.total,
+        total,
         np.full(n_scans, -1, dtype=np.int32) if walk is None else walk,
         index.p_indptr,
         index.p_scan,
@@ -54,6 +61,7 @@ def match_weighed(
         index.survey.weight,
         index.survey.total,
         radio_map.walk,
+        first,
         cover,
         out_index,
         out_distance,

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from fingerprints.scan import Scan
 from kernel.ids import VenueId
+from positioning.confirmed import ConfirmedScan
 from positioning.position import Located
 
 
@@ -15,6 +16,15 @@ class Locator(Protocol):
 
     @property
     def venue_ids(self) -> tuple[VenueId, ...]: ...
+
+
+class ConfirmedPlaces(Protocol):
+    """Scans whose store a payment or a redemption vouches for, fed from outside; in the order of time.
+
+    What is told is a learning sample: store, transmitters and powers, the day, a group that says nothing of a person.
+    """
+
+    def confirmed(self, venue_id: VenueId) -> Sequence[ConfirmedScan]: ...
 
 
 class Tracker(Protocol):

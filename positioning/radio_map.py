@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import DeviceId, LevelId, TransmitterId
+from positioning.epochs import Epochs
 from positioning.errors import SurveyTooSmallError
 from venues.frame import LocalFrame
 from venues.model import Venue
@@ -64,6 +65,7 @@ class RadioMap:
     """Survey scans with their places: ``xy_m`` (n_map, 2) in the venue frame, ``level`` an index into ``levels``.
 
     ``walk`` numbers the survey walks; ``store`` is the index of the store the surveyor was inside, -1 for none.
+    ``epochs`` is None for a survey that was not healed.
     """
 
     frame: LocalFrame
@@ -75,6 +77,7 @@ class RadioMap:
     level: I32
     walk: I32
     store: I32
+    epochs: Epochs | None = None
 
     @property
     def n_scans(self) -> int:

@@ -22,6 +22,8 @@ from positioning.kernels.stores import (
 from positioning.radio_map import F32, I32, U8, ReadingBatch
 from positioning.representation import Weighed
 
+_NEVER_DBM = -200.0
+
 
 @dataclass(frozen=True, slots=True)
 class StoreStatistics:
@@ -53,7 +55,7 @@ def no_statistics(n_transmitters: int, n_stores: int, tau_ms: float) -> StoreSta
         detections=np.zeros(shape, dtype=np.float32),
         total_dbm=np.zeros(shape, dtype=np.float32),
         squares_dbm2=np.zeros(shape, dtype=np.float32),
-        highest_dbm=np.full(shape, -200.0, dtype=np.float32),
+        highest_dbm=np.full(shape, _NEVER_DBM, dtype=np.float32),
         strongest=np.zeros(shape, dtype=np.float32),
         tau_ms=tau_ms,
     )
@@ -120,8 +122,32 @@ class StoreTables:
         return len(self.exposure)
 
 
+@dataclass(frozen=True, slots=True)
+class DerivedTables:
+    """The same in full precision: (n_transmitters, n_stores) each, but for ``exposure`` and ``absent`` (n_stores,).
+
+    ``highest_dbm`` is -200 where a transmitter was never heard.
+    """
+
+    exposure: F32
+    mean_dbm: F32
+    precision: F32
+    gain: F32
+    absent: F32
+    rate: F32
+    share: F32
+    top_share: F32
+    highest_dbm: F32
+    tau_ms: float
+
+
 def build_tables(counted: StoreStatistics) -> StoreTables:
     """Derive the tables; linear in transmitters times stores."""
+    return pack_tables(derive(counted))
+
+
+def derive(counted: StoreStatistics) -> DerivedTables:
+    """What the counts say of each transmitter and store."""
     shape = counted.detections.shape
     mean_dbm, precision, gain, rate, share, top_share = (np.empty(shape, dtype=np.float32) for _ in range(6))
     absent = np.empty(shape[1], dtype=np.float32)
@@ -139,21 +165,37 @@ def build_tables(counted: StoreStatistics) -> StoreTables:
         share,
         top_share,
     )
-    mean = to_bytes(-mean_dbm, DB_STEP)
-    cell = np.zeros((*shape, N_CELL), dtype=np.uint8)
+    return DerivedTables(
+        counted.exposure,
+        mean_dbm,
+        precision,
+        gain,
+        absent,
+        rate,
+        share,
+        top_share,
+        counted.highest_dbm,
+        counted.tau_ms,
+    )
+
+
+def pack_tables(derived: DerivedTables) -> StoreTables:
+    """The tables in bytes."""
+    mean = to_bytes(-derived.mean_dbm, DB_STEP)
+    cell = np.zeros((*mean.shape, N_CELL), dtype=np.uint8)
     cell[:, :, MEAN_AT] = mean
-    highest = np.minimum(to_bytes(-counted.highest_dbm, DB_STEP), NEVER_HEARD - 1)
-    cell[:, :, HIGHEST_AT] = np.where(counted.detections > 0, highest, NEVER_HEARD)
-    for at, part in ((RATE_AT, rate), (SHARE_AT, share), (TOP_SHARE_AT, top_share)):
+    highest = np.minimum(to_bytes(-derived.highest_dbm, DB_STEP), NEVER_HEARD - 1)
+    cell[:, :, HIGHEST_AT] = np.where(derived.highest_dbm > _NEVER_DBM, highest, NEVER_HEARD)
+    for at, part in ((RATE_AT, derived.rate), (SHARE_AT, derived.share), (TOP_SHARE_AT, derived.top_share)):
         cell[:, :, at] = to_bytes(part, SHARE_STEP)
     return StoreTables(
-        exposure=counted.exposure,
+        exposure=derived.exposure,
         mean=mean,
-        precision=to_bytes(precision, PRECISION_STEP),
-        gain=to_bytes(gain - GAIN_LEAST, GAIN_STEP),
-        absent=absent,
+        precision=to_bytes(derived.precision, PRECISION_STEP),
+        gain=to_bytes(derived.gain - GAIN_LEAST, GAIN_STEP),
+        absent=derived.absent,
         cell=cell,
-        tau_ms=counted.tau_ms,
+        tau_ms=derived.tau_ms,
     )
 
 

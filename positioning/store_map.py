@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerprints.transmitters import is_beacon
+from positioning.epoch_tables import build_epoch_tables
 from positioning.kernels.pairs import RATE_AT
 from positioning.kernels.stores import SHARE_STEP
 from positioning.model import Settings
@@ -61,7 +62,8 @@ def build_store_map(
     store = m_store if counted is None else np.where(counted, m_store, -1).astype(np.int32)
     n_transmitters = len(radio_map.transmitters)
     statistics = count_stores(radio_map.readings, store, n_transmitters, n_stores, settings.weighing.tau_ms)
-    tables = build_tables(statistics)
+    epochs = radio_map.epochs
+    tables = build_tables(statistics) if epochs is None else build_epoch_tables(statistics, epochs, store)
     expected_store, expected = np.nonzero((tables.cell[:, :, RATE_AT] * SHARE_STEP > _EXPECTED_RATE).T)
     indptr = np.zeros(n_stores + 1, dtype=np.int64)
     np.cumsum(np.bincount(expected_store, minlength=n_stores), out=indptr[1:])

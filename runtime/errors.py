@@ -7,6 +7,7 @@ NotFoundError
 └── UnknownVenueError     no such venue in this tenant
 ConflictError
 ├── UntrainedVenueError   the venue has no survey or no model yet
+├── NoFormerModelError    no version of the model to go back to
 └── AlreadyCommittedError the same recorded scans were stored before
 PartFailedError
 ├── StorageError          the database or data folder refused
@@ -42,6 +43,12 @@ class UntrainedVenueError(ConflictError):
     """The venue cannot answer yet: it lacks a survey or a model."""
 
     code = "untrained_venue"
+
+
+class NoFormerModelError(ConflictError):
+    """The model's versions hold none that the live one can be replaced by."""
+
+    code = "no_former_model"
 
 
 class AlreadyCommittedError(ConflictError):

@@ -18,10 +18,10 @@ from positioning.ranker_fit import N_TREES, PARAMETERS, TrainingSet, fit_booster
 from positioning.representation import Representation, Weighing, survey_floor_dbm
 from positioning.store_map import build_store_map
 from runtime.errors import SettingsError
+from runtime.files import write_whole
 from runtime.ranker_malls import MALLS, make_set
 from runtime.rankers import SHIPPED, SIMULATED_ONLY
 from runtime.survey_files import SurveyFormat, read_survey
-from runtime.venue_store import write_whole
 from runtime.zone_files import read_zones, zones_of
 
 LEFT_OUT_USERS = frozenset(f"user-{n}" for n in (3, 4, 7, 9, 18))

@@ -8,8 +8,8 @@ import msgspec
 import tomli_w
 
 from runtime.errors import VenueFileError
+from runtime.files import write_whole
 from runtime.survey_files import read_file
-from runtime.venue_store import write_whole
 
 if TYPE_CHECKING:
     from sim.run import Run

@@ -2,10 +2,10 @@
 
 venues/<tenant>/<venue>/map.imdf.zip    the map, an IMDF archive (absent for a venue without polygons)
                         survey.ndjson   labelled scans, one a line
-                        model.npz       the radio map compiled, with calibration
+                        model.npz       the radio map compiled, with calibration: the live version
+                        versions/       the last few of them (``model_versions.py``)
 """
 
-import os
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,6 +17,8 @@ from sqlalchemy.engine import Connection
 from kernel.clock import to_epoch_us
 from kernel.ids import TenantId, VenueId
 from runtime.errors import UnknownVenueError, VenueFileError
+from runtime.files import write_whole
+from runtime.model_versions import Kind, ModelVersions
 from runtime.records.schema import venues
 from runtime.records.upsert import upsert
 from venues.archive import ImdfArchive
@@ -80,7 +82,7 @@ class VenueStore:
         """Store a map, replacing an earlier one; a model made on that is dropped, since its stores may be gone."""
         venue = build_venue(archive, check_venue_id(venue_id))
         write_whole(self.map_path(tenant, venue_id), write_archive(archive))
-        self.model_path(tenant, venue_id).unlink(missing_ok=True)
+        self.versions(tenant, venue_id).clear()
         _list(connection, tenant, venue, source_format, at)
         return venue
 
@@ -110,40 +112,22 @@ class VenueStore:
     def save_survey(self, tenant: TenantId, venue_id: VenueId, lines: Iterable[bytes]) -> None:
         """Store a survey, replacing an earlier one; the model no longer fits and is dropped."""
         write_whole(self.survey_path(tenant, venue_id), b"".join(line + b"\n" for line in lines))
-        self.model_path(tenant, venue_id).unlink(missing_ok=True)
+        self.versions(tenant, venue_id).clear()
 
-    def save_model(self, tenant: TenantId, venue_id: VenueId, data: bytes) -> None:
-        """Store a compiled model; a running server takes it up within a second."""
-        write_whole(self.model_path(tenant, venue_id), data)
+    def save_model(
+        self, tenant: TenantId, venue_id: VenueId, data: bytes, kind: Kind = "trained", note: str = ""
+    ) -> None:
+        """Store a compiled model as a new version; a running server takes it up within a second."""
+        self.versions(tenant, venue_id).add(data, kind, note)
+
+    def versions(self, tenant: TenantId, venue_id: VenueId) -> ModelVersions:
+        """The versions of the venue's model."""
+        return ModelVersions(self.model_path(tenant, venue_id))
 
 
 def list_venues(connection: Connection, tenant: TenantId) -> list[sa.Row[tuple[object, ...]]]:
     """The tenant's venues by id."""
     return list(connection.execute(sa.select(venues).where(venues.c.tenant_id == tenant).order_by(venues.c.id)))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader, or a crash at any moment, finds the old one or the new one whole."""
-    write_chunks(path, (data,))
-
-
-def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
-    """Like ``write_whole``, for what need not be in memory at once; where a chunk fails, the old file stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with fresh.open("wb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _list(connection: Connection, tenant: TenantId, venue: Venue, source_format: str, at: datetime) -> None:

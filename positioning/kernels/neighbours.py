@@ -2,7 +2,8 @@
 
 With a = weighed readings of the scan, r = those of a survey scan (``representation.py``):
 d = 1 - 2 sum_b min(a_b, r_b) / (sum a + sum r), in [0, 1]; transmitters that only one of the two hears count in the
-sums alone, so nothing is filled in.
+sums alone, so nothing is filled in. A survey scan of an earlier epoch knows nothing of transmitters born later: they
+are left out of the scan's sum (``epochs.py``).
 """
 
 import numpy as np
@@ -33,6 +34,7 @@ def find_neighbours(
     m_weight: F32,
     m_total: F32,
     m_walk: I32,
+    m_first: I64,
     cover: float,
     out_index: I32,
     out_distance: F32,
@@ -47,14 +49,15 @@ def find_neighbours(
     which took two fifths of the time.
 
     Args:
-        q_*: the scans as CSR (``representation.Weighed``), entries heaviest first; ``q_walk`` (n,) forbids survey
-            scans of that walk, -1 forbids none.
+        q_*: the scans as CSR (``representation.Weighed``), entries heaviest first; ``q_total`` (n, n_epochs, 4) as of
+            ``epochs.totals_by_epoch``; ``q_walk`` (n,) forbids survey scans of that walk, -1 forbids none.
         p_*: transmitter -> (survey scan, weight) as CSR, in the first representation.
-        m_*: the survey scans, likewise, and their walks.
+        m_*: the survey scans, likewise, and their walks; ``m_first`` (n_epochs + 1,) where each epoch begins.
         out_index: (n, n_short), filled in the order of survey scans' indices; -1 fills what is left.
         out_distance: (n, n_short, n_representations); 1 fills what is left.
     """
     n_map = len(m_total)
+    n_epochs = len(m_first) - 1
     n_short = out_index.shape[1]
     n_representations = out_distance.shape[2]
     overlap = np.zeros(n_map, dtype=np.float32)
@@ -65,7 +68,7 @@ def find_neighbours(
     kept_score = np.empty(n_short, dtype=np.float32)
     for i in range(len(q_indptr) - 1):
         start, stop = q_indptr[i], q_indptr[i + 1]
-        total = q_total[i, 0]
+        total = q_total[i, n_epochs - 1, 0]
         size = 0
         if total > 0:
             overlap[:] = np.float32(0.0)
@@ -80,17 +83,20 @@ def find_neighbours(
                 for at in range(len(scans)):
                     other = others[at]
                     overlap[np.uint64(scans[at])] += weight if weight < other else other
-            size = _keep_best(overlap, survey_total, total, m_walk, q_walk[i], kept, kept_score)
+            size = _keep_best(overlap, survey_total, q_total[i], m_first, m_walk, q_walk[i], kept, kept_score)
             kept[:size].sort()
         for j in range(start, stop):
             for r in range(N_WEIGHTS):
                 heard[q_transmitter[j], r] = q_weight[j, r]
+        epoch = 0
         for c in range(size):
             out_index[i, c] = kept[c]
+            while kept[c] >= m_first[epoch + 1]:
+                epoch += 1
             first, end = m_indptr[kept[c]], m_indptr[kept[c] + 1]
             _measure(heard, m_transmitter[first:end], m_weight[first:end], shared)
             for r in range(n_representations):
-                both = q_total[i, r] + m_total[kept[c], r]
+                both = q_total[i, epoch, r] + m_total[kept[c], r]
                 out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * shared[r] / both
         out_index[i, size:] = -1
         out_distance[i, size:, :] = np.float32(1.0)
@@ -114,7 +120,14 @@ def _measure(heard: F32, transmitter: I32, weight: F32, out: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _keep_best(  # noqa: PLR0912  one pass over flat arrays
-    overlap: F32, survey_total: F32, total: float, m_walk: I32, walk: int, kept: I32, kept_score: F32
+    overlap: F32,
+    survey_total: F32,
+    totals: F32,
+    m_first: I64,
+    m_walk: I32,
+    walk: int,
+    kept: I32,
+    kept_score: F32,
 ) -> int:
     """Keep the survey scans of greatest overlap / (sum of totals); ``overlap`` is overwritten.
 
@@ -123,8 +136,10 @@ def _keep_best(  # noqa: PLR0912  one pass over flat arrays
     integer maxima are vectorised, those of floats, for NaN's sake, are not.
     """
     n_map = len(overlap)
-    for s in range(n_map):
-        overlap[s] /= total + survey_total[s]
+    for epoch in range(len(m_first) - 1):
+        total = totals[epoch, 0]
+        for s in range(m_first[epoch], m_first[epoch + 1]):
+            overlap[s] /= total + survey_total[s]
     if walk >= 0:
         for s in range(n_map):
             if m_walk[s] == walk:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from runtime.cli import admin, bench, models, places, play, ranker, serve, sim
+from runtime.cli import admin, bench, heal, models, places, play, ranker, serve, sim
 from runtime.cli.terminal import make_group
 
 app = make_group("Which store is this phone in, and what should it see there?")
@@ -23,6 +23,8 @@ for command in (
     models.train,
     models.locate,
     models.evaluate,
+    heal.heal,
+    heal.models,
     play.replay,
     bench.bench,
     admin.warm,

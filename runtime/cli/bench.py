@@ -22,6 +22,7 @@ def bench(
         str,
         typer.Argument(
             help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
+            "healing: after radios changed; "
             "positioning: on a FILE"
         ),
     ],

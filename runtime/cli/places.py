@@ -15,11 +15,12 @@ from runtime.cli.survey_tables import print_quality
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, make_group, print_json, print_table, progress, say
 from runtime.clocks import SystemClock
 from runtime.errors import UnknownVenueError, UntrainedVenueError, VenueFileError
+from runtime.files import write_whole
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import SurveyFormat, read_survey
 from runtime.venue_files import VenueFormat, read_map
-from runtime.venue_store import check_venue_id, list_venues, write_whole
+from runtime.venue_store import check_venue_id, list_venues
 from venues.faults import Fault
 
 venue = make_group("Maps: import, list, export.")

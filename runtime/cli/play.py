@@ -10,11 +10,12 @@ import typer
 from members.device import Purpose
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
 from runtime.errors import SettingsError, VenueFileError
+from runtime.files import write_whole
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.settings import LocatorKind
 from runtime.survey_files import open_lines, read_file
-from runtime.venue_store import check_venue_id, write_whole
+from runtime.venue_store import check_venue_id
 
 
 def replay(

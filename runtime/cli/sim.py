@@ -15,8 +15,8 @@ from runtime.cli import sim_runs
 from runtime.cli.sim_runs import Imported, load_venue
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, make_group, print_json, print_table, progress, say
 from runtime.errors import SettingsError, VenueFileError
+from runtime.files import write_chunks, write_whole
 from runtime.home import open_home
-from runtime.venue_store import write_chunks, write_whole
 
 if TYPE_CHECKING:
     from sim.export import Export
