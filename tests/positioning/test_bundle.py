@@ -21,8 +21,8 @@ from venues.model import Venue
 
 @pytest.fixture(scope="module")
 def bundle(prepared_home: Path) -> bytes:
-    """The one model that training left in the data folder."""
-    (path,) = prepared_home.rglob("*.npz")
+    """The live model in the data folder."""
+    (path,) = prepared_home.rglob("model.npz")
     return path.read_bytes()
 
 
