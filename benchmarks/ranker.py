@@ -81,8 +81,14 @@ def measure(seed: int) -> dict[str, Any]:
     return out
 
 
-def make_scans(seed: int) -> tuple[Venue, list[LabelledScan], list[LabelledScan]]:
-    """A mall, its survey and the scans asked."""
+def make_scans(
+    seed: int, asking: Sequence[PhoneRadio] | None = None
+) -> tuple[Venue, list[LabelledScan], list[LabelledScan]]:
+    """A mall, its survey and the scans asked.
+
+    Args:
+        asking: the phones that are asked about; by default twelve are drawn from the seed.
+    """
     spec = RadioSpec(stale_ratio=0.0)
     venue = make_mall(TABLE_MALL, np.random.default_rng([seed, 0])).venue
     field = make_radio_field(venue, spec, np.random.default_rng([seed, 1]))
@@ -93,7 +99,8 @@ def make_scans(seed: int) -> tuple[Venue, list[LabelledScan], list[LabelledScan]
     survey = _scan(
         venue, field, cells, rng.integers(*_SURVEY_SCANS, n_stores, endpoint=True), draw_phones(3, spec, rng), rng, "s"
     )
-    test = _scan(venue, later, cells, np.full(n_stores, _TEST_SCANS), draw_phones(12, spec, rng), rng, "t")
+    others = draw_phones(12, spec, rng) if asking is None else asking
+    test = _scan(venue, later, cells, np.full(n_stores, _TEST_SCANS), others, rng, "t")
     return venue, survey, test
 
 
