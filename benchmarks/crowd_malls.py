@@ -71,5 +71,3 @@ def _phone_of(item: LabelledScan) -> int:
     """The phone's number in the walk's name: t-PHONE-store, asked-store-STORE-PHONE, asked-corridor-LEVEL-PHONE-leg."""
     words = (item.walk or "").split("-")
     return int(words[1] if words[0] == "t" else words[3])
-
-

@@ -24,7 +24,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 6
+FORMAT = 7
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,

@@ -7,7 +7,7 @@ import numpy as np
 from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import StoreId, TransmitterId, VenueId
-from positioning.locate import Answers, locate_arrays
+from positioning.locate import Answers, form_sets, locate_arrays
 from positioning.model import VenueModel
 from positioning.position import Candidate, Located, LocatorName, NoPositionReason, Position
 from positioning.radio_map import encode
@@ -71,6 +71,10 @@ class LightLocator:
             answers = locate_arrays(model, encode(scans, model.radio_map.index))
         else:
             answers = self.answer_arrays(number, scans)
+            if self.locator_name == "full":  # ranked answers come with the sets of one threshold
+                of = model.calibration
+                thresholds = (of.rank_set_threshold, of.rank_walkway_set_threshold)
+                answers = form_sets(answers, thresholds, of.inside_threshold)
         lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(answers.settled.xy_m).tolist()
         unknown = (answers.settled.level < 0).tolist()
         outside = answers.is_outside.tolist()

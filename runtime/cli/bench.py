@@ -21,7 +21,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
+            help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; coverage: "
+            "what confidence is worth; "
             "positioning: on a FILE"
         ),
     ],
