@@ -21,9 +21,8 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; coverage: "
-            "what confidence is worth; "
-            "positioning: on a FILE"
+            help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
+            "coverage: what confidence is worth; positioning: on a FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,
