@@ -22,7 +22,7 @@ def bench(
         str,
         typer.Argument(
             help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
-            "coverage: what confidence is worth; positioning: on a FILE"
+            "coverage: what confidence is worth; sparse: a quarter of a survey; positioning: on a FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,
