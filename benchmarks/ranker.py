@@ -93,14 +93,20 @@ class AgedMall:
     spec: RadioSpec
 
 
-def make_scans(seed: int) -> tuple[Venue, list[LabelledScan], list[LabelledScan]]:
-    """A mall, its survey and the scans asked."""
-    mall = make_aged_mall(seed)
+def make_scans(
+    seed: int, asking: Sequence[PhoneRadio] | None = None
+) -> tuple[Venue, list[LabelledScan], list[LabelledScan]]:
+    """A mall, its survey and the scans asked, as of ``make_aged_mall``."""
+    mall = make_aged_mall(seed, asking)
     return mall.venue, mall.survey, mall.test
 
 
-def make_aged_mall(seed: int) -> AgedMall:
-    """The mall of a seed."""
+def make_aged_mall(seed: int, asking: Sequence[PhoneRadio] | None = None) -> AgedMall:
+    """The mall of a seed.
+
+    Args:
+        asking: the phones that are asked about; by default twelve are drawn from the seed.
+    """
     spec = RadioSpec(stale_ratio=0.0)
     venue = make_mall(TABLE_MALL, np.random.default_rng([seed, 0])).venue
     field = make_radio_field(venue, spec, np.random.default_rng([seed, 1]))
@@ -111,7 +117,8 @@ def make_aged_mall(seed: int) -> AgedMall:
     per_store = rng.integers(*_SURVEY_SCANS, n_stores, endpoint=True)
     survey = scan_stores(venue, field, cells, per_store, draw_phones(3, spec, rng), rng, "s")
     asked = np.full(n_stores, _TEST_SCANS)
-    test = scan_stores(venue, later, cells, asked, draw_phones(12, spec, rng), rng, "t")
+    others = draw_phones(12, spec, rng) if asking is None else asking
+    test = scan_stores(venue, later, cells, asked, others, rng, "t")
     return AgedMall(venue, survey, test, later, cells, spec)
 
 

@@ -1,6 +1,6 @@
 """Fit what answers are worth on held-out survey answers. Uses scikit-learn and scipy: training only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from positioning.radio_map import F64, I32
 
 ACCURACY_SHARE = 0.68
 SET_SHARE = 0.95
+LEAST_OF_SETS = 100
+"""Held-out scans of a kind under which its 5 % are told by five or fewer."""
 _LEAST_OF_EACH = 20
 """Held-out scans of a kind below which a logistic would learn the few, not the kind."""
 
@@ -45,28 +47,48 @@ def fit_level(held_out: HeldOut) -> tuple[float, ...]:
     return _fit_logistic(held_out.settled.features(), held_out.is_level_right)
 
 
-def fit_fronts(held_out: HeldOut, fronts: Fronts, accuracy_m: F64, level: tuple[float, ...]) -> Calibration:
-    """The calibration of a venue with stores; error and outside are left for the caller to fill."""
+def fit_fronts(held_out: HeldOut, fronts: Fronts) -> tuple[float, ...]:
+    """The candidates' weights in the conditional logit."""
     is_store = fronts.store >= 0
     is_true = is_store & (fronts.store == held_out.front[:, None])
-    weights = _fit_conditional_logit(fronts.feature, is_store, is_true)
-    probability = front_probabilities(fronts.feature, is_store, weights)
-    of_true = np.where(is_true, probability, 0.0).sum(axis=1)[held_out.front >= 0]
+    return _fit_conditional_logit(fronts.feature, is_store, is_true)
+
+
+def fit_later(calibration: Calibration, later: HeldOut, fronts: Fronts, accuracy_m: F64) -> Calibration:
+    """The calibration with ``in_store`` and answer sets fitted on answers as at a later date (``damage.py``)."""
     inside_features = describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m)
-    is_inside = held_out.inside >= 0
+    is_inside = later.inside >= 0
     inside = _fit_logistic(inside_features, is_inside)
-    return Calibration(
-        error=(),
-        error_scale=1.0,
-        level=level,
-        front=weights,
+    in_store = logistic(inside_features, inside)
+    inside_threshold = _best_threshold(in_store, is_inside)
+    is_store = fronts.store >= 0
+    is_true = is_store & (fronts.store == later.front[:, None])
+    probability = front_probabilities(fronts.feature, is_store, calibration.front)
+    of_true = np.where(is_true, probability, 0.0).sum(axis=1)
+    has_front = later.front >= 0
+    of_store, of_walkway = fit_sets(of_true[has_front], in_store[has_front] >= inside_threshold)
+    return replace(
+        calibration,
         inside=inside,
-        inside_threshold=_best_threshold(logistic(inside_features, inside), is_inside),
-        set_threshold=conformal_threshold(of_true),
-        outside=(),
-        n_inside=int(is_inside.sum()),
-        n_held_out=len(is_inside),
+        inside_threshold=inside_threshold,
+        set_threshold=of_store,
+        walkway_set_threshold=of_walkway,
     )
+
+
+def fit_sets(probability_of_true: F64, is_in_store: NDArray[np.bool_]) -> tuple[float, float]:
+    """Thresholds of the answer sets of scans that are taken for ones in a store, and of the others.
+
+    One threshold for both holds too much in stores and too little in walkways, where the truth is one of two fronts
+    that face each other. A kind of which too few were held out gets the threshold of all.
+
+    Source: Vovk, Lindsay, Nouretdinov, Gammerman, "Mondrian confidence machine", 2003: a threshold for each kind, the
+    kind told by the answer itself.
+    """
+    of_all = conformal_threshold(probability_of_true)
+    parts = [probability_of_true[is_in_store], probability_of_true[~is_in_store]]
+    of_store, of_walkway = (conformal_threshold(part) if len(part) >= LEAST_OF_SETS else of_all for part in parts)
+    return of_store, of_walkway
 
 
 def conformal_threshold(probability_of_true: F64) -> float:

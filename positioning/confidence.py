@@ -5,6 +5,8 @@ import numpy as np
 from positioning.radio_map import F64
 
 _LEAST_ACCURACY_M = 0.5
+_LEAST_DENSITY = 3e-4
+"""Log odds of the density inside end at 8 either way: the logistic sees no outliers."""
 
 
 def describe(spread_m: F64, nearest: F64, level_share: F64, n_known: F64) -> F64:
@@ -46,10 +48,19 @@ def logistic(features: F64, weights: tuple[float, ...]) -> F64:
 
 
 def describe_inside(nearest_front_m: F64, inside_share: F64, accuracy_m: F64) -> F64:
-    """(n, 4) features of "inside any store": constant, neighbours inside, signed distance / error, its tanh."""
+    """Features of "inside any store" (n, 4 + n_representations).
+
+    Constant, log odds of the neighbours' votes inside, signed distance / error, its tanh, and the log odds of the
+    neighbours' density inside in each representation.
+
+    Args:
+        inside_share: (n, 1 + n_representations), of ``locate.Fronts``.
+    """
     ratio = np.clip(np.where(np.isfinite(nearest_front_m), nearest_front_m, 1e3) / accuracy_m, -4.0, 4.0)
-    share = np.clip(inside_share, 0.01, 0.99)
-    return np.stack([np.ones_like(ratio), np.log(share / (1 - share)), ratio, np.tanh(2 * ratio)], axis=-1)
+    votes = np.clip(inside_share[:, :1], 0.01, 0.99)
+    density = np.clip(inside_share[:, 1:], _LEAST_DENSITY, 1.0 - _LEAST_DENSITY)
+    first = np.stack([np.ones_like(ratio), np.log(votes / (1 - votes))[:, 0], ratio, np.tanh(2 * ratio)], axis=-1)
+    return np.concatenate([first, np.log(density / (1 - density))], axis=-1)
 
 
 def front_probabilities(

@@ -14,7 +14,7 @@ from positioning.confidence import describe_inside, front_probabilities, logisti
 from positioning.errors import RankerError
 from positioning.kernels.fronts import N_FEATURES, describe_fronts
 from positioning.light import LightLocator
-from positioning.locate import Answers, find_fronts, find_outside
+from positioning.locate import Answers, find_fronts, find_outside, form_sets
 from positioning.model import VenueModel
 from positioning.pairs import Pairs, make_pairs
 from positioning.position import LocatorName
@@ -98,17 +98,18 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
     order = np.argsort(-probability, axis=1, kind="stable")
     rows = np.arange(batch.n_scans)[:, None]
     store, probability = pairs.store[rows, order], probability[rows, order]
-    in_set = (probability >= calibration.rank_set_threshold).sum(axis=1)
-    return Answers(
+    answers = Answers(
         settled=settled,
         accuracy_m=accuracy_m,
         level_probability=logistic(settled.features(), calibration.level),
         store=store,
         probability=probability,
-        n_in_set=np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1)),
+        n_in_set=(store[:, :1] >= 0).sum(axis=1),
         in_store=logistic(describe_inside(around.nearest_m, around.inside_share, accuracy_m), calibration.inside),
         is_outside=find_outside(settled, calibration),
     )
+    thresholds = (calibration.rank_set_threshold, calibration.rank_walkway_set_threshold)
+    return form_sets(answers, thresholds, calibration.inside_threshold)
 
 
 def weigh_evidence(pairs: Pairs, score: F32, accuracy_m: F64, m_front: I32, m_inside: I32) -> F64:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import StoreId
-from positioning.calibrate import HeldOut, fit_fronts
+from positioning.calibrate import HeldOut, conformal_threshold, fit_fronts
 from positioning.choose import HeldOutScans
-from positioning.confidence import predict_error_m
+from positioning.confidence import front_probabilities, predict_error_m
 from positioning.confirmed import ConfirmedScan
 from positioning.errors import NothingToHealError
 from positioning.full import FullLocator
@@ -134,8 +134,10 @@ def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibr
     found = find_fronts(fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
     none: NDArray[np.float64] = np.zeros(len(asked))
     store = model.m_front[asked]
-    fitted = fit_fronts(HeldOut(settled, none, none > 0, store, store), found, accuracy_m, calibration.level)
-    calibration = replace(calibration, front=fitted.front, set_threshold=fitted.set_threshold)
+    front = fit_fronts(HeldOut(settled, none, none > 0, store, store), found)
+    probability = front_probabilities(found.feature, found.store >= 0, front)
+    of_true = np.where(found.store == store[:, None], probability, 0.0).sum(axis=1)
+    calibration = replace(calibration, front=front, set_threshold=conformal_threshold(of_true))
     if ranker is None or not calibration.ranker:
         return calibration
     of_survey = (model.front_level, model.m_front, model.m_inside)

@@ -3,7 +3,7 @@
 ``locate_arrays`` is the flow for one venue in arrays; ``light.py`` chooses the venue and dresses the answers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from positioning.confidence import (
     weighted_sum,
 )
 from positioning.fronts import N_CANDIDATES, FrontTable
-from positioning.kernels.fronts import N_FEATURES, describe_fronts
+from positioning.kernels.fronts import N_FEATURES, describe_fronts, share_inside
 from positioning.kernels.places import find_places, vote_levels, weigh_neighbours
 from positioning.kernels.weigh import mean_strongest
 from positioning.match import match
@@ -31,7 +31,7 @@ class Settled:
     """Level and place of n scans. ``level`` is -1 and ``xy_m`` NaN where no survey scan shares a transmitter.
 
     ``nearest`` is the mean over representations of the distance to the most similar survey scan; ``strongest_dbm`` the
-    mean power of the three strongest known readings.
+    mean power of the three strongest known readings; ``distance`` (n, n_short, n_representations) that of ``index``.
     """
 
     level: I32
@@ -43,6 +43,7 @@ class Settled:
     n_known: I32
     index: I32
     weight: F32
+    distance: F32
 
     def features(self) -> F64:
         """What calibration looks at (``confidence.describe``); NaN-free."""
@@ -61,7 +62,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Fronts:
-    """Candidate stores of n scans: indices (n, 20), -1 for none, features, and the evidence of being inside."""
+    """Candidate stores of n scans: indices (n, 20), -1 for none, features, and the evidence of being inside.
+
+    ``inside_share`` (n, 1 + n_representations) of the neighbours inside any store: by votes, then by their density
+    round the scan in each representation (``kernels/fronts.share_inside``).
+    """
 
     store: I32
     feature: F64
@@ -119,6 +124,7 @@ def settle(
         n_known=np.diff(batch.indptr).astype(np.int32),
         index=index,
         weight=weight,
+        distance=distance,
     )
 
 
@@ -130,11 +136,11 @@ def find_fronts(
     level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
     store, distance_m = fronts.measure(settled.xy_m, level)
     feature = np.empty((n_scans, N_CANDIDATES, N_FEATURES), dtype=np.float64)
-    inside_share = np.empty(n_scans, dtype=np.float64)
-    describe_fronts(
-        store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, inside_share
-    )
-    return Fronts(store, feature, distance_m.min(axis=1), inside_share)
+    by_votes = np.empty(n_scans, dtype=np.float64)
+    describe_fronts(store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, by_votes)
+    by_density = np.empty((n_scans, settled.distance.shape[2]), dtype=np.float64)
+    share_inside(settled.index, settled.distance, m_inside, by_density)
+    return Fronts(store, feature, distance_m.min(axis=1), np.hstack([by_votes[:, None], by_density]))
 
 
 def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, accuracy_m: F64) -> Answers:
@@ -150,17 +156,30 @@ def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, acc
         order = np.argsort(-probability, axis=1, kind="stable")
         store, probability = fronts.store[rows, order], probability[rows, order]
         in_store = logistic(describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m), calibration.inside)
-    in_set = (probability >= calibration.set_threshold).sum(axis=1)
-    return Answers(
+    answers = Answers(
         settled=settled,
         accuracy_m=accuracy_m,
         level_probability=logistic(settled.features(), calibration.level),
         store=store,
         probability=probability,
-        n_in_set=np.maximum(in_set, (store[:, :1] >= 0).sum(axis=1)),
+        n_in_set=(store[:, :1] >= 0).sum(axis=1),
         in_store=in_store,
         is_outside=find_outside(settled, calibration),
     )
+    thresholds = (calibration.set_threshold, calibration.walkway_set_threshold)
+    return form_sets(answers, thresholds, calibration.inside_threshold)
+
+
+def form_sets(answers: Answers, thresholds: tuple[float, float], inside_threshold: float) -> Answers:
+    """The answers with their sets: candidates at or above the threshold, and always the first.
+
+    Args:
+        thresholds: where the scan is taken for one in a store, and where not (``calibrate.fit_sets``).
+    """
+    of_store, of_walkway = thresholds
+    threshold = np.where(answers.in_store < inside_threshold, of_walkway, of_store)
+    in_set = (answers.probability >= threshold[:, None]).sum(axis=1)
+    return replace(answers, n_in_set=np.maximum(in_set, (answers.store[:, :1] >= 0).sum(axis=1)))
 
 
 def find_outside(settled: Settled, calibration: Calibration) -> NDArray[np.bool_]:

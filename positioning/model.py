@@ -60,13 +60,14 @@ class Calibration:
         front: weights of the candidates' features in the conditional logit.
         inside: weights of the logistic for "inside any store".
         inside_threshold: ``in_store`` from which a store is named.
-        set_threshold: probability from which a candidate belongs to the answer set.
+        set_threshold: probability from which a candidate belongs to the answer set; ``walkway_set_threshold`` where
+            ``in_store`` is under its threshold, as fronts that face each other need wider sets.
         outside: weights of ``locate.Settled.faintness``, above 0 for a scan that was heard outside the venue.
         n_inside: held-out survey scans that were inside a store.
         n_held_out: held-out survey scans in all.
         ranker: the hash of the shared ranker that the next two are for; empty where none was fitted.
         rank: weights that make its scores logits (``full.weigh_scores``).
-        rank_set_threshold: as ``set_threshold``, for the full locator.
+        rank_set_threshold, rank_walkway_set_threshold: as the two before, for the full locator.
     """
 
     error: tuple[float, ...]
@@ -76,12 +77,14 @@ class Calibration:
     inside: tuple[float, ...]
     inside_threshold: float
     set_threshold: float
+    walkway_set_threshold: float
     outside: tuple[float, ...]
     n_inside: int
     n_held_out: int
     ranker: str = ""
     rank: tuple[float, ...] = ()
     rank_set_threshold: float = 0.0
+    rank_walkway_set_threshold: float = 0.0
 
     @property
     def tells_inside(self) -> bool:

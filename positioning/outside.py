@@ -6,23 +6,22 @@ inside by other phones when a part of the radios is gone, and as they would be h
 only: uses scikit-learn.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from positioning.choose import HeldOutScans
+from positioning.damage import hear_later
 from positioning.model import Settings
-from positioning.radio_map import F64, I64, RadioMap, ReadingBatch
+from positioning.radio_map import F64, RadioMap, ReadingBatch
 
-GONE_SHARE: Final = 0.4
-"""At most this share of a scan's radios is taken away, evenly from none: some years of ordinary change."""
-OFFSET_SD_DB: Final = 4.5
-"""Of other phones (research: positioning, section 5)."""
 LOSS_DB: Final = (20.0, 35.0)
 """What lies between a scan inside and one outside: the outer walls, and some way."""
 REFUSED_SHARE: Final = 0.002
-"""Of the damaged scans from inside. The four were chosen on four simulated malls (seeds 101-104); a wrong refusal
+"""Of the damaged scans from inside. It, the loss, and the share gone and the offset of ``damage.py``
+were chosen on four simulated malls (seeds 101-104); a wrong refusal
 counts for more than a scan let in, whose confidence still speaks (docs/algorithms/positioning.md)."""
 _LEAST_SCANS: Final = 50
 
@@ -34,8 +33,9 @@ def fit_outside(radio_map: RadioMap, settings: Settings, held_out: HeldOutScans)
         return ()
     rng = np.random.default_rng(0)
     floor_dbm = float(radio_map.readings.rssi_dbm.min())
-    inside = _damage(held_out.batch, np.zeros(n), floor_dbm, rng)
-    outside = _damage(held_out.batch, rng.uniform(*LOSS_DB, n), floor_dbm, rng)
+    inside = hear_later(held_out.batch, rng, floor_dbm=floor_dbm, noise_sd_db=0.0)
+    loss_db = rng.uniform(*LOSS_DB, n)
+    outside = hear_later(held_out.batch, rng, floor_dbm=floor_dbm, loss_db=loss_db, noise_sd_db=0.0)
     features = [_features(held_out, settings, batch) for batch in (inside, outside)]
     if min(len(part) for part in features) < _LEAST_SCANS:
         return ()
@@ -51,19 +51,5 @@ def fit_outside(radio_map: RadioMap, settings: Settings, held_out: HeldOutScans)
 
 def _features(held_out: HeldOutScans, settings: Settings, batch: ReadingBatch) -> F64:
     """Of those that share a radio with the survey."""
-    settled = HeldOutScans(
-        held_out.radio_map, held_out.asked, batch, held_out.walk, held_out.buildings, held_out.evidence
-    ).answer(settings)
+    settled = replace(held_out, batch=batch).answer(settings)
     return settled.faintness()[settled.level >= 0]
-
-
-def _damage(batch: ReadingBatch, loss_db: F64, floor_dbm: float, rng: np.random.Generator) -> ReadingBatch:
-    """The scans as other phones would hear them with ``loss_db`` (n,) between, when some of the radios are gone."""
-    n = batch.n_scans
-    row = np.repeat(np.arange(n), np.diff(batch.indptr))
-    gone, offset_db = rng.uniform(0.0, GONE_SHARE, n), rng.normal(0.0, OFFSET_SD_DB, n)
-    rssi_dbm = (batch.rssi_dbm - loss_db[row] + offset_db[row]).astype(np.float32)
-    kept = (rng.random(len(row)) >= gone[row]) & (rssi_dbm >= floor_dbm)
-    indptr: I64 = np.zeros(n + 1, dtype=np.int64)
-    np.cumsum(np.bincount(row[kept], minlength=n), out=indptr[1:])
-    return ReadingBatch(indptr, batch.transmitter[kept], rssi_dbm[kept], batch.age_ms[kept], batch.n_heard)

@@ -1,18 +1,20 @@
 """What the shared ranker's scores are worth at a venue, from its survey's scans without their own walks."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from positioning.buildings import build_building_table, hear_buildings_held_out
-from positioning.calibrate import conformal_threshold
+from positioning.calibrate import fit_sets
 from positioning.choose import take_scans
-from positioning.confidence import front_probabilities, predict_error_m
+from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
+from positioning.damage import hear_later
 from positioning.fronts import FrontTable
 from positioning.full import weigh_evidence
 from positioning.kernels.fronts import N_FEATURES
+from positioning.locate import find_fronts
 from positioning.model import Calibration, Settings
 from positioning.pairs import make_pairs
 from positioning.radio_map import F64, I32, I64, RadioMap
@@ -49,14 +51,40 @@ def fit_rank(
         asked: places of the map; each is asked without its part of the walks.
         walk: (n_map,) what is held out together.
     """
-    store, evidence, truth, is_reached = hold_out(
-        calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker
+    heard, later = hold_out(calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker)
+    weights = fit_weights(heard.store, heard.evidence, heard.truth)
+    of_store, of_walkway = fit_sets(
+        later.probability_of_true(weights)[later.is_usable], later.is_in_store[later.is_usable]
     )
-    weights = fit_weights(store, evidence, truth)
-    is_true = (store == truth[:, None]) & (store >= 0)
-    of_true = np.where(is_true, front_probabilities(evidence, store >= 0, weights), 0.0).sum(axis=1)
-    threshold = conformal_threshold(of_true[is_reached])
-    return replace(calibration, ranker=ranker.sha256, rank=weights, rank_set_threshold=threshold)
+    return replace(
+        calibration,
+        ranker=ranker.sha256,
+        rank=weights,
+        rank_set_threshold=of_store,
+        rank_walkway_set_threshold=of_walkway,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RankedScans:
+    """Survey scans ranked without their part of the walks: candidates, evidence (``full.weigh_evidence``), true stores.
+
+    ``is_in_store`` says what the scans are taken for. ``is_usable`` ones are answered, and other parts reached their
+    true store at all: an answer set cannot hold what the survey had not.
+    """
+
+    store: I32
+    evidence: F64
+    truth: I32
+    is_in_store: NDArray[np.bool_]
+    is_usable: NDArray[np.bool_]
+
+    def probability_of_true(self, weights: tuple[float, ...]) -> F64:
+        """Of each scan's true store, with such weights."""
+        is_true = (self.store == self.truth[:, None]) & (self.store >= 0)
+        probability = front_probabilities(self.evidence, self.store >= 0, weights)
+        of_true: F64 = np.where(is_true, probability, 0.0).sum(axis=1)
+        return of_true
 
 
 def fit_weights(store: I32, evidence: F64, truth: I32) -> tuple[float, ...]:
@@ -89,41 +117,55 @@ def hold_out(
     asked: I64,
     walk: I32,
     ranker: Ranker,
-) -> tuple[I32, F64, I32, NDArray[np.bool_]]:
-    """Candidates, evidence and true stores of survey scans, each without its part of the walks; part by part.
-
-    The last says whether other parts reached the true store at all: an answer set cannot hold what the survey had not.
-    """
+) -> tuple[RankedScans, RankedScans]:
+    """Survey scans as they were heard, and as other phones would at a later date; part by part of the walks."""
     front_level, m_front, m_inside = levels_and_stores
     _, number = np.unique(walk, return_inverse=True)
     part = (number % _N_PARTS).astype(np.int32)
     parted = replace(radio_map, walk=part)
     index = build_index(radio_map, settings.measured)
     buildings = build_building_table(radio_map)
-    stores: list[I32] = []
-    evidence: list[F64] = []
-    truth: list[I32] = []
-    reached: list[NDArray[np.bool_]] = []
+    floor_dbm = float(radio_map.readings.rssi_dbm.min())
+    heard = take_scans(radio_map.readings, asked)
+    batches = (heard, hear_later(heard, np.random.default_rng(0), floor_dbm=floor_dbm))
+    found: tuple[list[RankedScans], list[RankedScans]] = ([], [])
     for held in np.unique(part[asked]):
-        at = asked[part[asked] == held]
-        counted = part != held
-        batch = take_scans(radio_map.readings, at)
-        part_map = build_store_map(parted, settings, m_front, n_stores, index=index, counted=counted)
-        pairs = make_pairs(
-            parted,
-            settings,
-            part_map,
-            batch,
-            building=buildings.of_level,
-            evidence=hear_buildings_held_out(parted, buildings, batch, part[at]),
-            fronts=fronts,
-            front_level=front_level,
-            walk=part[at],
-        )
-        accuracy_m = predict_error_m(pairs.settled.features(), calibration.error) * calibration.error_scale
-        score = ranker.score(pairs.feature, pairs.n_described)
-        stores.append(pairs.store)
-        evidence.append(weigh_evidence(pairs, score, accuracy_m, m_front, m_inside))
-        truth.append(m_front[at])
-        reached.append((m_front[at] >= 0) & (part_map.tables.exposure[m_front[at]] > 0))
-    return np.concatenate(stores), np.concatenate(evidence), np.concatenate(truth), np.concatenate(reached)
+        of_part = np.flatnonzero(part[asked] == held)
+        at = asked[of_part]
+        part_map = build_store_map(parted, settings, m_front, n_stores, index=index, counted=part != held)
+        is_reached = (m_front[at] >= 0) & (part_map.tables.exposure[m_front[at]] > 0)
+        for batch, out in zip((take_scans(whole, of_part) for whole in batches), found, strict=True):
+            pairs = make_pairs(
+                parted,
+                settings,
+                part_map,
+                batch,
+                building=buildings.of_level,
+                evidence=hear_buildings_held_out(parted, buildings, batch, part[at]),
+                fronts=fronts,
+                front_level=front_level,
+                walk=part[at],
+            )
+            settled = pairs.settled
+            accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
+            score = ranker.score(pairs.feature, pairs.n_described)
+            is_in_store = np.ones(len(at), dtype=np.bool_)
+            if fronts is not None:
+                around = find_fronts(fronts, front_level, m_front, m_inside, settled, accuracy_m)
+                inside = describe_inside(around.nearest_m, around.inside_share, accuracy_m)
+                is_in_store = logistic(inside, calibration.inside) >= calibration.inside_threshold
+            out.append(
+                RankedScans(
+                    store=pairs.store,
+                    evidence=weigh_evidence(pairs, score, accuracy_m, m_front, m_inside),
+                    truth=m_front[at],
+                    is_in_store=is_in_store,
+                    is_usable=is_reached & (settled.level >= 0),
+                )
+            )
+    return _join(found[0]), _join(found[1])
+
+
+def _join(parts: list[RankedScans]) -> RankedScans:
+    names = RankedScans.__slots__
+    return RankedScans(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})

@@ -9,7 +9,9 @@ from positioning.radio_map import F64, I32
 
 UNDEFINED = -2
 """A rank that does not exist because the truth has none (no polygons, not inside); -1 is a miss."""
+RISK_LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _ECE_BINS = 15
+_LEAST_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,21 @@ class TopShares:
 
 
 @dataclass(frozen=True, slots=True)
+class RiskCoverage:
+    """Answers whose first claim has at least this probability: their percent of all scans, and the percent of them
+    that is right, None where there are none."""
+
+    at_least: float
+    answered_percent: float
+    right_percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """What ``evaluate`` reports of one locator; shares in percent, None where undefined.
 
     A scan without an answer is wrong in every share; error figures are of the answered, whose number is ``answered``.
+    ``ece``, ``brier``, ``log_loss`` and ``risk_coverage`` are of the first claim, over ``ece_n`` answers that have one.
     """
 
     n: int
@@ -71,6 +84,10 @@ class Figures:
     inside: TopShares | None
     recall20: float | None
     ece: float | None
+    ece_n: int
+    brier: float | None
+    log_loss: float | None
+    risk_coverage: tuple[RiskCoverage, ...]
     set_coverage: float | None
     set_size: float | None
     accuracy_coverage: float | None
@@ -81,6 +98,8 @@ def summarise(scored: Scored) -> Figures:
     n = len(scored.is_answered)
     held = scored.error_m <= scored.accuracy_m
     has_accuracy = np.isfinite(scored.accuracy_m) & np.isfinite(scored.error_m)
+    is_judged = np.isfinite(scored.claimed) & np.isfinite(scored.is_claim_right)
+    claimed, is_right = scored.claimed[is_judged], scored.is_claim_right[is_judged]
     return Figures(
         n=n,
         answered=int(scored.is_answered.sum()),
@@ -92,6 +111,10 @@ def summarise(scored: Scored) -> Figures:
         inside=_tops(scored.inside_rank),
         recall20=_percent(_within(scored.front_rank, 20)),
         ece=expected_calibration_error(scored.claimed, scored.is_claim_right),
+        ece_n=int(is_judged.sum()),
+        brier=brier_score(claimed, is_right),
+        log_loss=log_loss(claimed, is_right),
+        risk_coverage=risk_coverage(scored.claimed, scored.is_claim_right),
         set_coverage=_percent(scored.is_in_set),
         set_size=_mean(scored.set_size),
         accuracy_coverage=_percent(held[has_accuracy].astype(np.float64)),
@@ -107,6 +130,40 @@ def expected_calibration_error(claimed: F64, is_right: F64) -> float | None:
     bins = np.minimum((p * _ECE_BINS).astype(np.int64), _ECE_BINS - 1)
     gaps = np.bincount(bins, weights=p - right, minlength=_ECE_BINS)
     return float(np.abs(gaps).sum() / len(p))
+
+
+def brier_score(claimed: F64, is_right: F64) -> float | None:
+    """Mean square of claimed probability less 1 for right or 0 for wrong; None of nothing.
+
+    Of the first claim alone, not the sum over all candidates. Source: Brier, "Verification of forecasts", 1950.
+    """
+    return float(((claimed - is_right) ** 2).mean()) if len(claimed) else None
+
+
+def log_loss(claimed: F64, is_right: F64) -> float | None:
+    """Mean of -ln of the probability that the first claim gave to what came true, in nats; None of nothing."""
+    if len(claimed) == 0:
+        return None
+    of_outcome = np.where(is_right > 0, claimed, 1.0 - claimed)
+    return float(-np.log(np.maximum(of_outcome, _LEAST_PROBABILITY)).mean())
+
+
+def risk_coverage(claimed: F64, is_right: F64) -> tuple[RiskCoverage, ...]:
+    """How many scans an asker who wants to be so sure gets an answer to, and how often it is right.
+
+    Scans whose truth has no claim to compare (NaN in ``is_right`` beside a claim) are left out; those without an answer
+    count among the unanswered.
+    """
+    counted = np.isfinite(is_right) | ~np.isfinite(claimed)
+    claimed, is_right = np.nan_to_num(claimed[counted], nan=-1.0), is_right[counted]
+    if not (claimed >= 0).any():
+        return ()
+    rows = []
+    for at_least in RISK_LEVELS:
+        is_sure = claimed >= at_least
+        right = float(100.0 * is_right[is_sure].mean()) if is_sure.any() else None
+        rows.append(RiskCoverage(at_least, float(100.0 * is_sure.mean()), right))
+    return tuple(rows)
 
 
 def rank_of(store: I32, truth: I32) -> I32:

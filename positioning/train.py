@@ -8,9 +8,10 @@ import numpy as np
 from fingerprints.scan import LabelledScan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import VenueId
-from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_level
+from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_later, fit_level
 from positioning.choose import HeldOutScans, choose_settings
 from positioning.confidence import predict_error_m
+from positioning.damage import hear_later
 from positioning.fronts import FrontTable, build_front_table
 from positioning.held_out import HeldOutAnswers, HoldOut, join_answers, plan_hold_out
 from positioning.kernels.fronts import N_FEATURES
@@ -123,6 +124,9 @@ def _train(
     trial = _Trial.of(radio_map, settings, fronts, asked, walk)
     if hold_out.is_thin:
         trial = replace(_Trial.of(radio_map, settings, fronts, asked, hold_out.group), by_walk=trial)
+    if fronts is not None:
+        later = _Trial.of(radio_map, settings, fronts, asked, hold_out.group, is_later=True)
+        trial = replace(trial, later=later)
     tell("fitting confidence", 0.8)
     calibration = trial.fit(np.arange(len(trial.asked)))
     scored, answers = trial.cross_fitted()
@@ -152,7 +156,7 @@ class _Trial:
     """Held-out answers to survey scans, ready to be fitted and scored in parts. Unanswered scans are left out.
 
     ``by_walk`` are the same scans held out by whole walks, where ``settled`` was not: pieces of one walk tell stores
-    apart well but flatter the error.
+    apart well but flatter the error. ``later`` are the same as other phones would hear them at a later date.
     """
 
     radio_map: RadioMap
@@ -165,12 +169,25 @@ class _Trial:
     group: I32
     is_held_out: bool
     by_walk: "_Trial | None" = None
+    later: "_Trial | None" = None
 
     @staticmethod
-    def of(radio_map: RadioMap, settings: Settings, fronts: FrontTable | None, asked: I64, walk: I32) -> "_Trial":
+    def of(
+        radio_map: RadioMap,
+        settings: Settings,
+        fronts: FrontTable | None,
+        asked: I64,
+        walk: I32,
+        *,
+        is_later: bool = False,
+    ) -> "_Trial":
         """Answers to the asked scans, each without the survey scans of its own ``walk`` (n_map,)."""
         front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
-        settled = HeldOutScans.of(replace(radio_map, walk=walk), asked).answer(settings)
+        scans = HeldOutScans.of(replace(radio_map, walk=walk), asked)
+        if is_later:
+            floor_dbm = float(radio_map.readings.rssi_dbm.min())
+            scans = replace(scans, batch=hear_later(scans.batch, np.random.default_rng(0), floor_dbm=floor_dbm))
+        settled = scans.answer(settings)
         answered = np.flatnonzero(settled.level >= 0)
         is_held_out = len(answered) > 0
         if not is_held_out:  # a survey of one spot: nothing can be held out, so nothing is known of its errors
@@ -208,23 +225,34 @@ class _Trial:
             if len(evenly) >= _LEAST_STRICT:
                 strict = self.by_walk.held_out(evenly)
         error, error_scale = fit_error(strict)
-        level = fit_level(held_out)
+        calibration = Calibration(
+            error=error,
+            error_scale=error_scale,
+            level=fit_level(held_out),
+            front=(0.0,) * N_FEATURES,
+            inside=(),
+            inside_threshold=0.5,
+            set_threshold=0.0,
+            walkway_set_threshold=0.0,
+            outside=(),
+            n_inside=0,
+            n_held_out=0,
+        )
         if self.fronts is None:
-            return Calibration(
-                error=error,
-                error_scale=error_scale,
-                level=level,
-                front=(0.0,) * N_FEATURES,
-                inside=(),
-                inside_threshold=0.5,
-                set_threshold=0.0,
-                outside=(),
-                n_inside=0,
-                n_held_out=0,
-            )
-        accuracy_m = predict_error_m(held_out.settled.features(), error) * error_scale
-        found = self.find_fronts(held_out.settled, accuracy_m)
-        return replace(fit_fronts(held_out, found, accuracy_m, level), error=error, error_scale=error_scale)
+            return calibration
+        found = self.find_fronts(held_out.settled, predict_error_m(held_out.settled.features(), error) * error_scale)
+        calibration = replace(
+            calibration,
+            front=fit_fronts(held_out, found),
+            n_inside=int((held_out.inside >= 0).sum()),
+            n_held_out=len(held_out.inside),
+        )
+        later = held_out
+        if self.later is not None:
+            at_later = np.flatnonzero(np.isin(self.later.asked, self.asked[at]))
+            later = self.later.held_out(at_later) if len(at_later) >= _LEAST_STRICT else held_out
+        accuracy_m = predict_error_m(later.settled.features(), error) * error_scale
+        return fit_later(calibration, later, self.find_fronts(later.settled, accuracy_m), accuracy_m)
 
     def find_evenly(self, asked: I64) -> I64:
         """Where these survey scans stand in this trial, those inside stores as often as all others together.
@@ -299,6 +327,7 @@ def _take(settled: Settled, at: I64) -> Settled:
         n_known=settled.n_known[at],
         index=settled.index[at],
         weight=settled.weight[at],
+        distance=settled.distance[at],
     )
 
 

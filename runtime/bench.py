@@ -10,7 +10,19 @@ from typing import Any
 from runtime.errors import SettingsError
 from venues.model import Venue
 
-BENCHMARKS = ("locate", "track", "positioning", "hardness", "ranker", "healing", "fidelity", "history", "simulation")
+BENCHMARKS = (
+    "locate",
+    "track",
+    "positioning",
+    "hardness",
+    "ranker",
+    "healing",
+    "coverage",
+    "sparse",
+    "fidelity",
+    "history",
+    "simulation",
+)
 
 
 def run_benchmark(name: str) -> dict[str, Any]:

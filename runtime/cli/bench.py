@@ -22,7 +22,7 @@ def bench(
         str,
         typer.Argument(
             help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
-            "healing: after radios changed; "
+            "healing: after radios changed; coverage: what confidence is worth; sparse: a quarter of a survey; "
             "positioning: on a FILE"
         ),
     ],

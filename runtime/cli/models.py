@@ -167,9 +167,22 @@ def _pairs(mine: dict[str, object], other: object, prefix: str = "") -> list[tup
         beside = other.get(name) if isinstance(other, dict) else None
         if isinstance(value, dict):
             rows += _pairs(value, beside, f"{prefix}{name} ")
+        elif name == "risk_coverage":
+            rows += _risk_rows(value, beside, prefix)
         else:
             rows.append((prefix + name, _round(value), _round(beside)))
     return rows
+
+
+def _risk_rows(mine: object, other: object, prefix: str) -> list[tuple[str, object, object]]:
+    """A line for each level of sureness: percent of the scans, and percent of those right."""
+    told = [
+        {row["at_least"]: f"{_round(row['answered_percent'])}, {_round(row['right_percent'])}" for row in rows}
+        for rows in (mine, other)
+        if isinstance(rows, list | tuple)
+    ]
+    beside = told[1] if len(told) > 1 else {}
+    return [(f"{prefix}sure of {level:g}: %, right %", value, beside.get(level)) for level, value in told[0].items()]
 
 
 def _round(value: object) -> object:

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 from positioning.evaluate import bootstrap, to_web_mercator
 from positioning.score import (
     UNDEFINED,
+    RiskCoverage,
     Scored,
     TopShares,
+    brier_score,
     expected_calibration_error,
     inside_rank,
+    log_loss,
     rank_of,
+    risk_coverage,
     summarise,
 )
 
@@ -135,6 +139,31 @@ def test_gaps_of_different_bins_do_not_cancel() -> None:
     claimed = np.repeat([0.7, 0.3], 10)
     is_right = np.concatenate([np.repeat([1.0, 0.0], 5), np.repeat([1.0, 0.0], 5)])
     assert expected_calibration_error(claimed, is_right) == pytest.approx(0.2, abs=1e-12)
+
+
+def test_brier_and_log_loss_are_of_the_first_claim() -> None:
+    """Claims 0.9 right, 0.5 wrong, 0.2 wrong: (0.01 + 0.25 + 0.04) / 3, and -(ln 0.9 + ln 0.5 + ln 0.8) / 3."""
+    figures = summarise(five_answers())
+    assert figures.ece_n == 3
+    assert figures.brier == pytest.approx(0.1)
+    assert figures.log_loss == pytest.approx(-np.log(0.9 * 0.5 * 0.8) / 3)
+    assert (brier_score(floats(), floats()), log_loss(floats(), floats())) == (None, None)
+
+
+def test_a_sure_claim_that_is_wrong_costs_much_but_not_everything() -> None:
+    assert log_loss(floats(1.0), floats(0)) == pytest.approx(-np.log(1e-12))
+
+
+def test_the_surer_the_fewer_and_each_edge_belongs_to_the_sure() -> None:
+    """Claims 0.95 right, 0.9 wrong, 0.6 right, 0.55 wrong and one scan without an answer: fifths of the scans; one
+    whose truth has no claim to compare does not count."""
+    found = risk_coverage(floats(0.95, 0.9, 0.6, 0.55, NAN, 0.99), floats(1, 0, 1, 0, NAN, NAN))
+    assert found[0] == RiskCoverage(0.5, 80.0, 50.0)
+    assert (found[1].at_least, found[1].answered_percent) == (0.6, 60.0)
+    assert found[1].right_percent == pytest.approx(200 / 3)
+    assert found[4:] == (RiskCoverage(0.9, 40.0, 50.0), RiskCoverage(0.95, 20.0, 100.0))
+    assert risk_coverage(floats(0.55), floats(1))[-1] == RiskCoverage(0.95, 0.0, None)
+    assert risk_coverage(floats(NAN), floats(NAN)) == ()
 
 
 def test_the_interval_of_equal_walks_is_their_mean() -> None:
