@@ -84,8 +84,8 @@ def test_evaluate_has_the_contracts_keys(prepared_home: Path, files: Path, tmp_p
     some.write_text("\n".join((files / "survey.ndjson").read_text().splitlines()[:150]))
     told: dict[str, Any] = json.loads(atrium("evaluate", "--venue", "demo", str(some), "--json", home=home).stdout)
     keys = {
-        "n", "floor_percent", "building_percent", "error_m", "error_units", "front", "inside", "recall20", "ece", "ece_n",
-        "brier", "log_loss", "risk_coverage",
+        "n", "floor_percent", "building_percent", "error_m", "error_units", "front", "inside", "recall20", "ece",
+        "ece_n", "brier", "log_loss", "risk_coverage",
         "set_coverage", "set_size", "accuracy_coverage", "interval", "ranker", "baseline",
     }  # fmt: skip
     assert keys <= set(told)
