@@ -6,7 +6,7 @@ others. Both locators answer from the same healed model; the plain reference is 
 healing was chosen on these seeds (docs/algorithms/healing.md names those). Simulated figures rank methods; they promise
 nothing for a mall.
 
-Run it with ``atrium bench healing`` or ``python -m benchmarks.healing``; about 15 minutes.
+Run it with ``atrium bench healing`` or ``python -m benchmarks.healing``; about 20 minutes.
 """
 
 import json

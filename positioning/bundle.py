@@ -150,6 +150,8 @@ def _assemble_part(
         name: tuple(v) if isinstance(v, list) else v for name, v in content["calibration"].items()
     }
     epochs = Epochs(arrays["epoch_first"], arrays["born"])
+    if epochs.first[-1] != len(arrays["xy_m"]) or len(epochs.born) != len(transmitters):
+        raise ValueError(f"epochs of {epochs.first[-1]} scans and {len(epochs.born)} transmitters")
     radio_map = RadioMap(
         frame=LocalFrame(*content["frame"]),
         transmitters=transmitters,
