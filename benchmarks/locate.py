@@ -4,7 +4,9 @@ CPU time of one thread, batches of 1,024 scans, no scan twice, the median of the
 model's own survey scans and transmitters, dense, absent readings at -100 dBm, each scan's class its store front. It
 gets its matrix ready made: only ``predict`` is timed. Three of ours stand beside it: ``locate_arrays`` (arrays in and
 out, as the baseline), ``encode`` (ids looked up), and the whole of ``LightLocator.locate`` (scans in, positions out).
-Of the full locator: naive Bayes alone, the union of candidates, its arrays, the whole; and one scan a call.
+Of the full locator: naive Bayes alone, the union of candidates, its arrays, the whole; and one scan a call. Then the
+whole with 20 venues resident (copies of the model, each with arrays of its own): a batch's scans spread evenly over
+them, beside the same scans at one of them.
 
 Run it with ``atrium bench locate`` or ``python -m benchmarks.locate``.
 """
@@ -12,7 +14,8 @@ Run it with ``atrium bench locate`` or ``python -m benchmarks.locate``.
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
+from copy import deepcopy
+from dataclasses import fields, is_dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -40,6 +43,7 @@ from runtime.rankers import load_ranker
 
 BATCH = 1_024
 _N_BATCHES = 5
+_N_RESIDENT = 20
 _ABSENT_DBM = -100.0
 _SHUFFLE_SEED = 2_026
 TARGET_RATIO = 20.0
@@ -91,6 +95,7 @@ def measure(mall: BenchMall) -> dict[str, Any]:
             **{name: baseline_us / us for name, us in full_us.items() if name != "full_single"},
         },
         "full_memory": memory,
+        "resident": _measure_resident(model, ranker, of_batch),
         "front_top1_percent": {
             "locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in located]), true),
             "full_locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in full_locate]), true),
@@ -136,7 +141,29 @@ def _measure_full(
         "full_locate": whole_us,
         "full_single": single_us,
     }
-    return costs, located, {"mb": _megabytes(full.stores) + _megabytes(model.radio_map), "build_cpu_s": built_s}
+    memory = {
+        "mb": _megabytes(full) - _megabytes(full.ranker) - _megabytes(stores.index),  # the model's own, counted once
+        "ranker_mb": _megabytes(ranker),
+        "build_cpu_s": built_s,
+    }
+    return costs, located, memory
+
+
+def _measure_resident(model: VenueModel, ranker: Ranker, of_batch: list[list[Scan]]) -> dict[str, dict[str, float]]:
+    """CPU microseconds a scan with one venue and with many, each scan telling its venue."""
+    models = [replace(deepcopy(model), venue_id=VenueId(f"{model.venue_id}-{i}")) for i in range(_N_RESIDENT)]
+    first = [[replace(scan, venue_id=models[0].venue_id) for scan in batch] for batch in of_batch]
+    spread = [
+        [replace(scan, venue_id=models[i * _N_RESIDENT // len(batch)].venue_id) for i, scan in enumerate(batch)]
+        for batch in of_batch
+    ]
+    told = {}
+    for name, locator in (("light", LightLocator(models)), ("full", FullLocator(models, ranker))):
+        locator.locate(first[0][:64])
+        _, one_us = _timed(locator.locate, first)
+        _, many_us = _timed(locator.locate, spread)
+        told[name] = {"one_us": one_us, "many_us": many_us, "ratio": many_us / one_us}
+    return told
 
 
 def _megabytes(held: object) -> float:
