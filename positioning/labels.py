@@ -24,8 +24,9 @@ class LabelCheck:
     """Agreement of a batch of labels with the present model.
 
     Args:
-        n: labels whose scan got a position.
-        far_share: of them, those that name a store the answer does not list (all over 0.0005 are).
+        n: labels of the venue's stores.
+        far_share: of them, those that name a store the answer does not list (all over 0.0005 are), or whose scan the
+            present model cannot place at all: radio of another mall would else kill all radios of this one.
         n_sure: scans whose first candidate has 0.9 or more; ``sure_claimed`` the mean of that, ``sure_agreed`` the
             share whose label names it. None where there are none.
         reason: why the batch is refused; None where it can be believed.
@@ -43,11 +44,11 @@ def check_labels(confirmed: Sequence[ConfirmedScan], answered: Sequence[Located]
     """Compare labels with answers; those of stores that the venue has not are left out."""
     first, agrees, listed = [], [], []
     for item, answer in zip(confirmed, answered, strict=True):
-        if answer.position is None or not answer.position.candidates or item.store_id not in known:
+        if item.store_id not in known:
             continue
-        candidates = answer.position.candidates
-        first.append(candidates[0].probability)
-        agrees.append(candidates[0].store_id == item.store_id)
+        candidates = () if answer.position is None else answer.position.candidates
+        first.append(candidates[0].probability if candidates else 0.0)
+        agrees.append(bool(candidates) and candidates[0].store_id == item.store_id)
         listed.append(any(candidate.store_id == item.store_id for candidate in candidates))
     n = len(first)
     if n == 0:

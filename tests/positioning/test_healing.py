@@ -15,7 +15,7 @@ from positioning.errors import NothingToHealError
 from positioning.evaluate import evaluate
 from positioning.full import FullLocator
 from positioning.healing import Healed, heal
-from positioning.labels import LabelCheck
+from positioning.labels import LabelCheck, check_labels
 from positioning.light import LightLocator
 from positioning.model import VenueModel
 from positioning.ports import Locator
@@ -296,3 +296,16 @@ def test_scans_that_teach_nothing_are_refused(model: VenueModel, confirmed: list
         heal(model, [], [])
     with pytest.raises(NothingToHealError, match="no stores"):
         heal(replace(model, fronts=None), confirmed, [])
+
+
+def test_labels_with_the_radio_of_another_place_are_refused(model: VenueModel, confirmed: list[ConfirmedScan]) -> None:
+    """The model cannot place such scans at all; believed, they would make each of its radios dead."""
+    foreign = tuple(Reading(TransmitterId(f"x-foreign-{i}"), -50.0 - i) for i in range(20))
+    elsewhere = [replace(item, scan=replace(item.scan, readings=foreign)) for item in confirmed]
+    check = check_labels(
+        elsewhere,
+        LightLocator((model,)).locate([item.scan for item in elsewhere]),
+        {item.store_id for item in elsewhere},
+    )
+    assert check.reason is not None
+    assert check.far_share == 1.0
