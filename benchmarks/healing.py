@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ranker import AgedMall, make_aged_mall, scan_stores
+from benchmarks.ranker import AgedMall, make_aged_mall, over_seeds, scan_stores
 from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import StoreId, VenueId
 from positioning.confirmed import ConfirmedScan, confirm_labelled
@@ -32,7 +32,7 @@ from positioning.position import Located
 from positioning.promotion import Promotion, judge_candidate
 from positioning.ranker import Ranker
 from positioning.train import train_venue
-from runtime.rankers import load_ranker, name_ranker
+from runtime.rankers import load_ranker
 from sim.listening import draw_phones
 from sim.survey import SURVEY_AT
 
@@ -55,13 +55,7 @@ class Days:
 
 def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """Figures by seed and their means, percent; decisions as shares of the seeds."""
-    rows = [measure(seed) for seed in seeds]
-    cases = {name: value for name, value in rows[0].items() if isinstance(value, dict)}
-    means = {
-        case: {key: float(np.mean([row[case][key] for row in rows])) for key in figures}
-        for case, figures in cases.items()
-    }
-    return {"ranker": name_ranker(load_ranker()), "mean": means, "seeds": rows}
+    return over_seeds([measure(seed) for seed in seeds])
 
 
 def measure(seed: int) -> dict[str, Any]:

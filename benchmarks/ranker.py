@@ -42,7 +42,11 @@ _SILENT_SHARE = 0.4
 
 def run(seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """Figures by seed and their means, percent but for the ECE."""
-    rows = [measure(seed) for seed in seeds]
+    return over_seeds([measure(seed) for seed in seeds])
+
+
+def over_seeds(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each case's figures by seed, and their means."""
     cases = {name: value for name, value in rows[0].items() if isinstance(value, dict)}
     means = {
         case: {key: float(np.mean([row[case][key] for row in rows])) for key in figures}

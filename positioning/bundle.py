@@ -25,7 +25,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 7
+FORMAT = 8
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,
@@ -84,6 +84,7 @@ def _part(model: VenueModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "levels": [[level.building, level.short_name, level.level_id] for level in radio_map.levels],
         "settings": asdict(model.settings),
         "calibration": asdict(model.calibration),
+        "learned_until_us": list(epochs.until_us),
     }
     return content, arrays
 
@@ -149,7 +150,8 @@ def _assemble_part(
     calibration: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in content["calibration"].items()
     }
-    epochs = Epochs(arrays["epoch_first"], arrays["born"])
+    confirmed_us, sure_us = content["learned_until_us"]
+    epochs = Epochs(arrays["epoch_first"], arrays["born"], (int(confirmed_us), int(sure_us)))
     if epochs.first[-1] != len(arrays["xy_m"]) or len(epochs.born) != len(transmitters):
         raise ValueError(f"epochs of {epochs.first[-1]} scans and {len(epochs.born)} transmitters")
     radio_map = RadioMap(

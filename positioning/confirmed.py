@@ -1,11 +1,14 @@
 """Confirmed places: scans whose store somebody vouches for, by a payment or a redemption."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, tzinfo
+from typing import TypeVar
 
 from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import StoreId
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,15 @@ def confirm_labelled(scans: Sequence[LabelledScan]) -> tuple[list[ConfirmedScan]
             group = item.walk or f"{item.scan.device_id or ''} {item.scan.at.date()}"
             out.append(ConfirmedScan(item.scan, item.truth.store_id, group))
     return out, len(scans) - len(out)
+
+
+def distinct(items: Sequence[Item], scan_of: Callable[[Item], Scan]) -> list[Item]:
+    """Each scan once: the same phone, instant and readings are the same scan, however often they are told."""
+    first: dict[object, Item] = {}
+    for item in items:
+        scan = scan_of(item)
+        first.setdefault((scan.device_id, scan.at, scan.readings), item)
+    return list(first.values())
 
 
 def split_days(

@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from positioning.epochs import Epochs
-from positioning.kernels.stores import NEVER
+from positioning.kernels.stores import NEVER, PRESENCE_WEIGHT
 from positioning.radio_map import F32, I32
 from positioning.statistics import DerivedTables, StoreStatistics, StoreTables, derive, pack_tables
 
 UNKNOWN_SD_DB = 10.0
 """Spread of a reading's power where nothing is known of the transmitter: that of all readings of a survey."""
-_PRESENCE_WEIGHT = 0.3
 
 
 def build_epoch_tables(counted: StoreStatistics, epochs: Epochs, store: I32) -> StoreTables:
@@ -82,5 +81,5 @@ def _fill_unknown(part: DerivedTables, is_unknown: np.ndarray) -> None:
     for table in (part.rate, part.share, part.top_share):
         table[:, is_unknown] = table[:, known].mean(axis=1)[:, None]
     p = np.clip(part.rate[:, known].mean(axis=1), 0.003, 0.97)
-    gain = -np.log(UNKNOWN_SD_DB) - 0.5 + _PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
+    gain = -np.log(UNKNOWN_SD_DB) - 0.5 + PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
     part.gain[:, is_unknown] = gain[:, None]

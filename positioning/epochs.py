@@ -16,10 +16,13 @@ class Epochs:
     """Args:
     first: (n_epochs + 1,) the first scan of each epoch on the map, which is in their order; the last entry is n_map.
     born: (n_transmitters,) the epoch since which scans speak of each transmitter; 0 for the survey's own.
+    until_us: instants up to which confirmed scans, and the model's own sure answers, were learned; a scan learned twice
+        would vouch for itself.
     """
 
     first: NDArray[np.int64]
     born: NDArray[np.int32]
+    until_us: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if len(self.first) < 2 or self.first[0] != 0 or np.any(np.diff(self.first) < 0):

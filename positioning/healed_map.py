@@ -6,6 +6,7 @@ import numpy as np
 
 from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
+from kernel.clock import to_epoch_us
 from kernel.ids import TransmitterId
 from positioning.choose import take_scans
 from positioning.epochs import Epochs, one_epoch
@@ -56,7 +57,7 @@ def heal_map(radio_map: RadioMap, changes: RadioChanges, learned: Learned, offse
         store=np.concatenate(
             [radio_map.store[kept], np.where(learned.is_inside[taken], learned.store[taken], -1).astype(np.int32)]
         ),
-        epochs=Epochs(first, born),
+        epochs=Epochs(first, born, _until_us(epochs.until_us, learned)),
     )
     return healed, taken
 
@@ -92,8 +93,17 @@ def _forget_oldest(radio_map: RadioMap) -> RadioMap:
         level=radio_map.level[kept],
         walk=radio_map.walk[kept],
         store=radio_map.store[kept],
-        epochs=Epochs(first, born),
+        epochs=Epochs(first, born, epochs.until_us),
     )
+
+
+def _until_us(before: tuple[int, int], learned: Learned) -> tuple[int, int]:
+    """The newest instants of each kind of scan, as ``Epochs.until_us``."""
+    newest = list(before)
+    for scan, is_confirmed in zip(learned.scans, learned.is_confirmed, strict=True):
+        kind = 0 if is_confirmed else 1
+        newest[kind] = max(newest[kind], to_epoch_us(scan.at))
+    return newest[0], newest[1]
 
 
 def _renumber(readings: ReadingBatch, new: I32) -> tuple[ReadingBatch, I64]:

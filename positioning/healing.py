@@ -7,17 +7,19 @@ may serve is judged apart (``promotion.py``). Uses scikit-learn: not on the serv
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
+from kernel.clock import from_epoch_us
 from kernel.ids import StoreId
 from positioning.calibrate import HeldOut, conformal_threshold, fit_fronts
 from positioning.choose import HeldOutScans
 from positioning.confidence import front_probabilities, predict_error_m
-from positioning.confirmed import ConfirmedScan
+from positioning.confirmed import ConfirmedScan, distinct
 from positioning.errors import NothingToHealError
 from positioning.full import FullLocator
 from positioning.healed_map import estimate_offsets_db, heal_map
@@ -46,6 +48,7 @@ class Healed:
         refreshed: stores with a confirmed scan.
         n_sure: scans that the present model was sure of; ``n_sure_walkway`` of them in no store.
         n_foreign: confirmed scans of stores that the venue has not.
+        n_known: scans left out as copies, or as no newer than what the model has learned.
     """
 
     model: VenueModel
@@ -56,6 +59,7 @@ class Healed:
     n_sure: int
     n_sure_walkway: int
     n_foreign: int
+    n_known: int
 
 
 def heal(
@@ -75,19 +79,20 @@ def heal(
     """
     if model.fronts is None:
         raise NothingToHealError(f"venue {model.venue_id} has no stores on its map: no scan can be confirmed")
+    confirmed, unlabelled, n_known = _not_learned(model, confirmed, unlabelled)
     locator = LightLocator((model,)) if ranker is None else FullLocator((model,), ranker)
     answered = locator.locate([item.scan for item in confirmed])
     known = frozenset(model.fronts.store_ids)
     learned = learn(model, confirmed, answered, unlabelled, locator.locate(unlabelled))
     if len(learned) == 0:
-        raise NothingToHealError("expected scans that are confirmed or surely answered, found none")
-    groups = [f"{scan.device_id or i} {scan.at.date()}" for i, scan in enumerate(unlabelled)]
-    healed, changes = _heal_part(model, learned, unlabelled, groups, ranker)
+        told = f" ({n_known} are copies, or no newer than what the model has learned)" if n_known else ""
+        raise NothingToHealError(f"expected new scans that are confirmed or surely answered, found none{told}")
+    healed, changes = _heal_part(model, learned, unlabelled, ranker)
     if model.beacons is not None:
         part = _beacons_of(learned)
-        heard = [_beacons_alone(scan) for scan in unlabelled]
+        heard = [beacons_alone(scan) for scan in unlabelled]
         if len(part):
-            healed = replace(healed, beacons=_heal_part(model.beacons, part, heard, groups, None)[0])
+            healed = replace(healed, beacons=_heal_part(model.beacons, part, heard, None)[0])
     return Healed(
         model=healed,
         labels=check_labels(confirmed, answered, known),
@@ -97,16 +102,34 @@ def heal(
         n_sure=int((~learned.is_confirmed).sum()),
         n_sure_walkway=int((~learned.is_confirmed & (learned.store < 0)).sum()),
         n_foreign=sum(item.store_id not in known for item in confirmed),
+        n_known=n_known,
     )
 
 
+def learned_until(model: VenueModel) -> tuple[datetime, datetime]:
+    """The instants up to which the model has learned confirmed scans, and unlabelled ones."""
+    epochs = model.radio_map.epochs
+    confirmed_us, sure_us = (0, 0) if epochs is None else epochs.until_us
+    return from_epoch_us(confirmed_us), from_epoch_us(sure_us)
+
+
+def _not_learned(
+    model: VenueModel, confirmed: Sequence[ConfirmedScan], unlabelled: Sequence[Scan]
+) -> tuple[list[ConfirmedScan], list[Scan], int]:
+    """The scans that are new, each once; and how many are left out."""
+    confirmed_until, sure_until = learned_until(model)
+    labels = distinct([item for item in confirmed if item.scan.at > confirmed_until], lambda item: item.scan)
+    others = distinct([scan for scan in unlabelled if scan.at > sure_until], lambda scan: scan)
+    return labels, others, len(confirmed) + len(unlabelled) - len(labels) - len(others)
+
+
 def _heal_part(
-    model: VenueModel, learned: Learned, others: Sequence[Scan], groups: Sequence[str], ranker: Ranker | None
+    model: VenueModel, learned: Learned, unlabelled: Sequence[Scan], ranker: Ranker | None
 ) -> tuple[VenueModel, RadioChanges]:
     fronts = model.fronts
     assert fronts is not None
     tables = count_by_store(model)
-    changes = find_changes(model.radio_map, tables, learned, others, groups)
+    changes = find_changes(model.radio_map, tables, learned, unlabelled)
     offset_db = estimate_offsets_db(model.radio_map, model.index.weighing, tables, learned)
     radio_map, taken = heal_map(model.radio_map, changes, learned, offset_db)
     candidate = assemble_model(model.venue_id, radio_map, model.settings, model.calibration, fronts)
@@ -154,13 +177,14 @@ def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibr
     )
 
 
-def _beacons_alone(scan: Scan) -> Scan:
+def beacons_alone(scan: Scan) -> Scan:
+    """The scan as a phone tells it that tells of beacons alone."""
     return replace(scan, readings=tuple(r for r in scan.readings if is_beacon(r.transmitter)))
 
 
 def _beacons_of(learned: Learned) -> Learned:
     """The learned scans that hear beacons, as a phone hears them that tells of beacons alone."""
-    scans = [_beacons_alone(scan) for scan in learned.scans]
+    scans = [beacons_alone(scan) for scan in learned.scans]
     at = np.array([i for i, scan in enumerate(scans) if scan.readings], dtype=np.int64)
     return Learned(
         scans=tuple(scans[i] for i in at),

@@ -77,11 +77,11 @@ def learn(
         if item.store_id in number:
             rows.append(_Row(item.scan, number[item.store_id], True, answer.position, item.group, True))
     sure: dict[int, list[_Row]] = {}
-    for scan, answer in zip(unlabelled, located, strict=True):
+    for i, (scan, answer) in enumerate(zip(unlabelled, located, strict=True)):
         position = answer.position
         if position is not None and position.confidence > SURE and (position.in_store is not None or position.store_id):
             store = -1 if position.store_id is None else number[position.store_id]
-            group = f"{scan.device_id or scan.scan_id or len(rows)} {scan.at.date()}"
+            group = f"{scan.device_id or scan.scan_id or i} {scan.at.date()}"
             sure.setdefault(store, []).append(_Row(scan, store, position.in_store is not None, position, group, False))
     for store, found in sorted(sure.items()):
         found.sort(key=lambda row: row.scan.at)

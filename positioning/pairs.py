@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from positioning.fronts import N_CANDIDATES, FrontTable
-from positioning.kernels.pairs import N_PAIR_FEATURES, choose_candidates, describe_pairs
+from positioning.kernels.candidates import choose_candidates
+from positioning.kernels.pairs import N_PAIR_FEATURES, describe_pairs
 from positioning.locate import Settled, settle
 from positioning.match import match_weighed
 from positioning.model import Settings

@@ -65,7 +65,8 @@ def judge_candidate(
     """Compare both on confirmed scans that the candidate has not seen; a batch whose labels are refused decides it.
 
     A group loses where more than ``MOST_LOST`` of its answers are worse on balance, a level only where that is more
-    than a standard error, since levels are small. Stores that were not refreshed must be judged: they are in danger.
+    than a standard error, since levels are small; a level with too few scans to judge where it loses beyond any chance.
+    Stores that were not refreshed must be judged: they are in danger.
 
     Args:
         judged: of days that the candidate was not healed with.
@@ -112,7 +113,8 @@ def _compare(name: str, was: F64, now: F64, group: I32, *, is_small: bool) -> Gr
     error = _standard_error(now - was, group)
     verdict: Verdict = "holds"
     if n < LEAST_SCANS:
-        verdict = "too few scans"
+        is_plain = is_small and gain < -MOST_LOST - 1.96 * max(error, 0.5 / np.sqrt(n))
+        verdict = "loses" if is_plain else "too few scans"
     elif gain < -MOST_LOST - (error if is_small else 0.0):
         verdict = "loses"
     elif gain > 1.96 * error:

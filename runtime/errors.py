@@ -51,6 +51,12 @@ class NoFormerModelError(ConflictError):
     code = "no_former_model"
 
 
+class ModelChangedError(ConflictError):
+    """A candidate was made from a model that serves no more."""
+
+    code = "model_changed"
+
+
 class AlreadyCommittedError(ConflictError):
     """A replay that was committed before."""
 

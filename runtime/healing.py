@@ -1,7 +1,7 @@
 """``atrium heal``: a venue's live model, healed with confirmed scans and judged by those of other days."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import StoreId, VenueId
 from positioning.bundle import to_bytes
-from positioning.confirmed import ConfirmedScan, confirm_labelled, split_days
-from positioning.healing import Healed, heal
+from positioning.confirmed import ConfirmedScan, confirm_labelled, distinct, split_days
+from positioning.healing import Healed, beacons_alone, heal, learned_until
 from positioning.model import VenueModel
 from positioning.promotion import Promotion, judge_candidate
+from runtime.errors import ModelChangedError
 from runtime.home import Home
 from runtime.models import load_model
 from runtime.rankers import load_ranker, make_locator
@@ -25,12 +26,22 @@ JUDGED_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class HealReport:
-    """The candidate and, by locator, the decision. It may be promoted where every locator's says so."""
+    """The candidate and, by locator, the decision. It may be promoted where every locator's says so.
+
+    Args:
+        n_of_judging_days: unlabelled scans left out, since those days judge.
+        is_beacons_healed: whether the map of beacons alone is the candidate's own; else it is the present one, since
+            its own judging did not say that nobody loses.
+        made_from: the hash of the model that was healed.
+    """
 
     healed: Healed
     decisions: dict[LocatorKind, Promotion]
     n_judged: int
     n_without_store: int
+    n_of_judging_days: int
+    is_beacons_healed: bool
+    made_from: str | None
 
     @property
     def is_promotable(self) -> bool:
@@ -46,6 +57,9 @@ class HealReport:
             "sure_in_walkways": healed.n_sure_walkway,
             "judged": self.n_judged,
             "without_store": self.n_without_store,
+            "left_out_as_known": healed.n_known,
+            "left_out_of_judging_days": self.n_of_judging_days,
+            "beacons_alone_healed": self.is_beacons_healed,
             "of_unknown_stores": healed.n_foreign,
             "refreshed_stores": len(healed.refreshed),
             "born": len(changes.born),
@@ -74,6 +88,7 @@ def heal_stored(
         NothingToHealError: the scans teach nothing.
     """
     tell("reading the model", 0.0)
+    made_from = home.venues.versions(DEFAULT_TENANT, venue_id).live_sha256()
     model = load_model(home, venue_id)
     venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
     zone = ZoneInfo(venue.time_zone) if venue is not None and venue.time_zone else UTC
@@ -85,20 +100,43 @@ def heal_stored(
         healing, (judging, n_more) = given, confirm_labelled(judged)
         judging = [item for item in judging if item.scan.at.astimezone(zone).date() not in days]
         n_without += n_more
+    learned = max(learned_until(model))
+    judging = distinct([item for item in judging if item.scan.at > learned], lambda item: item.scan)
+    judging_days = {item.scan.at.astimezone(zone).date() for item in judging}
+    teaching = [scan for scan in unlabelled if scan.at.astimezone(zone).date() not in judging_days]
     ranker = load_ranker()
     is_ranked = model.calibration.ranker == ranker.sha256
     tell("healing", 0.1)
-    healed = heal(model, healing, unlabelled, ranker=ranker if is_ranked else None)
+    healed = heal(model, healing, teaching, ranker=ranker if is_ranked else None)
+    tell("judging beacons alone", 0.65)
+    healed, is_beacons_healed = _judge_beacons(model, healed, judging)
     decisions: dict[LocatorKind, Promotion] = {}
     kinds: tuple[LocatorKind, ...] = ("light", "full") if is_ranked else ("light",)
     for at, kind in enumerate(kinds):
         tell(f"judging the {kind} locator", 0.7 + 0.15 * at)
         decisions[kind] = _judge(model, healed, judging, kind)
-    return HealReport(healed, decisions, len(judging), n_without)
+    n_left = len(unlabelled) - len(teaching)
+    return HealReport(healed, decisions, len(judging), n_without, n_left, is_beacons_healed, made_from)
+
+
+def _judge_beacons(model: VenueModel, healed: Healed, judging: Sequence[ConfirmedScan]) -> tuple[Healed, bool]:
+    """The candidate with its own map of beacons where nobody loses by it, else with the present one."""
+    if model.beacons is None or healed.model.beacons is None or healed.model.beacons is model.beacons:
+        return healed, False
+    alone = [replace(item, scan=beacons_alone(item.scan)) for item in judging]
+    if _judge(model, healed, [item for item in alone if item.scan.readings], "light").is_promoted:
+        return healed, True
+    return replace(healed, model=replace(healed.model, beacons=model.beacons)), False
 
 
 def promote_stored(home: Home, venue_id: VenueId, report: HealReport) -> None:
-    """Store the candidate as the venue's live model."""
+    """Store the candidate as the venue's live model.
+
+    Raises:
+        ModelChangedError: another model serves than the one that was healed.
+    """
+    if home.venues.versions(DEFAULT_TENANT, venue_id).live_sha256() != report.made_from:
+        raise ModelChangedError(f"the model of venue {venue_id} has changed since it was read; heal again")
     told = report.healed
     note = f"{told.n_confirmed} confirmed, {told.n_sure} sure scans"
     home.venues.save_model(DEFAULT_TENANT, venue_id, to_bytes(told.model), "healed", note)

@@ -4,11 +4,13 @@ versions/0003.npz     the model's bytes
          0003.json    number, what made it, its hash, the version it replaced; written last: without it there is none
 
 The live model is the venue's ``model.npz``, a copy; its hash says which version it is. Writes are whole or absent, and
-the live file comes last, so a crash leaves the old model live. One writer at a time.
+the live file comes last, so a crash leaves the old model live. One writer at a time; a candidate made from a model
+that serves no more is not stored (``runtime/healing.py``).
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -52,9 +54,10 @@ class ModelVersions:
         for path in sorted(self._folder.glob("*.json")) if self._folder.is_dir() else []:
             try:
                 version = ModelVersion(**json.loads(path.read_bytes()))
+                is_there = self._bytes_path(version.number).is_file()
             except (OSError, ValueError, TypeError):
                 continue  # damaged: it is not offered
-            if self._bytes_path(version.number).is_file():
+            if is_there:
                 found.append(version)
         return found
 
@@ -79,8 +82,15 @@ class ModelVersions:
         self._drop_old(version)
         return version
 
-    def roll_back(self) -> ModelVersion:
+    def live_sha256(self) -> str | None:
+        """The hash of the live model; None where there is none."""
+        return _hash(self._live.read_bytes()) if self._live.is_file() else None
+
+    def roll_back(self, check: Callable[[bytes], object]) -> ModelVersion:
         """Make the version live again that the live one replaced.
+
+        Args:
+            check: reads the model, and raises where it cannot serve; nothing is changed then.
 
         Raises:
             NoFormerModelError: there is none, or it is not kept any more or damaged.
@@ -94,6 +104,7 @@ class ModelVersions:
         data = self._bytes_path(former.number).read_bytes()
         if _hash(data) != former.sha256:
             raise NoFormerModelError(f"the file of version {former.number} is damaged")
+        check(data)
         write_whole(self._live, data)
         return former
 
@@ -105,7 +116,8 @@ class ModelVersions:
                 path.unlink(missing_ok=True)
 
     def _write(self, data: bytes, kind: Kind, replaced: int | None, note: str) -> ModelVersion:
-        numbers = [int(path.stem) for path in self._folder.glob("[0-9]*.*")] if self._folder.is_dir() else []
+        names = [path.stem for path in self._folder.iterdir()] if self._folder.is_dir() else []
+        numbers = [int(name) for name in names if name.isascii() and name.isdigit()]
         version = ModelVersion(max(numbers, default=0) + 1, kind, _hash(data), replaced, note)
         write_whole(self._bytes_path(version.number), data)
         write_whole(self._folder / f"{version.number:04d}.json", json.dumps(asdict(version)).encode())

@@ -20,20 +20,21 @@ from runtime.survey_files import read_file
 
 
 def read_zones(path: Path) -> dict[str, int]:
-    """The zone of each space: a CSV whose first two columns are space and zone.
+    """The zone of each space, numbered anew from 0: a CSV with a header whose first two columns are space and zone.
 
     Raises:
         VenueFileError: it is not such a file.
     """
     rows = csv.reader(io.StringIO(read_file(path).decode("utf-8-sig", errors="replace")))
-    next(rows, None)
     try:
+        next(rows, None)
         found = {row[0].strip(): int(row[1]) for row in rows if row}
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, csv.Error) as error:
         raise VenueFileError(f"{path}: expected rows of a space and its zone's number: {error}") from error
     if not found or min(found.values()) < 0:
         raise VenueFileError(f"{path}: expected spaces, and zones numbered from 0")
-    return found
+    number = {zone: i for i, zone in enumerate(sorted(set(found.values())))}
+    return {space: number[zone] for space, zone in found.items()}
 
 
 def zones_of(scans: Sequence[LabelledScan], zones: dict[str, int]) -> I32:

@@ -21,7 +21,7 @@ OFFSET_SD_DB = 6.0
 """Standard deviation of phones' offsets."""
 _N_OFFSET = 24
 """A scan's heaviest readings that tell the phone's offset."""
-_PRESENCE_WEIGHT = 0.3
+PRESENCE_WEIGHT = 0.3
 DB_STEP = np.float32(0.5)
 """A power of x dBm is the byte -x / step; 255 stands for never heard."""
 NEVER_HEARD = 255
@@ -115,10 +115,10 @@ def derive_tables(
             out_mean_dbm[t, s] = (total_dbm[t, s] + PRIOR_DBM) / (c + 1.0)
             out_precision[t, s] = min(c / 2.0, 1.0) / sd_db**2
             out_gain[t, s] = (
-                -np.log(sd_db) - 0.5 * (1.0 - known) * _MOST_Z + _PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
+                -np.log(sd_db) - 0.5 * (1.0 - known) * _MOST_Z + PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
             )
             if n > 0:
-                out_absent[s] += np.float32(_PRESENCE_WEIGHT * np.log(1.0 - p))
+                out_absent[s] += np.float32(PRESENCE_WEIGHT * np.log(1.0 - p))
             out_rate[t, s] = c / (n + 1.0)
             out_share[t, s] = (c / (n + 1.0)) / (rates + 0.05)
             out_top_share[t, s] = (strongest[t, s] / (n + 1.0)) / (tops + 0.02)

@@ -88,10 +88,12 @@ def models(
     """List the versions of a venue's model that are kept; or take the last one back."""
     home = open_home(data_dir)
     chosen = check_venue_id(venue_id)
-    home.venues.load_venue(DEFAULT_TENANT, chosen)
+    venue = home.venues.load_venue(DEFAULT_TENANT, chosen)
     versions = home.venues.versions(DEFAULT_TENANT, chosen)
     if roll_back:
-        former = versions.roll_back()
+        from positioning.bundle import from_bytes
+
+        former = versions.roll_back(lambda data: from_bytes(data, venue))
         say(f"version {former.number} serves again")
     live = versions.live()
     rows = [

@@ -108,6 +108,10 @@ def test_the_hotspot_of_one_shopper_is_not_born(
     born = heal(model, confirmed, scans).changes.born
     assert of_all in born
     assert own not in born
+    two_days = [replace(s, at=s.at + timedelta(days=i % 2)) for i, s in enumerate(scans)]
+    nameless = [replace(s, device_id=None) for s in scans]
+    for others_scans in (two_days, nameless):  # one phone on two days is one phone, and so may nameless scans be
+        assert own not in heal(model, confirmed, others_scans).changes.born
 
 
 def test_a_moved_radio_begins_anew(
@@ -230,7 +234,11 @@ _TRUSTED = LabelCheck(100, 0.0, 90, 0.95, 0.95, None)
 
 
 def _judged(
-    confirmed: list[ConfirmedScan], wrong_then: set[int], wrong_now: set[int], refreshed: set[StoreId]
+    confirmed: list[ConfirmedScan],
+    wrong_then: set[int],
+    wrong_now: set[int],
+    refreshed: set[StoreId],
+    level_of: dict[StoreId, str] | None = None,
 ) -> tuple[bool, str]:
     items = [
         replace(item, scan=replace(item.scan, scan_id=f"s{i}"), group=f"g{i}")  # type: ignore[arg-type]  # a plain id
@@ -250,7 +258,7 @@ def _judged(
         items,
         labels=_TRUSTED,
         refreshed=refreshed,
-        level_of=dict.fromkeys(stores, "F1"),
+        level_of=level_of or dict.fromkeys(stores, "F1"),
     )
     return decision.is_promoted, decision.reason
 
@@ -266,6 +274,18 @@ def test_a_candidate_is_not_promoted_where_one_group_of_stores_loses(confirmed: 
     assert not is_promoted
     assert "other stores" in reason
     assert "refreshed" not in reason
+
+
+def test_a_small_level_that_loses_all_its_answers_holds_the_candidate_back(confirmed: list[ConfirmedScan]) -> None:
+    stores = sorted({item.store_id for item in confirmed})
+    at_first = [i for i, item in enumerate(confirmed) if item.store_id == stores[0]]
+    assert 5 <= len(at_first) < LEAST_SCANS
+    level_of = dict.fromkeys(stores, "F1") | {stores[0]: "B1"}
+    gained = {i for i in range(len(confirmed)) if i not in at_first}  # all other answers are mended
+    assert _judged(confirmed, gained, set(), set(stores), level_of)[0]
+    is_promoted, reason = _judged(confirmed, gained, set(at_first), set(stores), level_of)
+    assert not is_promoted
+    assert "level B1" in reason
 
 
 def test_stores_that_nobody_confirmed_cannot_be_judged_and_hold_the_candidate_back(

@@ -1,41 +1,29 @@
 """``atrium heal`` and ``atrium models`` as their users meet them, and the versions of a model on disk."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fingerprints.scan import LabelledScan
 from fingerprints.wire import scan_to_json
+from positioning.healing import learned_until
 from runtime.demo import VENUE_ID
-from runtime.errors import NoFormerModelError
+from runtime.errors import ModelChangedError, NoFormerModelError
+from runtime.healing import heal_stored, promote_stored
 from runtime.home import open_home
 from runtime.locators import Locators
 from runtime.model_versions import MOST_KEPT, ModelVersions
+from runtime.models import load_model
 from runtime.records.tenants import DEFAULT_TENANT
+from runtime.survey_files import SurveyFormat, read_survey
 from sim.survey import SURVEY_AT, walk_survey
 from sim.world import World
 from tests.living_server import copy_home
-
-
-def atrium(*words: str, home: Path, code: int = 0) -> subprocess.CompletedProcess[bytes]:
-    """Run ``atrium``; its exit code must be ``code``, and no traceback may be shown."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from runtime.cli import main; main()", *words],
-        capture_output=True,
-        env={**os.environ, "ATRIUM_DATA_DIR": str(home), "NO_COLOR": "1", "COLUMNS": "200"},
-        timeout=240,
-        check=False,
-    )
-    said = done.stderr.decode()
-    assert done.returncode == code, (words, done.returncode, said, done.stdout[-2000:])
-    assert "Traceback" not in said
-    return done
+from tests.runtime.test_cli import atrium
 
 
 def write(path: Path, scans: list[LabelledScan]) -> Path:
@@ -160,7 +148,7 @@ def test_a_running_server_takes_a_rolled_back_model_up(prepared_home: Path, tmp_
     assert Locators(home.venues).of(DEFAULT_TENANT).venue_ids == (VENUE_ID,)
     home.venues.save_model(DEFAULT_TENANT, VENUE_ID, b"damaged", "healed", "")
     assert Locators(home.venues).of(DEFAULT_TENANT).venue_ids == ()
-    home.venues.versions(DEFAULT_TENANT, VENUE_ID).roll_back()
+    home.venues.versions(DEFAULT_TENANT, VENUE_ID).roll_back(len)
     assert Locators(home.venues).of(DEFAULT_TENANT).venue_ids == (VENUE_ID,)
     assert path.stat().st_mtime_ns != first
     home.database.close()
@@ -170,7 +158,7 @@ def test_versions_are_bounded_and_the_way_back_is_kept(tmp_path: Path) -> None:
     versions = ModelVersions(tmp_path / "model.npz")
     assert (versions.all(), versions.live()) == ([], None)
     with pytest.raises(NoFormerModelError):
-        versions.roll_back()
+        versions.roll_back(len)
     for n in range(9):
         versions.add(b"model %d" % n, "trained", "")
     assert [v.number for v in versions.all()] == list(range(10 - MOST_KEPT, 10))
@@ -180,13 +168,13 @@ def test_versions_are_bounded_and_the_way_back_is_kept(tmp_path: Path) -> None:
     assert (live.number, live.replaced) == (9, 8)
     assert versions.add(b"model 8", "trained", "") == live  # the same once more is no version
     for n in (8, 7, 6, 5):
-        assert versions.roll_back().number == n
+        assert versions.roll_back(len).number == n
         assert (tmp_path / "model.npz").read_bytes() == b"model %d" % (n - 1)
     with pytest.raises(NoFormerModelError, match="not kept"):
-        versions.roll_back()
+        versions.roll_back(len)
     healed = versions.add(b"another", "healed", "")
     assert healed.replaced == 5
-    assert versions.roll_back().number == 5  # what was live before it, not the one with the next lower number
+    assert versions.roll_back(len).number == 5  # what was live before it, not the one with the next lower number
 
 
 def test_a_model_found_without_a_record_can_be_gone_back_to(tmp_path: Path) -> None:
@@ -194,7 +182,7 @@ def test_a_model_found_without_a_record_can_be_gone_back_to(tmp_path: Path) -> N
     versions = ModelVersions(tmp_path / "model.npz")
     versions.add(b"new", "healed", "")
     assert [v.kind for v in versions.all()] == ["found", "healed"]
-    versions.roll_back()
+    versions.roll_back(len)
     assert (tmp_path / "model.npz").read_bytes() == b"old"
 
 
@@ -204,5 +192,71 @@ def test_a_damaged_former_version_does_not_serve(tmp_path: Path) -> None:
     versions.add(b"two", "healed", "")
     (tmp_path / "versions" / "0001.npz").write_bytes(b"onf")
     with pytest.raises(NoFormerModelError, match="damaged"):
-        versions.roll_back()
+        versions.roll_back(len)
     assert (tmp_path / "model.npz").read_bytes() == b"two"
+
+
+def test_odd_files_among_the_versions_are_not_offered(tmp_path: Path) -> None:
+    versions = ModelVersions(tmp_path / "model.npz")
+    versions.add(b"one", "trained", "")
+    (tmp_path / "versions" / "0002 copy.npz").write_bytes(b"?")
+    odd = {"number": "1", "kind": "trained", "sha256": "", "replaced": None, "note": ""}
+    (tmp_path / "versions" / "0009.json").write_text(json.dumps(odd))
+    assert [version.number for version in versions.all()] == [1]
+    assert versions.add(b"two", "trained", "").number == 10
+
+
+def test_a_version_that_cannot_be_read_does_not_serve_again(prepared_home: Path, files: Path, tmp_path: Path) -> None:
+    home = copy_home(prepared_home, tmp_path / "home")
+    opened = open_home(home)
+    path = opened.venues.model_path(DEFAULT_TENANT, VENUE_ID)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    opened.venues.save_model(DEFAULT_TENANT, VENUE_ID, whole, "trained", "")
+    opened.database.close()
+    refused = atrium("models", "--venue", "demo", "--roll-back", home=home, code=3)
+    assert b"not readable" in refused.stderr
+    assert path.read_bytes() == whole
+
+
+def test_what_was_learned_is_not_learned_again_and_judging_days_teach_nothing(
+    prepared_home: Path, files: Path, tmp_path: Path
+) -> None:
+    home = copy_home(prepared_home, tmp_path / "home")
+    confirmed = str(files / "confirmed.ndjson")
+    words = ("heal", "--venue", "demo", confirmed, "--unlabelled", confirmed, "--json")
+    told = json.loads(atrium(*words, home=home).stdout)
+    lines = [json.loads(line) for line in (files / "confirmed.ndjson").read_text().splitlines()]
+    last_day = max(line["at"][:10] for line in lines)
+    assert told["left_out_of_judging_days"] == sum(line["at"].startswith(last_day) for line in lines)
+    atrium(*words, "--promote", home=home)
+    opened = open_home(home)
+    model = load_model(opened, VENUE_ID)
+    opened.database.close()
+    confirmed_until, sure_until = learned_until(model)
+    assert confirmed_until.isoformat()[:10] == sure_until.isoformat()[:10] < last_day
+    doubled = tmp_path / "doubled.ndjson"
+    first = [line for line in lines if not line["at"].startswith(last_day)]
+    doubled.write_text("\n".join(map(json.dumps, first + first)))
+    refused = atrium("heal", "--venue", "demo", str(doubled), home=home, code=1)
+    assert f"{2 * len(told_scans(first))} are copies, or no newer".encode() in refused.stderr
+
+
+def told_scans(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that can be confirmed."""
+    return [line for line in lines if line["truth"].get("store_id") and (line["wifi"] or line["beacons"])]
+
+
+def test_a_candidate_of_a_model_that_serves_no_more_is_not_stored(
+    prepared_home: Path, files: Path, tmp_path: Path
+) -> None:
+    home = open_home(copy_home(prepared_home, tmp_path / "home"))
+    confirmed = read_survey(files / "confirmed.ndjson", SurveyFormat.NDJSON).scans
+    report = heal_stored(home, VENUE_ID, confirmed, [], None, lambda _what, _share: None)
+    assert report.n_judged > 100
+    path = home.venues.model_path(DEFAULT_TENANT, VENUE_ID)
+    path.write_bytes(b"another")
+    with pytest.raises(ModelChangedError):
+        promote_stored(home, VENUE_ID, report)
+    assert path.read_bytes() == b"another"
+    home.database.close()

@@ -56,6 +56,10 @@ def test_zones_are_ranked_without_polygons(
     assert b"takes no --causal" in atrium(*words, "--causal", home=home, code=1).stderr
     zones.write_text("space,zone\nnowhere,0\n")
     assert b"found none" in atrium(*words, home=home, code=1).stderr
+    zones.write_text("space,zone\n" + "".join(f"{store},{10**12 + i}\n" for i, store in enumerate(stores)))
+    assert json.loads(atrium(*words, "--json", home=home).stdout)["n"] == len(asked)  # numbers may be any
+    zones.write_text(f"space,zone\n{'x' * 200_000},1\n")
+    assert b"zone's number" in atrium(*words, home=home, code=1).stderr
     zones.write_text("space,zone\nhere,one\n")
     assert b"zone's number" in atrium(*words, home=home, code=1).stderr
 

@@ -1,0 +1,132 @@
+"""From neighbours, naive Bayes and the place to candidate stores, and how many of them are worth a closer look."""
+
+import numpy as np
+from numba import njit
+
+from positioning.kernels.stores import NEVER
+from positioning.radio_map import F32, F64, I32
+
+TEMPER = np.float32(0.35)
+"""Exponent of the naive Bayes likelihood: readings of one scan are far from independent (research, section 2)."""
+_EPSILON = 1e-4
+_NOTHING = np.float32(-200.0)
+"""e to an eighth of it is nothing beside 1."""
+_FRONT_WEIGHT = np.float32(0.1)
+_FRONT_SCALE_M = 4.0
+_LEAST_DESCRIBED = 4
+_WORTH_A_LOOK = np.float32(0.001)
+"""Of the best candidate's score. On a simulated mall 5.9 candidates a scan are then described, and hold the true store
+for all of 4,096 scans as twelve do; on Xixi's survey, walks held out, 5.7 hold 98.7 %, twelve 99.3 %."""
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
+    likelihood: F32,
+    index: I32,
+    distance: F32,
+    m_store: I32,
+    front_store: I32,
+    front_m: F64,
+    most_described: int,
+    out_store: I32,
+    out_score: F32,
+    out_described: I32,
+) -> None:
+    """The stores that naive Bayes, neighbours and the place think of, best first; -1 where there are fewer.
+
+    ``out_described`` (n,) counts those that are worth describing, at most ``most_described``.
+
+    Score: softmax(0.35 L) + mean of the vote shares of k = 10 and 20 + 0.15 (1 - mean of the three least distances)
+    + 0.001 softmax(0.35 L / 8) + 0.1 e^(-m / 4), m the metres from the place to the front: the survey may have
+    reached no scan before it.
+    """
+    n_stores = likelihood.shape[1]
+    n_wanted = out_store.shape[1]
+    score = np.empty(n_stores, dtype=np.float32)
+    order = np.empty(index.shape[1], dtype=np.int32)
+    count = np.zeros(n_stores, dtype=np.int32)
+    total = np.zeros(n_stores, dtype=np.float32)
+    for i in range(len(index)):
+        best = NEVER
+        for s in range(n_stores):
+            best = max(best, likelihood[i, s])
+        sharp, flat = np.float32(0.0), np.float32(0.0)
+        for s in range(n_stores):
+            behind = TEMPER * (likelihood[i, s] - best)
+            score[s] = np.float32(0.0)
+            if behind > _NOTHING:
+                eighth = np.exp(behind / np.float32(8.0))
+                flat += eighth
+                square = eighth * eighth
+                square *= square
+                score[s] = eighth
+                sharp += square * square
+        for s in range(n_stores):
+            eighth = score[s]
+            square = eighth * eighth
+            square *= square
+            score[s] = square * square / sharp + np.float32(0.001) * eighth / flat
+        for f in range(front_store.shape[1]):
+            s = front_store[i, f]
+            if s >= 0:
+                score[s] += _FRONT_WEIGHT * np.float32(np.exp(-max(front_m[i, f], 0.0) / _FRONT_SCALE_M))
+        n = sort_neighbours(index[i], distance[i], 0, order)
+        for k in (10, 20):
+            votes = np.float32(0.0)
+            for place in range(min(k, n)):
+                votes += vote(distance[i, order[place], 0])
+            for place in range(min(k, n)):
+                s = m_store[index[i, order[place]]]
+                if s >= 0:
+                    score[s] += np.float32(0.5) * vote(distance[i, order[place], 0]) / votes
+        for place in range(n):
+            s = m_store[index[i, order[place]]]
+            if s >= 0 and count[s] < 3:
+                count[s] += 1
+                total[s] += np.float32(1.0) - distance[i, order[place], 0]
+        for place in range(n):
+            s = m_store[index[i, order[place]]]
+            if s >= 0 and count[s] > 0:
+                score[s] += np.float32(0.15) * total[s] / np.float32(3.0)
+                count[s] = 0
+                total[s] = np.float32(0.0)
+        filled = 0
+        for s in range(n_stores):
+            if score[s] <= 0 or (filled == n_wanted and score[s] <= out_score[i, n_wanted - 1]):
+                continue
+            at = filled if filled < n_wanted else n_wanted - 1
+            while at > 0 and out_score[i, at - 1] < score[s]:
+                out_score[i, at] = out_score[i, at - 1]
+                out_store[i, at] = out_store[i, at - 1]
+                at -= 1
+            out_score[i, at] = score[s]
+            out_store[i, at] = s
+            filled = min(filled + 1, n_wanted)
+        out_store[i, filled:] = -1
+        out_score[i, filled:] = np.float32(0.0)
+        n = min(_LEAST_DESCRIBED, filled)
+        while n < min(most_described, filled) and out_score[i, n] >= _WORTH_A_LOOK * out_score[i, 0]:
+            n += 1
+        out_described[i] = n
+
+
+@njit(cache=True, nogil=True, inline="always")
+def vote(distance: float) -> np.float32:
+    """What a neighbour's vote weighs."""
+    weight: np.float32 = np.float32(1.0 / (distance * distance + _EPSILON))
+    return weight
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def sort_neighbours(index: I32, distance: F32, column: int, out_order: I32) -> int:
+    """The places of a shortlist by one representation's distance, nearest first; how many there are."""
+    n = 0
+    while n < len(index) and index[n] >= 0:
+        d = distance[n, column]
+        at = n
+        while at > 0 and distance[out_order[at - 1], column] > d:
+            out_order[at] = out_order[at - 1]
+            at -= 1
+        out_order[at] = n
+        n += 1
+    return n
