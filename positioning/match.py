@@ -42,26 +42,19 @@ def match_weighed(
     out_index = np.empty((n_scans, n_short), dtype=np.int32)
     out_distance = np.empty((n_scans, n_short, len(index.weighing.representations)), dtype=np.float32)
     epochs = radio_map.epochs
-    if epochs is None:
-        total, first = asked.total[:, None, :], np.array([0, radio_map.n_scans], dtype=np.int64)
-    else:
-        total = totals_by_epoch(epochs, asked.indptr, asked.transmitter, asked.weight, asked.total)
-        first = epochs.first
+    total = (
+        asked.total[:, None, :]
+        if epochs is None
+        else totals_by_epoch(epochs, asked.indptr, asked.transmitter, asked.weight, asked.total)
+    )
     find_neighbours(
         asked.indptr,
         asked.transmitter,
         asked.weight,
         total,
         np.full(n_scans, -1, dtype=np.int32) if walk is None else walk,
-        index.p_indptr,
-        index.p_scan,
-        index.p_weight,
-        index.survey.indptr,
-        index.survey.transmitter,
-        index.survey.weight,
-        index.survey.total,
+        index.survey,
         radio_map.walk,
-        first,
         cover,
         out_index,
         out_distance,

@@ -23,6 +23,8 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
+U64 = NDArray[np.uint64]
 
 MIN_DETECTIONS = 5
 """Survey scans that must hear a transmitter before it counts: fewer are passing phones and hotspots (research:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from positioning.kernels.neighbours import BLOCK, MOST_STEPS, SurveyArrays, pack_all
 from positioning.kernels.weigh import N_WEIGHTS, POWED, RANK, RELATIVE, weigh_readings
 from positioning.radio_map import F32, I32, I64, RadioMap, ReadingBatch
 
@@ -19,6 +20,9 @@ Kind = Literal["powed", "rank", "relative"]
 _KIND_NUMBER = {"powed": POWED, "rank": RANK, "relative": RELATIVE}
 _RANK_DECAY = 0.08
 _RELATIVE_SPAN_DB = 40.0
+_MOST_TRANSMITTERS = 1 << 16
+_SATURATED_FROM = 0.999
+"""Share of the survey's weights that a byte of a block tells apart; those above look alike to the shortlist alone."""
 _DEEPEST_FLOOR_DBM = -105.0
 """No phone receives below it; research sets carry single values under it that would shrink all differences."""
 
@@ -69,13 +73,10 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class MatchIndex:
-    """A survey as weights, by scan and (first representation only) by transmitter."""
+    """A survey as weights (``kernels/neighbours.SurveyArrays``), and how they were made."""
 
     weighing: Weighing
-    survey: Weighed
-    p_indptr: I64
-    p_scan: I32
-    p_weight: F32
+    survey: SurveyArrays
 
 
 def weigh(weighing: Weighing, batch: ReadingBatch) -> Weighed:
@@ -112,10 +113,55 @@ def survey_floor_dbm(radio_map: RadioMap) -> float:
 
 
 def build_index(radio_map: RadioMap, weighing: Weighing) -> MatchIndex:
-    """Weigh the survey and sort its entries by transmitter."""
+    """Weigh the survey, in steps, and lay its first weights out in blocks of scans.
+
+    Raises:
+        ValueError: the map has more transmitters than two bytes number.
+    """
+    n_transmitters = len(radio_map.transmitters)
+    if n_transmitters > _MOST_TRANSMITTERS:
+        raise ValueError(f"expected at most {_MOST_TRANSMITTERS} transmitters, found {n_transmitters}")
     survey = weigh(weighing, radio_map.readings)
-    scan = np.repeat(np.arange(radio_map.n_scans, dtype=np.int32), np.diff(survey.indptr))
-    order = np.argsort(survey.transmitter, kind="stable")
-    p_indptr = np.zeros(len(radio_map.transmitters) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(survey.transmitter, minlength=len(radio_map.transmitters)), out=p_indptr[1:])
-    return MatchIndex(weighing, survey, p_indptr, scan[order], np.ascontiguousarray(survey.weight[order, 0]))
+    first_scan = np.array([0, radio_map.n_scans]) if radio_map.epochs is None else radio_map.epochs.first
+    n_blocks = -(-np.diff(first_scan) // BLOCK)  # each epoch begins a block
+    first_block = np.concatenate([[0], np.cumsum(n_blocks)])
+    epoch_of_block = np.repeat(np.arange(len(n_blocks), dtype=np.int32), n_blocks)
+    shift = first_block[:-1] * BLOCK - first_scan[:-1]
+    shift_of_scan = np.repeat(shift, np.diff(first_scan))
+    step = np.float32(max(float(survey.weight.max(initial=0.0)), 1e-6) / MOST_STEPS)
+    packed = pack_all(survey.weight, step)
+    row = np.repeat(np.arange(radio_map.n_scans), np.diff(survey.indptr))
+    total = np.zeros((radio_map.n_scans, N_WEIGHTS), dtype=np.float32)
+    for r in range(N_WEIGHTS):
+        of_column = (packed >> np.uint64(16 * r)) & np.uint64(0xFFFF)
+        total[:, r] = np.bincount(row, weights=of_column * float(step), minlength=radio_map.n_scans)
+    slot_total = np.full(int(first_block[-1]) * BLOCK, np.inf, dtype=np.float32)
+    slot_total[np.arange(radio_map.n_scans) + shift_of_scan] = total[:, 0]
+    heaviest = float(np.quantile(survey.weight[:, 0], _SATURATED_FROM)) if len(survey.weight) else 1.0
+    per_step = np.float32(255.0 / max(heaviest, 1e-6))
+    byte = np.minimum(np.rint(survey.weight[:, 0] * per_step), 255).astype(np.uint8)
+    slot = (row + shift_of_scan[row])[byte > 0]
+    transmitter = survey.transmitter[byte > 0].astype(np.int64)
+    key, at = np.unique(transmitter * max(int(first_block[-1]), 1) + slot // BLOCK, return_inverse=True)
+    block_weight = np.zeros((len(key), BLOCK), dtype=np.uint8)
+    block_weight[at, slot % BLOCK] = byte[byte > 0]
+    block_indptr = np.zeros(n_transmitters + 1, dtype=np.int64)
+    of_transmitter = key // max(int(first_block[-1]), 1)
+    np.cumsum(np.bincount(of_transmitter, minlength=n_transmitters), out=block_indptr[1:])
+    return MatchIndex(
+        weighing,
+        SurveyArrays(
+            block_indptr=block_indptr,
+            block=(key % max(int(first_block[-1]), 1)).astype(np.int32),
+            block_weight=block_weight,
+            per_step=per_step,
+            epoch_of_block=epoch_of_block,
+            shift=shift.astype(np.int64),
+            slot_total=slot_total,
+            indptr=survey.indptr,
+            transmitter=survey.transmitter.astype(np.uint16),
+            packed=packed,
+            step=step,
+            total=total,
+        ),
+    )

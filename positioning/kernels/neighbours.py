@@ -6,35 +6,63 @@ sums alone, so nothing is filled in. A survey scan of an earlier epoch knows not
 are left out of the scan's sum (``epochs.py``).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from positioning.kernels.weigh import N_WEIGHTS
-from positioning.radio_map import F32, I32, I64
+from positioning.radio_map import F32, I32, I64, U8, U16, U64
 
+BLOCK = 64
+"""Survey scans whose weights of one transmitter stand side by side: two vectors of bytes."""
+MOST_STEPS = (1 << 15) - 1
+"""The survey's greatest weight, in fifteen bits. A scan's own may be greater: the lesser counts."""
+_TOP_BITS = np.uint64(0x8000_8000_8000_8000)
+_EVEN = np.uint64(0x0000_FFFF_0000_FFFF)
+_LOW = np.uint64(0xFFFF_FFFF)
 _GROUPS_PER_KEPT = 2
 """Groups of survey scans whose best scores bound what can be kept, for each place. With two, half the groups hold a
 scan above the bound, 0.69 each if scores were in random order: hardly more than are kept."""
-
 _CHUNK = 64
+_MOST_BYTE = np.float32(255.0)
+
+
+class SurveyArrays(NamedTuple):
+    """A survey as weights, by transmitter and by scan.
+
+    Args:
+        block_indptr, block, block_weight: transmitter -> blocks of 64 survey scans that hear it, as CSR: the block's
+            number, and (n_entries, 64) first weights in steps of 1 / ``per_step``, 0 where not heard.
+        epoch_of_block, shift: each epoch begins a block, so scan s of epoch e has slot s + ``shift[e]``.
+        slot_total: (n_blocks * 64,) the sum of each scan's first weights, infinite in slots without one.
+        indptr, transmitter, packed, total: the scans as CSR, heaviest readings first; the four weights of each as one
+            number (``pack``), in steps of ``step``, and their sums (n_map, 4).
+    """
+
+    block_indptr: I64
+    block: I32
+    block_weight: U8
+    per_step: np.float32
+    epoch_of_block: I32
+    shift: I64
+    slot_total: F32
+    indptr: I64
+    transmitter: U16
+    packed: U64
+    step: np.float32
+    total: F32
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def find_neighbours(
+def find_neighbours(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     q_indptr: I64,
     q_transmitter: I32,
     q_weight: F32,
     q_total: F32,
     q_walk: I32,
-    p_indptr: I64,
-    p_scan: I32,
-    p_weight: F32,
-    m_indptr: I64,
-    m_transmitter: I32,
-    m_weight: F32,
-    m_total: F32,
+    survey: SurveyArrays,
     m_walk: I32,
-    m_first: I64,
     cover: float,
     out_index: I32,
     out_distance: F32,
@@ -42,8 +70,8 @@ def find_neighbours(
     """Fill each query's nearest survey scans in every representation's Sørensen distance.
 
     Two steps. The heaviest readings that make up ``cover`` of the scan's weight in the first representation are
-    matched against all survey scans through the postings; the best ``n_short`` are then measured with every reading
-    in every representation.
+    matched against all survey scans, block by block, weights in bytes; the best ``n_short`` are then measured with
+    every reading in every representation.
 
     Scans and transmitters are indexed as unsigned numbers: a signed index is first checked for counting from the end,
     which took two fifths of the time.
@@ -51,154 +79,182 @@ def find_neighbours(
     Args:
         q_*: the scans as CSR (``representation.Weighed``), entries heaviest first; ``q_total`` (n, n_epochs, 4) as of
             ``epochs.totals_by_epoch``; ``q_walk`` (n,) forbids survey scans of that walk, -1 forbids none.
-        p_*: transmitter -> (survey scan, weight) as CSR, in the first representation.
-        m_*: the survey scans, likewise, and their walks; ``m_first`` (n_epochs + 1,) where each epoch begins.
+        m_walk: (n_map,) the survey scans' walks.
         out_index: (n, n_short), filled in the order of survey scans' indices; -1 fills what is left.
         out_distance: (n, n_short, n_representations); 1 fills what is left.
     """
-    n_map = len(m_total)
-    n_epochs = len(m_first) - 1
+    n_blocks = len(survey.epoch_of_block)
+    n_epochs = len(survey.shift)
     n_short = out_index.shape[1]
     n_representations = out_distance.shape[2]
-    overlap = np.zeros(n_map, dtype=np.float32)
-    survey_total = m_total[:, 0].copy()
-    heard = np.zeros((len(p_indptr) - 1, N_WEIGHTS), dtype=np.float32)
-    shared = np.zeros(N_WEIGHTS, dtype=np.float32)
+    overlap = np.zeros((n_blocks, BLOCK), dtype=np.uint16)
+    is_touched = np.zeros(n_blocks, dtype=np.uint8)
+    touched = np.empty(n_blocks, dtype=np.int32)
+    score = np.empty(n_blocks * BLOCK, dtype=np.float32)
+    highest = np.empty(_GROUPS_PER_KEPT * n_short, dtype=np.int32)
+    passed = np.empty(n_blocks * BLOCK + 1, dtype=np.int32)
+    passed_bits = np.empty(n_blocks * BLOCK + 1, dtype=np.int32)
     kept = np.empty(n_short, dtype=np.int32)
-    kept_score = np.empty(n_short, dtype=np.float32)
+    heard = np.zeros(len(survey.block_indptr) - 1, dtype=np.uint64)
+    shared = np.zeros(N_WEIGHTS, dtype=np.float32)
     for i in range(len(q_indptr) - 1):
         start, stop = q_indptr[i], q_indptr[i + 1]
         total = q_total[i, n_epochs - 1, 0]
-        size = 0
-        if total > 0:
-            overlap[:] = np.float32(0.0)
-            used = np.float32(0.0)
-            for j in range(start, stop):
-                if used >= np.float32(cover) * total:
-                    break
-                weight = q_weight[j, 0]
-                used += weight
-                first, end = p_indptr[q_transmitter[j]], p_indptr[q_transmitter[j] + 1]
-                scans, others = p_scan[first:end], p_weight[first:end]
-                for at in range(len(scans)):
-                    other = others[at]
-                    overlap[np.uint64(scans[at])] += weight if weight < other else other
-            size = _keep_best(overlap, survey_total, q_total[i], m_first, m_walk, q_walk[i], kept, kept_score)
-            kept[:size].sort()
+        used = np.float32(0.0)
         for j in range(start, stop):
-            for r in range(N_WEIGHTS):
-                heard[q_transmitter[j], r] = q_weight[j, r]
-        epoch = 0
+            if used >= np.float32(cover) * total:
+                break
+            used += q_weight[j, 0]
+            weight = np.uint8(min(q_weight[j, 0] * survey.per_step + np.float32(0.5), _MOST_BYTE))
+            t = np.uint64(q_transmitter[j])
+            for at in range(survey.block_indptr[t], survey.block_indptr[t + np.uint64(1)]):
+                b = np.uint64(survey.block[at])
+                is_touched[b] = 1
+                row, sums = survey.block_weight[np.uint64(at)], overlap[b]
+                for s in range(BLOCK):
+                    sums[s] += row[s] if row[s] < weight else weight
+        n_touched = 0
+        for b in range(n_blocks):
+            if is_touched[b] == 0:
+                continue
+            is_touched[b] = 0
+            of_epoch = survey.per_step * q_total[i, survey.epoch_of_block[b], 0]
+            sums, totals = overlap[b], survey.slot_total[b * BLOCK : (b + 1) * BLOCK]
+            scores = score[n_touched * BLOCK : (n_touched + 1) * BLOCK]
+            for s in range(BLOCK):
+                scores[s] = np.float32(sums[s]) / (of_epoch + survey.per_step * totals[s])
+                sums[s] = 0
+            touched[n_touched] = b
+            n_touched += 1
+        if q_walk[i] >= 0:
+            _forbid(q_walk[i], m_walk, survey, touched[:n_touched], score)
+        size = _keep_best(score[: n_touched * BLOCK], highest, passed, passed_bits, kept)
+        for j in range(start, stop):
+            heard[q_transmitter[j]] = pack(q_weight[j], survey.step)
         for c in range(size):
-            out_index[i, c] = kept[c]
-            while kept[c] >= m_first[epoch + 1]:
-                epoch += 1
-            first, end = m_indptr[kept[c]], m_indptr[kept[c] + 1]
-            _measure(heard, m_transmitter[first:end], m_weight[first:end], shared)
+            b = touched[kept[c] // BLOCK]
+            epoch = survey.epoch_of_block[b]
+            s = b * BLOCK + kept[c] % BLOCK - survey.shift[epoch]
+            out_index[i, c] = s
+            first, end = survey.indptr[s], survey.indptr[s + 1]
+            _measure(heard, survey.transmitter[first:end], survey.packed[first:end], shared)
             for r in range(n_representations):
-                both = q_total[i, epoch, r] + m_total[kept[c], r]
-                out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * shared[r] / both
+                both = q_total[i, epoch, r] + survey.total[s, r]
+                out_distance[i, c, r] = np.float32(1.0) - np.float32(2.0) * survey.step * shared[r] / both
         out_index[i, size:] = -1
         out_distance[i, size:, :] = np.float32(1.0)
         for j in range(start, stop):
-            for r in range(N_WEIGHTS):
-                heard[q_transmitter[j], r] = np.float32(0.0)
+            heard[q_transmitter[j]] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _measure(heard: F32, transmitter: I32, weight: F32, out: F32) -> None:
-    """Sum the smaller of both weights in each column. Four named sums stay in registers, an array would not."""
-    sum0, sum1, sum2, sum3 = np.float32(0.0), np.float32(0.0), np.float32(0.0), np.float32(0.0)
-    for at in range(len(transmitter)):
-        t = np.uint64(transmitter[at])
-        sum0 += heard[t, 0] if heard[t, 0] < weight[at, 0] else weight[at, 0]
-        sum1 += heard[t, 1] if heard[t, 1] < weight[at, 1] else weight[at, 1]
-        sum2 += heard[t, 2] if heard[t, 2] < weight[at, 2] else weight[at, 2]
-        sum3 += heard[t, 3] if heard[t, 3] < weight[at, 3] else weight[at, 3]
-    out[0], out[1], out[2], out[3] = sum0, sum1, sum2, sum3
+def pack(weight: F32, step: np.float32) -> np.uint64:
+    """Four weights in one number, fifteen bits each."""
+    packed = np.uint64(0)
+    for r in range(N_WEIGHTS):
+        steps = np.uint64(min(weight[r] / step + np.float32(0.5), np.float32(MOST_STEPS)))
+        packed |= steps << np.uint64(16 * r)
+    return packed
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _keep_best(  # noqa: PLR0912  one pass over flat arrays
-    overlap: F32,
-    survey_total: F32,
-    totals: F32,
-    m_first: I64,
-    m_walk: I32,
-    walk: int,
-    kept: I32,
-    kept_score: F32,
-) -> int:
-    """Keep the survey scans of greatest overlap / (sum of totals); ``overlap`` is overwritten.
+def pack_all(weight: F32, step: np.float32) -> U64:
+    """(n, 4) weights as (n,) numbers."""
+    out = np.empty(len(weight), dtype=np.uint64)
+    for i in range(len(weight)):
+        out[i] = pack(weight[i], step)
+    return out
 
-    The n-th greatest of the groups' maxima bounds what can be kept, so that few scans reach the heap (whose root is
-    the worst kept). Scores are compared through their bits, which order as the numbers do where none is negative:
-    integer maxima are vectorised, those of floats, for NaN's sake, are not.
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _measure(heard: U64, transmitter: U16, packed: U64, out: F32) -> None:
+    """Sum the smaller of both weights in each column, the four of them at once in one number.
+
+    The sixteenth bit tells, after a subtraction, which of two columns is the greater; every other column is then added
+    up in 32 bits, which four billion steps would fill.
     """
-    n_map = len(overlap)
-    for epoch in range(len(m_first) - 1):
-        total = totals[epoch, 0]
-        for s in range(m_first[epoch], m_first[epoch + 1]):
-            overlap[s] /= total + survey_total[s]
-    if walk >= 0:
-        for s in range(n_map):
-            if m_walk[s] == walk:
-                overlap[s] = np.float32(0.0)
-    bits = overlap.view(np.int32)
-    n_groups = _GROUPS_PER_KEPT * len(kept)
-    highest = np.zeros(n_groups, dtype=np.int32)
-    for first in range(0, n_map, n_groups):
+    even, odd = np.uint64(0), np.uint64(0)
+    for at in range(len(transmitter)):
+        mine, its = heard[np.uint64(transmitter[at])], packed[at]
+        greater = ((mine | _TOP_BITS) - its) & _TOP_BITS
+        greater |= greater - (greater >> np.uint64(15))
+        lesser = mine ^ ((mine ^ its) & greater)
+        even += lesser & _EVEN
+        odd += (lesser >> np.uint64(16)) & _EVEN
+    out[0] = np.float32(even & _LOW)
+    out[1] = np.float32(odd & _LOW)
+    out[2] = np.float32(even >> np.uint64(32))
+    out[3] = np.float32(odd >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True)
+def _forbid(walk: int, m_walk: I32, survey: SurveyArrays, touched: I32, score: F32) -> None:
+    """Take the scans of a walk out of the shortlist."""
+    for place in range(len(touched)):
+        first = touched[place] * BLOCK
+        shift = survey.shift[survey.epoch_of_block[touched[place]]]
+        for s in range(BLOCK):
+            if survey.slot_total[first + s] < np.inf and m_walk[first + s - shift] == walk:
+                score[place * BLOCK + s] = np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _keep_best(score: F32, highest: I32, passed: I32, passed_bits: I32, kept: I32) -> int:
+    """Keep the places of the greatest scores, in order; how many there are above 0. Of equals the first are kept.
+
+    The n-th greatest of the groups' maxima bounds what can be kept, so that few scans need be looked at more closely.
+    Scores are compared through their bits, which order as the numbers do where none is negative: integer comparisons
+    are vectorised, those of floats, for NaN's sake, are not.
+    """
+    bits = score.view(np.int32)
+    n_groups = len(highest)
+    highest[:] = 0
+    for first in range(0, len(bits), n_groups):
         part = bits[first : first + n_groups]
         so_far = highest[: len(part)]  # equal lengths, so that the loop needs no checks and is vectorised
         for g in range(len(part)):
             so_far[g] = part[g] if part[g] > so_far[g] else so_far[g]
-    highest.sort()
-    least = max(np.int32(1), highest[n_groups - len(kept)])
-    size = 0
-    for first in range(0, n_map, _CHUNK):
+    least = _nth_greatest(highest, len(kept))
+    n_passed = 0
+    for first in range(0, len(bits), _CHUNK):
         part = bits[first : first + _CHUNK]
-        n_above = 0
-        for at in range(len(part)):  # counted first, since that is vectorised and most chunks hold none
-            n_above += part[at] >= least
-        if n_above == 0:
+        top = np.int32(0)
+        for at in range(len(part)):  # vectorised, and most chunks hold none
+            top = part[at] if part[at] > top else top
+        if top < least:
             continue
-        for s in range(first, first + len(part)):
-            if bits[s] < least:
-                continue
-            if size < len(kept):
-                size += 1
-                _sift_up(kept, kept_score, size - 1, s, overlap[s])
-            elif overlap[s] > kept_score[0]:
-                _sift_down(kept, kept_score, size, s, overlap[s])
+        for s in range(first, first + len(part)):  # without a branch: whether one passed cannot be foretold
+            passed[n_passed] = s
+            passed_bits[n_passed] = bits[s]
+            n_passed += bits[s] >= least
+    worst = _nth_greatest(passed_bits[:n_passed], len(kept))
+    n_above = 0
+    for at in range(n_passed):
+        n_above += passed_bits[at] > worst
+    n_equal = len(kept) - n_above
+    size = 0
+    for at in range(n_passed):
+        if passed_bits[at] > worst or (passed_bits[at] == worst and n_equal > 0):
+            n_equal -= passed_bits[at] == worst
+            kept[size] = passed[at]
+            size += 1
     return size
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _sift_up(items: I32, scores: F32, at: int, item: int, score: float) -> None:
-    while at > 0:
-        parent = (at - 1) // 2
-        if scores[parent] <= score:
-            break
-        items[at] = items[parent]
-        scores[at] = scores[parent]
-        at = parent
-    items[at] = item
-    scores[at] = score
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _sift_down(items: I32, scores: F32, size: int, item: int, score: float) -> None:
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and scores[child + 1] < scores[child]:
-            child += 1
-        if scores[child] >= score:
-            break
-        items[at] = items[child]
-        scores[at] = scores[child]
-        at = child
-    items[at] = item
-    scores[at] = score
+@njit(cache=True, nogil=True, error_model="numpy")
+def _nth_greatest(values: I32, n: int) -> np.int32:
+    """The greatest number that at least n of the values reach; 1 where fewer are above 0. By halving: every count is
+    a pass of vectors, and there are 31 bits."""
+    low, high = np.int32(1), np.int32(1)
+    for at in range(len(values)):
+        high = max(high, values[at])
+    while low < high:
+        middle = low + (high - low + np.int32(1)) // np.int32(2)
+        count = np.int32(0)
+        for at in range(len(values)):
+            count = np.int32(count + np.int32(values[at] >= middle))
+        if count >= n:
+            low = np.int32(middle)
+        else:
+            high = np.int32(middle - 1)
+    return low
