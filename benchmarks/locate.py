@@ -2,11 +2,12 @@
 
 CPU time of one thread, batches of 1,024 scans, no scan twice, the median of the batches. The baseline is fitted on the
 model's own survey scans and transmitters, dense, absent readings at -100 dBm, each scan's class its store front. It
-gets its matrix ready made: only ``predict`` is timed. Three of ours stand beside it: ``locate_arrays`` (arrays in and
-out, as the baseline), ``encode`` (ids looked up), and the whole of ``LightLocator.locate`` (scans in, positions out).
-Of the full locator: naive Bayes alone, the union of candidates, its arrays, the whole; and one scan a call. Then the
-whole with 20 venues resident (copies of the model, each with arrays of its own): a batch's scans spread evenly over
-them, beside the same scans at one of them.
+gets its matrix ready made: only ``predict`` is timed. Beside it, of ours: ``light_arrays`` and ``full_arrays`` (arrays
+in and out, as the baseline), ``encode`` (ids looked up), and the whole of ``locate`` of each locator (scans in,
+positions out). Of the full locator also naive Bayes alone and the union of candidates, and one scan a call: the median
+of their wall times in process. Then the whole with 20 venues resident (copies of the model, each with arrays of its
+own): a batch's scans spread evenly over them, beside the same scans at one of them. Last, what a venue takes: bytes of
+its arrays, and CPU seconds from its bundle until it can answer.
 
 Run it with ``atrium bench locate`` or ``python -m benchmarks.locate``.
 """
@@ -15,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -28,13 +29,15 @@ from benchmarks.malls import BenchMall, simulated_mall, xixi_mall
 from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import VenueId
 from positioning.buildings import hear_buildings
-from positioning.full import FullLocator, build_full, locate_arrays_full
+from positioning.bundle import from_bytes, to_bytes
+from positioning.compiled import compile_full, compile_light, count_stores_of
+from positioning.full import FullLocator
 from positioning.light import LightLocator
-from positioning.locate import locate_arrays
 from positioning.model import VenueModel
 from positioning.pairs import Candidates, find_candidates
+from positioning.ports import Locator
 from positioning.position import Located
-from positioning.radio_map import F32, I32, ReadingBatch, encode
+from positioning.radio_map import F32, I32, ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
 from positioning.representation import weigh
 from positioning.statistics import likelihoods
@@ -62,19 +65,35 @@ def measure(mall: BenchMall) -> dict[str, Any]:
     model = train_venue(mall.survey, mall.venue, venue_id=VenueId(mall.venue.id), ranker=ranker).model
     truth, usable = _true_fronts(model, mall.test)
     batches = _batches(usable)
-    locator = LightLocator((model,))
+    locator, full_locator = LightLocator((model,)), FullLocator((model,), ranker)
+    light, full = compile_light(model), compile_full(model, ranker)
     baseline = KNeighborsClassifier(n_neighbors=5, algorithm="brute", metric="euclidean", n_jobs=1)
     baseline.fit(_dense(model.radio_map.readings, len(model.radio_map.transmitters)), model.m_front)
     of_batch = [[mall.test[at].scan for at in batch] for batch in batches]
     encoded = [encode(scans, model.radio_map.index) for scans in of_batch]
+    connected = [encode_connected(scans, model.radio_map.index) for scans in of_batch]
     dense = [_dense(batch, len(model.radio_map.transmitters)) for batch in encoded]
-    _warm(locator, model, baseline, of_batch[0], dense[0])
-    located, whole_us = _timed(locator.locate, of_batch)
-    _, arrays_us = _timed(lambda batch: locate_arrays(model, batch), encoded)
+    for warmed in (locator, full_locator):
+        warmed.locate(of_batch[0][:64])
+    baseline.predict(dense[0][:64])
+    located, light_us = _timed(locator.locate, of_batch)
+    full_located, full_us = _timed(full_locator.locate, of_batch)
+    _, light_arrays_us = _timed(light.answer_batch, encoded)
+    _, full_arrays_us = _timed(lambda pair: full.answer_batch(*pair), list(zip(encoded, connected, strict=True)))
     _, encode_us = _timed(lambda scans: encode(scans, model.radio_map.index), of_batch)
     predicted, baseline_us = _timed(baseline.predict, dense)
+    bayes_us, union_us = _measure_candidates(model, encoded)
+    costs_us = {
+        "naive_bayes": bayes_us,
+        "union": union_us,
+        "full_arrays": full_arrays_us,
+        "full_locate": full_us,
+        "light_arrays": light_arrays_us,
+        "light_locate": light_us,
+        "encode": encode_us,
+        "sklearn_predict": baseline_us,
+    }
     true = np.concatenate([truth[batch] for batch in batches])
-    full_us, full_locate, memory = _measure_full(model, ranker, encoded, of_batch)
     return {
         "mall": mall.what,
         "n_survey_scans": model.radio_map.n_scans,
@@ -82,38 +101,25 @@ def measure(mall: BenchMall) -> dict[str, Any]:
         "n_test_scans": len(true),
         "n_stores": len(mall.venue.stores),
         "readings_per_scan": float(np.mean([np.diff(batch.indptr).mean() for batch in encoded])),
-        "cpu_us_per_scan": {
-            "locate": whole_us,
-            "locate_arrays": arrays_us,
-            "encode": encode_us,
-            "sklearn_predict": baseline_us,
-            **full_us,
+        "cpu_us_per_scan": costs_us,
+        "ratio": {name: baseline_us / us for name, us in costs_us.items()},
+        "single_us_p50": {
+            "full": _median_single_us(full_locator, of_batch[0]),
+            "light": _median_single_us(locator, of_batch[0]),
         },
-        "ratio": {
-            "locate": baseline_us / whole_us,
-            "locate_arrays": baseline_us / arrays_us,
-            **{name: baseline_us / us for name, us in full_us.items() if name != "full_single"},
-        },
-        "full_memory": memory,
         "resident": _measure_resident(model, ranker, of_batch),
+        "venue": _measure_venue(model, mall, ranker),
         "front_top1_percent": {
-            "locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in located]), true),
-            "full_locate": _percent_right(np.concatenate([_fronts(model, answers) for answers in full_locate]), true),
+            "light": _percent_right(np.concatenate([_fronts(model, answers) for answers in located]), true),
+            "full": _percent_right(np.concatenate([_fronts(model, answers) for answers in full_located]), true),
             "sklearn_predict": _percent_right(np.concatenate(predicted), true),
         },
     }
 
 
-def _measure_full(
-    model: VenueModel, ranker: Ranker, encoded: list[ReadingBatch], of_batch: list[list[Scan]]
-) -> tuple[dict[str, float], list[list[Located]], dict[str, float]]:
-    """CPU microseconds a scan of the full locator's steps, its answers, and what it keeps of the venue."""
-    began = time.process_time()
-    full = build_full(model, ranker)
-    built_s = time.process_time() - began
-    assert full is not None
-    locator = FullLocator((model,), ranker)
-    stores = full.stores
+def _measure_candidates(model: VenueModel, encoded: list[ReadingBatch]) -> tuple[float, float]:
+    """CPU microseconds a scan of naive Bayes and of the union of candidates."""
+    stores = count_stores_of(model)
 
     def union(batch: ReadingBatch) -> Candidates:
         return find_candidates(
@@ -127,26 +133,34 @@ def _measure_full(
             front_level=model.front_level,
         )
 
-    locator.locate(of_batch[0][:64])
-    locate_arrays_full(full, encode(of_batch[0][:64], model.radio_map.index))
-    _, bayes_us = _timed(lambda batch: likelihoods(stores.tables, batch, weigh(stores.index.weighing, batch)), encoded)
-    _, union_us = _timed(union, encoded)
-    _, arrays_us = _timed(lambda batch: locate_arrays_full(full, batch), encoded)
-    located, whole_us = _timed(locator.locate, of_batch)
-    _, single_us = _timed(locator.locate, [[scan] for scan in of_batch[0]])
-    costs = {
-        "full_bayes": bayes_us,
-        "full_union": union_us,
-        "full_arrays": arrays_us,
-        "full_locate": whole_us,
-        "full_single": single_us,
+    def bayes(batch: ReadingBatch) -> tuple[F32, F32]:
+        return likelihoods(stores.tables, weigh(stores.index.weighing, batch))
+
+    union(encoded[0])
+    bayes(encoded[0])
+    return _timed(bayes, encoded)[1], _timed(union, encoded)[1]
+
+
+def _median_single_us(locator: Locator, scans: list[Scan]) -> float:
+    costs_us = []
+    for scan in scans:
+        before_s = time.perf_counter()
+        locator.locate([scan])
+        costs_us.append((time.perf_counter() - before_s) * 1e6)
+    return median(costs_us)
+
+
+def _measure_venue(model: VenueModel, mall: BenchMall, ranker: Ranker) -> dict[str, float]:
+    """What a venue of the full locator takes."""
+    data = to_bytes(model)
+    before_s = time.process_time()
+    full = compile_full(from_bytes(data, mall.venue), ranker)
+    return {
+        "compile_cpu_s": time.process_time() - before_s,
+        "mb": _megabytes(full.arrays) + _megabytes(full.full) - _megabytes(full.full.trees),
+        "ranker_mb": _megabytes(full.full.trees),
+        "bundle_mb": len(data) / 1e6,
     }
-    memory = {
-        "mb": _megabytes(full) - _megabytes(full.ranker) - _megabytes(stores.index),  # the model's own, counted once
-        "ranker_mb": _megabytes(ranker),
-        "build_cpu_s": built_s,
-    }
-    return costs, located, memory
 
 
 def _measure_resident(model: VenueModel, ranker: Ranker, of_batch: list[list[Scan]]) -> dict[str, dict[str, float]]:
@@ -167,12 +181,10 @@ def _measure_resident(model: VenueModel, ranker: Ranker, of_batch: list[list[Sca
 
 
 def _megabytes(held: object) -> float:
-    """Of all arrays in a dataclass and the dataclasses in it."""
+    """Of all arrays in a tuple and the tuples in it."""
     if isinstance(held, np.ndarray):
         return held.nbytes / 1e6
-    if not is_dataclass(held) or isinstance(held, type):
-        return 0.0
-    return sum(_megabytes(getattr(held, part.name)) for part in fields(held))
+    return sum(_megabytes(part) for part in held) if isinstance(held, tuple) else 0.0
 
 
 def _true_fronts(model: VenueModel, test: Sequence[LabelledScan]) -> tuple[I32, NDArray[np.intp]]:
@@ -205,20 +217,12 @@ def _dense(batch: ReadingBatch, n_transmitters: int) -> F32:
     return dense
 
 
-def _warm(
-    locator: LightLocator, model: VenueModel, baseline: KNeighborsClassifier, scans: list[Scan], dense: F32
-) -> None:
-    """Compile and load what the first call would pay for."""
-    locator.locate(scans[:64])
-    locate_arrays(model, encode(scans[:64], model.radio_map.index))
-    baseline.predict(dense[:64])
-
-
 def _timed(work: Callable[[Any], Any], batches: Sequence[Any]) -> tuple[list[Any], float]:
     """The results, and the median over batches of CPU microseconds a scan."""
     results, costs_us = [], []
     for batch in batches:
-        n_scans = batch.n_scans if isinstance(batch, ReadingBatch) else len(batch)
+        scans = batch[0] if isinstance(batch, tuple) else batch
+        n_scans = scans.n_scans if isinstance(scans, ReadingBatch) else len(scans)
         before_s = time.process_time()
         results.append(work(batch))
         costs_us.append((time.process_time() - before_s) * 1e6 / n_scans)

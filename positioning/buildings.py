@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from positioning.kernels import places
 from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
 
 _EVIDENCE_WEIGHT = 0.1
@@ -38,10 +39,8 @@ def build_building_table(radio_map: RadioMap) -> BuildingTable:
 
 def hear_buildings(table: BuildingTable, batch: ReadingBatch) -> F32:
     """(n, n_buildings): the evidence of all that each scan hears; zeros where there is but one building."""
-    out = np.zeros((batch.n_scans, table.n_buildings), dtype=np.float32)
-    if table.n_buildings > 1:
-        scan = np.repeat(np.arange(batch.n_scans), np.diff(batch.indptr))
-        np.add.at(out, scan, table.evidence[batch.transmitter])
+    out = np.empty((batch.n_scans, table.n_buildings), dtype=np.float32)
+    places.hear_buildings(batch.indptr, batch.transmitter, table.evidence, out)
     return out
 
 

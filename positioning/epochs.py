@@ -42,29 +42,3 @@ class Epochs:
 def one_epoch(n_map: int, n_transmitters: int) -> Epochs:
     """Of a survey that was not healed."""
     return Epochs(np.array([0, n_map], dtype=np.int64), np.zeros(n_transmitters, dtype=np.int32))
-
-
-def totals_by_epoch(
-    epochs: Epochs,
-    indptr: NDArray[np.int64],
-    transmitter: NDArray[np.int32],
-    weight: NDArray[np.float32],
-    total: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """(n, n_epochs, n_weights): a scan's total weight without what was born after each epoch.
-
-    Args:
-        indptr, transmitter, weight, total: of ``representation.Weighed``.
-    """
-    out = np.repeat(total[:, None, :], epochs.n_epochs, axis=1)
-    born = epochs.born[transmitter]
-    late = np.flatnonzero(born > 0)
-    if len(late) == 0:
-        return out
-    row = np.repeat(np.arange(len(total)), np.diff(indptr))[late]
-    for epoch in range(epochs.n_epochs - 1):
-        after = born[late] > epoch
-        for column in range(total.shape[1]):
-            gone = np.bincount(row[after], weights=weight[late[after], column], minlength=len(total))
-            out[:, epoch, column] = np.maximum(total[:, column] - gone, 0.0)
-    return out

@@ -8,12 +8,10 @@ import shapely
 from shapely.geometry import MultiPolygon
 
 from kernel.ids import LevelId, StoreId
-from positioning.kernels.fronts import fill_candidates, measure_fronts
+from positioning.kernels.fronts import N_CANDIDATES, FrontArrays, fill_candidates, measure_fronts
 from positioning.radio_map import F64, I32, I64
 from venues.model import Area, Venue
 
-N_CANDIDATES = 20
-"""How many store fronts are ever considered for a scan: the wire's list, and recall@20 in evaluation."""
 _CELL_M = 4.0
 _MARGIN_M = 10.0
 _MAX_CELLS = 20_000
@@ -41,23 +39,24 @@ class FrontTable:
         at = {level_id: i for i, level_id in enumerate(self.level_ids)}
         return np.array([-1 if level is None else at.get(level, -1) for level in level_ids], dtype=np.int32)
 
-    def measure(self, xy_m: F64, level: I32) -> tuple[I32, F64]:
-        """Candidate stores (n, 20), -1 for none, and signed distances in metres, negative inside."""
-        store = np.empty((len(xy_m), N_CANDIDATES), dtype=np.int32)
-        distance_m = np.empty((len(xy_m), N_CANDIDATES), dtype=np.float64)
-        measure_fronts(
-            np.ascontiguousarray(xy_m, dtype=np.float64),
-            level,
+    @property
+    def arrays(self) -> FrontArrays:
+        """The table for the kernels."""
+        return FrontArrays(
+            self.edge_indptr,
+            self.edges,
             self.grid_start,
             self.grid_shape,
             self.grid_origin_m,
             self.cell_m,
             self.candidates,
-            self.edge_indptr,
-            self.edges,
-            store,
-            distance_m,
         )
+
+    def measure(self, xy_m: F64, level: I32) -> tuple[I32, F64]:
+        """Candidate stores (n, 20), -1 for none, and signed distances in metres, negative inside."""
+        store = np.empty((len(xy_m), N_CANDIDATES), dtype=np.int32)
+        distance_m = np.empty((len(xy_m), N_CANDIDATES), dtype=np.float64)
+        measure_fronts(np.ascontiguousarray(xy_m, dtype=np.float64), level, self.arrays, store, distance_m)
         return store, distance_m
 
     def nearest(self, xy_m: F64, level: I32) -> tuple[I32, I32]:

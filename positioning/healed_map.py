@@ -67,8 +67,7 @@ def estimate_offsets_db(radio_map: RadioMap, weighing: Weighing, tables: StoreTa
 
     0 for scans in walkways.
     """
-    batch = encode(learned.scans, radio_map.index)
-    _, offset_db = likelihoods(tables, batch, weigh(weighing, batch))
+    _, offset_db = likelihoods(tables, weigh(weighing, encode(learned.scans, radio_map.index)))
     found = offset_db[np.arange(len(learned)), np.maximum(learned.store, 0)].astype(np.float64)
     share: F64 = np.where((learned.store >= 0) & np.isfinite(found), OFFSET_SHARE * found, 0.0)
     return share

@@ -18,6 +18,7 @@ from kernel.clock import from_epoch_us
 from kernel.ids import StoreId
 from positioning.calibrate import HeldOut, conformal_threshold, fit_fronts
 from positioning.choose import HeldOutScans
+from positioning.compiled import count_stores_of
 from positioning.confidence import front_probabilities, predict_error_m
 from positioning.confirmed import ConfirmedScan, distinct
 from positioning.errors import NothingToHealError
@@ -33,7 +34,6 @@ from positioning.radio_map import I64
 from positioning.rank_train import fit_rank
 from positioning.ranker import Ranker
 from positioning.statistics import StoreTables
-from positioning.store_map import build_store_map
 
 RECALIBRATE_FROM = 300
 """Confirmed scans from which they, held out by group, say what answers are worth (research: positioning, section 4)."""
@@ -142,10 +142,7 @@ def _heal_part(
 
 def count_by_store(model: VenueModel) -> StoreTables:
     """The survey of a model with stores, counted."""
-    assert model.fronts is not None
-    return build_store_map(
-        model.radio_map, model.settings, model.m_front, len(model.fronts.store_ids), index=model.index
-    ).tables
+    return count_stores_of(model).tables
 
 
 def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibration:

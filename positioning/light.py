@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
-from kernel.ids import StoreId, TransmitterId, VenueId
-from positioning.locate import Answers, locate_arrays
+from kernel.ids import TransmitterId, VenueId
+from positioning.compiled import AnsweringVenue, VenueNames, compile_light
+from positioning.kernels.answer import AnswerArrays
 from positioning.model import VenueModel
 from positioning.position import Candidate, Located, LocatorName, NoPositionReason, Position
-from positioning.radio_map import encode
 
-_LEAST_PROBABILITY = 5e-4
-"""Candidates under it are left out of an answer, the first always kept; the rest are scaled to sum to 1."""
 _NO_READINGS = Located(None, NoPositionReason.NO_READINGS)
 _UNKNOWN_RADIO = Located(None, NoPositionReason.UNKNOWN_RADIO)
 _OUTSIDE = Located(None, NoPositionReason.OUTSIDE)
@@ -25,20 +21,24 @@ class LightLocator:
     locator_name: LocatorName = "light"
 
     def __init__(self, models: Sequence[VenueModel]) -> None:
-        self._models = tuple(models)
-        self._at = {model.venue_id: i for i, model in enumerate(self._models)}
-        if len(self._at) != len(self._models):
+        if len({model.venue_id for model in models}) != len(models):
             raise ValueError("expected one model a venue, found two of one venue")
+        self._venues = tuple(self._compile(model) for model in models)
+        self._beacons = tuple(None if m.beacons is None else compile_light(m.beacons) for m in models)
+        self._at = {venue.names.venue_id: i for i, venue in enumerate(self._venues)}
         self._hearing: dict[TransmitterId, tuple[int, ...]] = {}
-        if len(self._models) > 1:
-            for i, model in enumerate(self._models):
-                for transmitter in model.radio_map.transmitters:
+        if len(self._venues) > 1:
+            for i, venue in enumerate(self._venues):
+                for transmitter in venue.names.index:
                     self._hearing[transmitter] = (*self._hearing.get(transmitter, ()), i)
+
+    def _compile(self, model: VenueModel) -> AnsweringVenue:
+        return compile_light(model)
 
     @property
     def venue_ids(self) -> tuple[VenueId, ...]:
         """The venues it knows, in the order of the models."""
-        return tuple(model.venue_id for model in self._models)
+        return tuple(self._at)
 
     def locate(self, scans: Sequence[Scan]) -> list[Located]:
         """Answer each scan, in order."""
@@ -47,8 +47,9 @@ class LightLocator:
         for at, scan in enumerate(scans):
             chosen = self._choose(scan)
             if chosen is not None:
-                beacons = self._models[chosen].beacons
-                is_beacons = beacons is not None and _hears_beacons_alone(scan, self._models[chosen])
+                is_beacons = self._beacons[chosen] is not None and _hears_beacons_alone(
+                    scan, self._venues[chosen].names
+                )
                 of_model.setdefault((chosen, is_beacons), []).append(at)
             elif not scan.readings:
                 answers[at] = _NO_READINGS
@@ -58,41 +59,18 @@ class LightLocator:
                 answers[at] = answer
         return answers
 
-    def answer_arrays(self, number: int, scans: Sequence[Scan]) -> Answers:
-        """The answers of one of the models, by its place among them."""
-        model = self._models[number]
-        return locate_arrays(model, encode(scans, model.radio_map.index))
-
     def _locate_in(self, number: int, is_beacons: bool, scans: Sequence[Scan]) -> list[Located]:
-        """The answers of one of the models, or of its map of beacons alone."""
-        model = self._models[number]
-        if is_beacons and model.beacons is not None:
-            model = model.beacons
-            answers = locate_arrays(model, encode(scans, model.radio_map.index))
-        else:
-            answers = self.answer_arrays(number, scans)
-        lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(answers.settled.xy_m).tolist()
-        unknown = (answers.settled.level < 0).tolist()
-        outside = answers.is_outside.tolist()
-        positions = _positions(model, answers, lon_lat_deg, unknown, self.locator_name)
-        return [
-            _NO_READINGS
-            if not scan.readings
-            else _UNKNOWN_RADIO
-            if unknown[i]
-            else _OUTSIDE
-            if outside[i]
-            else Located(positions[i])
-            for i, scan in enumerate(scans)
-        ]
+        """The answers of one of the venues, or of its map of beacons alone."""
+        venue = (self._beacons[number] if is_beacons else None) or self._venues[number]
+        return _dress(venue.names, scans, venue.answer(scans), self.locator_name)
 
     def _choose(self, scan: Scan) -> int | None:
         """The given venue, else the one whose vocabulary hears most of the scan (the first of equals)."""
         if scan.venue_id is not None:
             return self._at.get(scan.venue_id)
-        if len(self._models) == 1:
+        if len(self._venues) == 1:
             return 0
-        counts = [0] * len(self._models)
+        counts = [0] * len(self._venues)
         for reading in scan.readings:
             for i in self._hearing.get(reading.transmitter, ()):
                 counts[i] += 1
@@ -100,72 +78,62 @@ class LightLocator:
         return counts.index(most) if most else None
 
 
-def _hears_beacons_alone(scan: Scan, model: VenueModel) -> bool:
+def _hears_beacons_alone(scan: Scan, names: VenueNames) -> bool:
     """Whether the venue knows none but beacons of what the scan tells; the first reading denies it mostly."""
-    known = model.radio_map.index
+    known = names.index
     return not any(r.transmitter in known and not is_beacon(r.transmitter) for r in scan.readings)
 
 
-def _positions(
-    model: VenueModel, answers: Answers, lon_lat_deg: list[list[float]], skip: list[bool], locator: LocatorName
-) -> list[Position | None]:
-    """The answers as domain values; None where there is none to give."""
-    levels = model.radio_map.levels
-    level = answers.settled.level.tolist()
+def _dress(names: VenueNames, scans: Sequence[Scan], answers: AnswerArrays, locator: LocatorName) -> list[Located]:
+    """The answers as domain values."""
+    levels, ids, store_names = names.levels, names.store_ids, names.store_names
+    has_map = len(ids) > 0
+    threshold = names.inside_threshold
+    to_lon_lat_deg = names.frame.to_lon_lat_deg_of_one
+    level = answers.level.tolist()
+    is_outside = answers.is_outside.tolist()
+    xy_m = answers.xy_m.tolist()
     accuracy_m = answers.accuracy_m.tolist()
     level_probability = answers.level_probability.tolist()
-    has_map = model.fronts is not None
-    tells_inside = has_map and model.calibration.tells_inside
     in_store = answers.in_store.tolist()
-    candidates = _candidates(model, answers) if has_map else [((), ())] * len(level)
-    threshold = model.calibration.inside_threshold
-    out: list[Position | None] = []
-    for i, (lon_deg, lat_deg) in enumerate(lon_lat_deg):
-        if skip[i]:
-            out.append(None)
+    store, probability = answers.store.tolist(), answers.probability.tolist()
+    n_listed, n_in_set = answers.n_listed.tolist(), answers.n_in_set.tolist()
+    out = []
+    for i, scan in enumerate(scans):
+        if level[i] < 0:
+            out.append(_UNKNOWN_RADIO if scan.readings else _NO_READINGS)
+            continue
+        if is_outside[i]:
+            out.append(_OUTSIDE)
             continue
         key = levels[level[i]]
-        listed, store_set = candidates[i]
-        inside = in_store[i] if tells_inside else None
+        stores = store[i][: n_listed[i]]
+        listed = tuple([Candidate(ids[s], store_names[s], p) for s, p in zip(stores, probability[i], strict=False)])
+        inside = in_store[i] if names.tells_inside else None
         named = listed[0] if listed and (inside is None or inside >= threshold) else None
         if named is not None:
             confidence = named.probability * (1.0 if inside is None else inside)
         else:
             confidence = level_probability[i] if inside is None else 1.0 - inside
+        lon_deg, lat_deg = to_lon_lat_deg(xy_m[i][0], xy_m[i][1])
         out.append(
-            Position(
-                model.venue_id,
-                key.short_name,
-                key.level_id,
-                lat_deg,
-                lon_deg,
-                accuracy_m[i],
-                confidence,
-                key.building,
-                inside,
-                None if named is None else named.store_id,
-                None if named is None else named.store_name,
-                listed,
-                store_set,
-                locator,
+            Located(
+                Position(
+                    names.venue_id,
+                    key.short_name,
+                    key.level_id,
+                    lat_deg,
+                    lon_deg,
+                    accuracy_m[i],
+                    confidence,
+                    key.building,
+                    inside,
+                    None if named is None else named.store_id,
+                    None if named is None else named.store_name,
+                    listed,
+                    tuple([ids[s] for s in stores[: n_in_set[i]]]) if has_map else (),
+                    locator,
+                )
             )
         )
-    return out
-
-
-def _candidates(model: VenueModel, answers: Answers) -> list[tuple[tuple[Candidate, ...], tuple[StoreId, ...]]]:
-    """Each scan's candidates and answer set."""
-    assert model.fronts is not None
-    ids, names = model.fronts.store_ids, model.fronts.store_names
-    is_kept = answers.probability >= _LEAST_PROBABILITY
-    n_kept = np.maximum(is_kept.sum(axis=1), answers.n_in_set).tolist()
-    kept_sum = np.where(np.arange(answers.probability.shape[1]) < np.array(n_kept)[:, None], answers.probability, 0.0)
-    scaled = (answers.probability / np.maximum(kept_sum.sum(axis=1, keepdims=True), 1e-300)).tolist()
-    stores = answers.store.tolist()
-    n_in_set = answers.n_in_set.tolist()
-    out = []
-    for i, n in enumerate(n_kept):
-        row = stores[i]
-        listed = tuple([Candidate(ids[s], names[s], p) for s, p in zip(row[:n], scaled[i][:n], strict=True)])
-        out.append((listed, tuple([ids[s] for s in row[: n_in_set[i]]])))
     return out

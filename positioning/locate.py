@@ -1,28 +1,19 @@
-"""The flow from scans to answers: encode, neighbours, level, place, store fronts, confidence.
+"""From neighbours to a level, a place, store fronts and what they are worth, stage by stage, for training.
 
-``locate_arrays`` is the flow for one venue in arrays; ``light.py`` chooses the venue and dresses the answers.
+Scans are answered by the same kernels in one call (``kernels/answer.py``); here they are asked one after another, since
+held-out scans are asked without their own walk and before anything is calibrated.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from positioning.buildings import hear_buildings
-from positioning.confidence import (
-    describe,
-    describe_inside,
-    front_probabilities,
-    logistic,
-    predict_error_m,
-    weighted_sum,
-)
-from positioning.fronts import N_CANDIDATES, FrontTable
-from positioning.kernels.fronts import N_FEATURES, describe_fronts, share_inside
-from positioning.kernels.places import find_places, vote_levels, weigh_neighbours
-from positioning.kernels.weigh import mean_strongest
-from positioning.match import match
-from positioning.model import Calibration, Settings, VenueModel
+from positioning.confidence import describe, describe_inside, front_probabilities, logistic
+from positioning.fronts import FrontTable
+from positioning.kernels.confidence import describe_faintness, size_sets, sort_stores
+from positioning.kernels.fronts import N_CANDIDATES, N_FEATURES, describe_fronts, share_inside
+from positioning.kernels.places import PlaceArrays, make_settled, settle_scans
+from positioning.model import Calibration, Settings
 from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
 
 
@@ -47,17 +38,13 @@ class Settled:
 
     def features(self) -> F64:
         """What calibration looks at (``confidence.describe``); NaN-free."""
-        return describe(
-            np.nan_to_num(self.spread_m, nan=50.0),
-            self.nearest,
-            self.level_share.astype(np.float64),
-            self.n_known.astype(np.float64),
-        )
+        return describe(self.spread_m, self.nearest, self.level_share, self.n_known)
 
     def faintness(self) -> F64:
-        """(n, 3) features of "not of this venue": constant, power of the strongest known readings, ln their number."""
-        strongest_dbm = self.strongest_dbm.astype(np.float64)
-        return np.stack([np.ones_like(strongest_dbm), strongest_dbm, np.log(self.n_known + 1.0)], axis=-1)
+        """(n, 3) features of "not of this venue" (``outside.py``)."""
+        out = np.empty((len(self.level), 3))
+        describe_faintness(self.strongest_dbm, self.n_known, out)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +63,14 @@ class Fronts:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers to n scans in arrays. Candidates are sorted by probability; ``n_in_set`` of them form the set."""
+    """What answers to n scans are worth. Candidates are sorted by probability; ``n_in_set`` of them form the set."""
 
-    settled: Settled
     accuracy_m: F64
     level_probability: F64
     store: I32
     probability: F64
-    n_in_set: NDArray[np.int64]
+    n_in_set: I32
     in_store: F64
-    is_outside: NDArray[np.bool_]
 
 
 def settle(
@@ -103,28 +88,21 @@ def settle(
     Args:
         building: (n_levels,) and ``evidence`` (n, n_buildings): of ``buildings.py``.
     """
-    n_scans = batch.n_scans
-    weight = np.empty(index.shape, dtype=np.float32)
-    level = np.empty(n_scans, dtype=np.int32)
-    level_share = np.empty(n_scans, dtype=np.float32)
-    xy_m = np.empty((n_scans, 2), dtype=np.float64)
-    spread_m = np.empty(n_scans, dtype=np.float64)
-    strongest_dbm = np.empty(n_scans, dtype=np.float32)
-    mean_strongest(batch.indptr, batch.rssi_dbm, strongest_dbm)
-    weigh_neighbours(index, distance, settings.k, settings.weight_power, weight)
-    vote_levels(index, weight, radio_map.level, building, evidence, level, level_share)
-    find_places(index, weight, level, radio_map.level, radio_map.xy_m, settings.use_median, xy_m, spread_m)
-    return Settled(
-        level=level,
-        level_share=level_share,
-        xy_m=xy_m,
-        spread_m=spread_m,
-        nearest=distance.min(axis=1).mean(axis=1).astype(np.float64),
-        strongest_dbm=strongest_dbm,
-        n_known=np.diff(batch.indptr).astype(np.int32),
-        index=index,
-        weight=weight,
-        distance=distance,
+    out = make_settled(batch.n_scans, index.shape[1])
+    places = place_arrays(radio_map, settings, building)
+    settle_scans(batch.indptr, batch.rssi_dbm, index, distance, places, evidence, out)
+    return Settled(index=index, distance=distance, **out._asdict())
+
+
+def place_arrays(radio_map: RadioMap, settings: Settings, building: I32) -> PlaceArrays:
+    """How a map's neighbours vote, for the kernels."""
+    return PlaceArrays(
+        k=int(settings.k),
+        weight_power=float(settings.weight_power),
+        use_median=bool(settings.use_median),
+        m_level=radio_map.level,
+        m_xy_m=radio_map.xy_m,
+        building=building,
     )
 
 
@@ -137,76 +115,50 @@ def find_fronts(
     store, distance_m = fronts.measure(settled.xy_m, level)
     feature = np.empty((n_scans, N_CANDIDATES, N_FEATURES), dtype=np.float64)
     by_votes = np.empty(n_scans, dtype=np.float64)
-    describe_fronts(store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, by_votes)
+    describe_fronts(
+        store,
+        distance_m,
+        accuracy_m,
+        settled.index,
+        settled.weight,
+        m_front,
+        m_inside,
+        len(fronts.store_ids),
+        feature,
+        by_votes,
+    )
     by_density = np.empty((n_scans, settled.distance.shape[2]), dtype=np.float64)
     share_inside(settled.index, settled.distance, m_inside, by_density)
     return Fronts(store, feature, distance_m.min(axis=1), np.hstack([by_votes[:, None], by_density]))
 
 
 def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, accuracy_m: F64) -> Answers:
-    """Apply the calibration: probabilities, answer sets, inside or not, of this venue or not."""
+    """Apply the light locator's calibration to held-out answers: probabilities, answer sets, inside or not."""
     n_scans = len(settled.level)
-    rows = np.arange(n_scans)[:, None]
     if fronts is None:
         store = np.full((n_scans, 0), -1, dtype=np.int32)
         probability = np.zeros((n_scans, 0))
         in_store = np.full(n_scans, np.nan)
     else:
-        probability = front_probabilities(fronts.feature, fronts.store >= 0, calibration.front)
-        order = np.argsort(-probability, axis=1, kind="stable")
-        store, probability = fronts.store[rows, order], probability[rows, order]
+        store = fronts.store.copy()
+        probability = front_probabilities(fronts.feature, store >= 0, calibration.front)
+        sort_stores(store, probability)
         in_store = logistic(describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m), calibration.inside)
-    answers = Answers(
-        settled=settled,
+    n_in_set = np.empty(n_scans, dtype=np.int32)
+    size_sets(
+        store,
+        probability,
+        in_store,
+        calibration.inside_threshold,
+        calibration.set_threshold,
+        calibration.walkway_set_threshold,
+        n_in_set,
+    )
+    return Answers(
         accuracy_m=accuracy_m,
         level_probability=logistic(settled.features(), calibration.level),
         store=store,
         probability=probability,
-        n_in_set=(store[:, :1] >= 0).sum(axis=1),
+        n_in_set=n_in_set,
         in_store=in_store,
-        is_outside=find_outside(settled, calibration),
     )
-    thresholds = (calibration.set_threshold, calibration.walkway_set_threshold)
-    return form_sets(answers, thresholds, calibration.inside_threshold)
-
-
-def form_sets(answers: Answers, thresholds: tuple[float, float], inside_threshold: float) -> Answers:
-    """The answers with their sets: candidates at or above the threshold, and always the first.
-
-    Args:
-        thresholds: where the scan is taken for one in a store, and where not (``calibrate.fit_sets``).
-    """
-    of_store, of_walkway = thresholds
-    threshold = np.where(answers.in_store < inside_threshold, of_walkway, of_store)
-    in_set = (answers.probability >= threshold[:, None]).sum(axis=1)
-    return replace(answers, n_in_set=np.maximum(in_set, (answers.store[:, :1] >= 0).sum(axis=1)))
-
-
-def find_outside(settled: Settled, calibration: Calibration) -> NDArray[np.bool_]:
-    """Which scans were heard outside the venue; none where its survey could not say (``outside.fit_outside``)."""
-    if not calibration.outside:
-        return np.zeros(len(settled.level), dtype=np.bool_)
-    is_outside: NDArray[np.bool_] = weighted_sum(settled.faintness(), calibration.outside) > 0.0
-    return is_outside
-
-
-def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:
-    """Answer a batch that was encoded with the model's vocabulary; each answer depends on its scan alone."""
-    settings = model.settings
-    index, distance = match(model.radio_map, model.index, batch, n_short=settings.n_short, cover=settings.cover)
-    settled = settle(
-        model.radio_map,
-        settings,
-        batch,
-        index,
-        np.ascontiguousarray(distance[:, :, model.voting]),
-        building=model.buildings.of_level,
-        evidence=hear_buildings(model.buildings, batch),
-    )
-    accuracy_m = predict_error_m(settled.features(), model.calibration.error) * model.calibration.error_scale
-    fronts = (
-        None
-        if model.fronts is None
-        else find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
-    )
-    return judge(settled, fronts, model.calibration, accuracy_m)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from positioning.epochs import totals_by_epoch
-from positioning.kernels.neighbours import find_neighbours
+from positioning.kernels.neighbours import find_neighbours, total_by_epoch
+from positioning.kernels.weigh import N_WEIGHTS, Weighed
 from positioning.radio_map import F32, I32, RadioMap, ReadingBatch
-from positioning.representation import MatchIndex, Weighed, weigh
+from positioning.representation import MatchIndex, weigh
 
 
 def match(
@@ -41,22 +41,8 @@ def match_weighed(
     n_scans = len(asked.total)
     out_index = np.empty((n_scans, n_short), dtype=np.int32)
     out_distance = np.empty((n_scans, n_short, len(index.weighing.representations)), dtype=np.float32)
-    epochs = radio_map.epochs
-    total = (
-        asked.total[:, None, :]
-        if epochs is None
-        else totals_by_epoch(epochs, asked.indptr, asked.transmitter, asked.weight, asked.total)
-    )
-    find_neighbours(
-        asked.indptr,
-        asked.transmitter,
-        asked.weight,
-        total,
-        np.full(n_scans, -1, dtype=np.int32) if walk is None else walk,
-        index.survey,
-        radio_map.walk,
-        cover,
-        out_index,
-        out_distance,
-    )
+    total = np.empty((n_scans, len(index.survey.shift), N_WEIGHTS), dtype=np.float32)
+    total_by_epoch(asked, radio_map.born, total)
+    forbidden = np.full(n_scans, -1, dtype=np.int32) if walk is None else walk
+    find_neighbours(asked, total, forbidden, index.survey, radio_map.walk, cover, out_index, out_distance)
     return out_index, out_distance

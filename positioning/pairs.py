@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from positioning.fronts import N_CANDIDATES, FrontTable
-from positioning.kernels.candidates import choose_candidates
+from positioning.fronts import FrontTable
+from positioning.kernels.candidates import MOST_DESCRIBED, choose_candidates, find_front_m
+from positioning.kernels.fronts import N_CANDIDATES
 from positioning.kernels.pairs import N_PAIR_FEATURES, describe_pairs
+from positioning.kernels.weigh import Weighed
 from positioning.locate import Settled, settle
 from positioning.match import match_weighed
 from positioning.model import Settings
 from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
-from positioning.representation import Weighed, weigh
+from positioning.representation import weigh
 from positioning.statistics import likelihoods
 from positioning.store_map import StoreMap
 
@@ -81,12 +83,6 @@ PAIR_FEATURES: tuple[str, ...] = (
 """The columns of the pair features, in the order of ``kernels/pairs.py``."""
 
 
-MOST_DESCRIBED = 12
-"""Candidates of a scan that are described and ranked: those with more than a thousandth of the best one's score, 4 at
-least. The true store is among them nearly always (docs, "The full locator")."""
-_FAR_M = 300.0
-
-
 @dataclass(frozen=True, slots=True)
 class Pairs:
     """Candidates of n scans: stores (n, 20), -1 for none, their first scores, signed distances of their fronts from the
@@ -106,8 +102,8 @@ class Candidates:
     """Candidates of n scans and all that was looked at to find them.
 
     ``store`` (n, 20), -1 for none, with its first ``score``, the first ``n_described`` (n,) of them worth a look;
-    ``likelihood`` and ``offset_db`` (n, n_stores) of naive
-    Bayes; ``index`` and ``distance`` of the neighbours (``match.match``); the stores round the place and their signed
+    ``likelihood`` and ``offset_db`` (n, n_stores) of naive Bayes, ``bayes`` (n, 2) of ``kernels/candidates.py``;
+    ``index`` and ``distance`` of the neighbours (``match.match``); the stores round the place and their signed
     distances.
     """
 
@@ -118,6 +114,7 @@ class Candidates:
     n_described: I32
     likelihood: F32
     offset_db: F32
+    bayes: F32
     index: I32
     distance: F32
     front_store: I32
@@ -150,7 +147,7 @@ def find_candidates(
         building=building,
         evidence=evidence,
     )
-    likelihood, offset_db = likelihoods(stores.tables, batch, asked)
+    likelihood, offset_db = likelihoods(stores.tables, asked)
     if fronts is None or front_level is None:
         front_store = np.empty((batch.n_scans, 0), dtype=np.int32)
         front_m = np.empty((batch.n_scans, 0))
@@ -160,11 +157,21 @@ def find_candidates(
     store = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.int32)
     score = np.empty((batch.n_scans, N_CANDIDATES), dtype=np.float32)
     n_described = np.empty(batch.n_scans, dtype=np.int32)
+    bayes = np.empty((batch.n_scans, 2), dtype=np.float32)
     choose_candidates(
-        likelihood, index, distance, stores.m_store, front_store, front_m, MOST_DESCRIBED, store, score, n_described
+        likelihood,
+        index,
+        distance,
+        stores.pairs.m_store,
+        front_store,
+        front_m,
+        store,
+        score,
+        n_described,
+        bayes,
     )
     return Candidates(
-        settled, asked, store, score, n_described, likelihood, offset_db, index, distance, front_store, front_m
+        settled, asked, store, score, n_described, likelihood, offset_db, bayes, index, distance, front_store, front_m
     )
 
 
@@ -200,44 +207,31 @@ def make_pairs(
         front_level=front_level,
         walk=walk,
     )
-    settled, tables = found.settled, stores.tables
+    settled = found.settled
     feature = np.empty((batch.n_scans, MOST_DESCRIBED, N_PAIR_FEATURES), dtype=np.float32)
     describe_pairs(
         found.store,
         found.n_described,
         found.likelihood,
         found.offset_db,
+        found.bayes,
         found.index,
         found.distance,
-        stores.columns,
-        stores.m_store,
-        radio_map.level,
-        radio_map.readings.indptr,
-        radio_map.readings.transmitter,
-        radio_map.readings.rssi_dbm,
-        stores.m_fade,
+        stores.index.survey,
+        stores.pairs,
         batch.indptr,
         batch.transmitter,
         batch.rssi_dbm,
         batch.age_ms,
-        found.asked.indptr,
-        found.asked.transmitter,
-        1.0 / tables.tau_ms,
-        stores.is_beacon,
-        tables.cell,
-        tables.exposure,
-        stores.expected_indptr,
-        stores.expected,
+        found.asked,
         np.full(batch.n_scans, -1, dtype=np.int32) if connected is None else connected,
         settled.xy_m,
         settled.level,
         settled.spread_m,
-        stores.centre_xy_m,
-        stores.store_level,
         found.front_store,
         found.front_m,
         feature,
     )
-    is_same = found.store[:, :, None] == found.front_store[:, None, :]
-    front_m = np.where(is_same, found.front_m[:, None, :], _FAR_M).min(axis=2, initial=_FAR_M)
+    front_m = np.empty(found.store.shape)
+    find_front_m(found.store, found.front_store, found.front_m, front_m)
     return Pairs(settled, found.store, found.score, front_m, found.n_described, feature)

@@ -85,6 +85,11 @@ class RadioMap:
     def n_scans(self) -> int:
         return self.readings.n_scans
 
+    @property
+    def born(self) -> I32:
+        """(n_transmitters,) the epoch since which scans speak of each transmitter."""
+        return np.zeros(len(self.transmitters), dtype=np.int32) if self.epochs is None else self.epochs.born
+
 
 def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> ReadingBatch:
     """Look up the scans' transmitters; unknown ones are left out, never filled in."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from positioning.errors import RankerError
-from positioning.kernels.trees import score_rows
+from positioning.kernels.trees import TreeArrays, score_rows
 from positioning.pairs import PAIR_FEATURES
 from positioning.radio_map import F32, I32
 
@@ -51,18 +51,13 @@ class Ranker:
         """(n, n_rows) of the features (n, n_rows, n_features): higher is likelier; -inf for the rows beyond
         ``n_described`` (n,)."""
         out = np.full(feature.shape[:2], -np.inf, dtype=np.float32)
-        score_rows(
-            feature,
-            n_described,
-            self.root,
-            self.depth,
-            self.column,
-            self.threshold,
-            self.child,
-            self.value,
-            out,
-        )
+        score_rows(feature, n_described, self.trees, out)
         return out
+
+    @property
+    def trees(self) -> TreeArrays:
+        """The trees for the kernels."""
+        return TreeArrays(self.root, self.depth, self.column, self.threshold, self.child, self.value)
 
 
 def make_ranker(

@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 
 from positioning.kernels.neighbours import BLOCK, MOST_STEPS, SurveyArrays, pack_all
-from positioning.kernels.weigh import N_WEIGHTS, POWED, RANK, RELATIVE, weigh_readings
-from positioning.radio_map import F32, I32, I64, RadioMap, ReadingBatch
+from positioning.kernels.stores import DB_STEP, SHARE_STEP
+from positioning.kernels.weigh import N_WEIGHTS, POWED, RANK, RELATIVE, Weighed, WeighingArrays, weigh_readings
+from positioning.radio_map import U8, RadioMap, ReadingBatch
+from positioning.steps import to_bytes
 
 Kind = Literal["powed", "rank", "relative"]
 _KIND_NUMBER = {"powed": POWED, "rank": RANK, "relative": RELATIVE}
-_RANK_DECAY = 0.08
-_RELATIVE_SPAN_DB = 40.0
 _MOST_TRANSMITTERS = 1 << 16
 _SATURATED_FROM = 0.999
 """Share of the survey's weights that a byte of a block tells apart; those above look alike to the shortlist alone."""
@@ -60,51 +60,45 @@ class Weighing:
         if not 1 <= len(self.representations) <= N_WEIGHTS or self.representations[0].kind != "powed":
             raise ValueError(f"expected 1 to {N_WEIGHTS} representations, the first powed: {self.representations}")
 
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """Scans as weights: CSR entries, heaviest first, ``weight`` (n_entries, 4) and ``total`` (n, 4) their sums."""
-
-    indptr: I64
-    transmitter: I32
-    weight: F32
-    total: F32
+    @property
+    def arrays(self) -> WeighingArrays:
+        """The weighing for the kernels."""
+        return WeighingArrays(
+            kind=np.array([_KIND_NUMBER[r.kind] for r in self.representations], dtype=np.int32),
+            exponent=np.array([r.exponent for r in self.representations], dtype=np.float32),
+            floor_dbm=float(self.floor_dbm),
+            rate_per_ms=1.0 / float(self.tau_ms),
+            max_kept=int(self.max_kept),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class MatchIndex:
-    """A survey as weights (``kernels/neighbours.SurveyArrays``), and how they were made."""
+    """A survey as weights, and how they were made; ``dbm`` and ``fade`` are the power and the freshness of each entry
+    of ``survey``, in steps of ``DB_STEP`` below 0 dBm and of ``SHARE_STEP``."""
 
     weighing: Weighing
     survey: SurveyArrays
+    dbm: U8
+    fade: U8
 
 
 def weigh(weighing: Weighing, batch: ReadingBatch) -> Weighed:
     """The scans' weights; linear in the readings but for their order."""
     n_entries = len(batch.transmitter)
-    indptr = np.empty(batch.n_scans + 1, dtype=np.int64)
-    transmitter = np.empty(n_entries, dtype=np.int32)
-    weight = np.empty((n_entries, N_WEIGHTS), dtype=np.float32)
-    total = np.empty((batch.n_scans, N_WEIGHTS), dtype=np.float32)
-    weigh_readings(
-        batch.indptr,
-        batch.transmitter,
-        batch.rssi_dbm,
-        batch.age_ms,
-        np.array([_KIND_NUMBER[r.kind] for r in weighing.representations], dtype=np.int32),
-        np.array([r.exponent for r in weighing.representations], dtype=np.float32),
-        weighing.floor_dbm,
-        1.0 / weighing.tau_ms,
-        _RANK_DECAY,
-        _RELATIVE_SPAN_DB,
-        weighing.max_kept,
-        indptr,
-        transmitter,
-        weight,
-        total,
+    out = Weighed(
+        indptr=np.empty(batch.n_scans + 1, dtype=np.int64),
+        transmitter=np.empty(n_entries, dtype=np.int32),
+        weight=np.empty((n_entries, N_WEIGHTS), dtype=np.float32),
+        total=np.empty((batch.n_scans, N_WEIGHTS), dtype=np.float32),
+        dbm=np.empty(n_entries, dtype=np.float32),
+        fade=np.empty(n_entries, dtype=np.float32),
     )
-    n_kept = int(indptr[-1])
-    return Weighed(indptr, transmitter[:n_kept], weight[:n_kept], total)
+    weigh_readings(batch.indptr, batch.transmitter, batch.rssi_dbm, batch.age_ms, weighing.arrays, out)
+    n_kept = int(out.indptr[-1])
+    return out._replace(
+        transmitter=out.transmitter[:n_kept], weight=out.weight[:n_kept], dbm=out.dbm[:n_kept], fade=out.fade[:n_kept]
+    )
 
 
 def survey_floor_dbm(radio_map: RadioMap) -> float:
@@ -139,12 +133,12 @@ def build_index(radio_map: RadioMap, weighing: Weighing) -> MatchIndex:
     slot_total[np.arange(radio_map.n_scans) + shift_of_scan] = total[:, 0]
     heaviest = float(np.quantile(survey.weight[:, 0], _SATURATED_FROM)) if len(survey.weight) else 1.0
     per_step = np.float32(255.0 / max(heaviest, 1e-6))
-    byte = np.minimum(np.rint(survey.weight[:, 0] * per_step), 255).astype(np.uint8)
-    slot = (row + shift_of_scan[row])[byte > 0]
-    transmitter = survey.transmitter[byte > 0].astype(np.int64)
+    byte = np.clip(np.rint(survey.weight[:, 0] * per_step), 1, 255).astype(np.uint8)
+    slot = row + shift_of_scan[row]
+    transmitter = survey.transmitter.astype(np.int64)
     key, at = np.unique(transmitter * max(int(first_block[-1]), 1) + slot // BLOCK, return_inverse=True)
     block_weight = np.zeros((len(key), BLOCK), dtype=np.uint8)
-    block_weight[at, slot % BLOCK] = byte[byte > 0]
+    block_weight[at, slot % BLOCK] = byte
     block_indptr = np.zeros(n_transmitters + 1, dtype=np.int64)
     of_transmitter = key // max(int(first_block[-1]), 1)
     np.cumsum(np.bincount(of_transmitter, minlength=n_transmitters), out=block_indptr[1:])
@@ -164,4 +158,6 @@ def build_index(radio_map: RadioMap, weighing: Weighing) -> MatchIndex:
             step=step,
             total=total,
         ),
+        dbm=to_bytes(-survey.dbm, DB_STEP),
+        fade=to_bytes(survey.fade, SHARE_STEP),
     )

@@ -15,12 +15,14 @@ from positioning.kernels.stores import (
     NEVER_HEARD,
     PRECISION_STEP,
     SHARE_STEP,
+    BayesArrays,
     count_scans,
     derive_tables,
     weigh_stores,
 )
+from positioning.kernels.weigh import Weighed
 from positioning.radio_map import F32, I32, U8, ReadingBatch
-from positioning.representation import Weighed
+from positioning.steps import to_bytes
 
 _NEVER_DBM = -200.0
 
@@ -121,6 +123,11 @@ class StoreTables:
     def n_stores(self) -> int:
         return len(self.exposure)
 
+    @property
+    def bayes(self) -> BayesArrays:
+        """Naive Bayes' tables for the kernels."""
+        return BayesArrays(self.mean, self.precision, self.gain, self.absent)
+
 
 @dataclass(frozen=True, slots=True)
 class DerivedTables:
@@ -199,33 +206,13 @@ def pack_tables(derived: DerivedTables) -> StoreTables:
     )
 
 
-def to_bytes(values: F32, step: np.float32) -> U8:
-    """Values in whole steps, 0 to 255."""
-    steps: U8 = np.clip(np.rint(values / step), 0, 255).astype(np.uint8)
-    return steps
-
-
-def likelihoods(tables: StoreTables, batch: ReadingBatch, asked: Weighed) -> tuple[F32, F32]:
+def likelihoods(tables: StoreTables, asked: Weighed) -> tuple[F32, F32]:
     """(n, n_stores) log likelihood of each store, and the offset in dB that each store thinks the phone has.
 
     Args:
         asked: the scans as weights; what they leave out counts as not heard.
     """
-    out = np.empty((batch.n_scans, tables.n_stores), dtype=np.float32)
+    out = np.empty((len(asked.total), tables.n_stores), dtype=np.float32)
     offset_db = np.empty_like(out)
-    weigh_stores(
-        batch.indptr,
-        batch.transmitter,
-        batch.rssi_dbm,
-        batch.age_ms,
-        asked.indptr,
-        asked.transmitter,
-        1.0 / tables.tau_ms,
-        tables.mean,
-        tables.precision,
-        tables.gain,
-        tables.absent,
-        out,
-        offset_db,
-    )
+    weigh_stores(asked, tables.bayes, out, offset_db)
     return out, offset_db

@@ -6,10 +6,10 @@ import numpy as np
 
 from fingerprints.transmitters import is_beacon
 from positioning.epoch_tables import build_epoch_tables
-from positioning.kernels.pairs import RATE_AT
+from positioning.kernels.pairs import MEAN_AT, RATE_AT, PairArrays
 from positioning.kernels.stores import SHARE_STEP
 from positioning.model import Settings
-from positioning.radio_map import F32, F64, I32, I64, RadioMap
+from positioning.radio_map import I32, I64, RadioMap
 from positioning.representation import REPRESENTATIONS, MatchIndex, build_index
 from positioning.statistics import StoreTables, build_tables, count_stores
 
@@ -23,25 +23,13 @@ class StoreMap:
     tables: naive Bayes and the shares of each store and transmitter.
     index: the survey in all representations (``Settings.measured``).
     voting: the columns of its distances that vote.
-    columns: those of powed 1.6, rank and relative.
-    m_fade: the freshness of each of the survey's readings.
-    m_store: (n_map,) the store in or before which each survey scan was taken, -1 for none.
-    expected_indptr, expected: store -> transmitters that most of its scans hear.
-    is_beacon: (n_transmitters,) 1 for Bluetooth.
-    centre_xy_m, store_level: of each store's survey scans; NaN and -1 where it has none.
+    pairs: what the pair features look at.
     """
 
     tables: StoreTables
     index: MatchIndex
     voting: I64
-    columns: I32
-    m_fade: F32
-    m_store: I32
-    expected_indptr: I64
-    expected: I32
-    is_beacon: I32
-    centre_xy_m: F64
-    store_level: I32
+    pairs: PairArrays
 
 
 def build_store_map(
@@ -74,21 +62,26 @@ def build_store_map(
     of_level = np.zeros((n_stores, len(radio_map.levels)))
     np.add.at(of_level, (store[at], radio_map.level[at]), 1.0)
     measured = settings.measured.representations
+    index = build_index(radio_map, settings.measured) if index is None else index
     return StoreMap(
         tables=tables,
-        index=build_index(radio_map, settings.measured) if index is None else index,
+        index=index,
         voting=settings.voting,
-        columns=np.array([measured.index(r) for r in REPRESENTATIONS[1:]], dtype=np.int32),
-        m_fade=_freshness(radio_map.readings.age_ms, settings.weighing.tau_ms),
-        m_store=m_store,
-        expected_indptr=indptr,
-        expected=expected.astype(np.int32),
-        is_beacon=np.array([is_beacon(t) for t in radio_map.transmitters], dtype=np.int32),
-        centre_xy_m=np.where(scans[:, None] > 0, np.stack(centre, axis=-1), np.nan),
-        store_level=np.where(scans > 0, of_level.argmax(axis=1), -1).astype(np.int32),
+        pairs=PairArrays(
+            exposure=tables.exposure,
+            cell=tables.cell,
+            expected_indptr=indptr,
+            expected=expected.astype(np.int32),
+            expected_mean=tables.cell[expected, expected_store, MEAN_AT],
+            expected_rate=tables.cell[expected, expected_store, RATE_AT],
+            centre_xy_m=np.where(scans[:, None] > 0, np.stack(centre, axis=-1), np.nan),
+            store_level=np.where(scans > 0, of_level.argmax(axis=1), -1).astype(np.int32),
+            is_beacon=np.array([is_beacon(t) for t in radio_map.transmitters], dtype=np.uint8),
+            columns=np.array([measured.index(r) for r in REPRESENTATIONS[1:]], dtype=np.int32),
+            m_store=m_store,
+            m_level=radio_map.level,
+            n_levels=len(radio_map.levels),
+            dbm=index.dbm,
+            fade=index.fade,
+        ),
     )
-
-
-def _freshness(age_ms: F32, tau_ms: float) -> F32:
-    fade: F32 = np.exp(-np.nan_to_num(age_ms, nan=0.0) / np.float32(tau_ms)).astype(np.float32)
-    return fade

@@ -15,7 +15,8 @@ from positioning.buildings import hear_buildings
 from positioning.confidence import front_probabilities, predict_error_m
 from positioning.evaluate import DEFAULT_SEED, Evaluation, TruthIn, bootstrap, read_truth, to_web_mercator
 from positioning.full import weigh_evidence
-from positioning.locate import locate_arrays
+from positioning.locate import settle
+from positioning.match import match
 from positioning.model import VenueModel
 from positioning.pairs import make_pairs
 from positioning.radio_map import F64, I32, encode
@@ -47,8 +48,17 @@ def evaluate_zones(
     truth = read_truth(model, scans)
     generator = np.random.default_rng(DEFAULT_SEED)
     batch = encode([item.scan for item in scans], model.radio_map.index)
-    answers = locate_arrays(model, batch)
-    settled = answers.settled
+    settings = model.settings
+    index, distance = match(model.radio_map, model.index, batch, n_short=settings.n_short, cover=settings.cover)
+    settled = settle(
+        model.radio_map,
+        settings,
+        batch,
+        index,
+        np.ascontiguousarray(distance[:, :, model.voting]),
+        building=model.buildings.of_level,
+        evidence=hear_buildings(model.buildings, batch),
+    )
     if ranker is None:
         votes = np.zeros((batch.n_scans, n_zones))
         at, column = np.nonzero(settled.index >= 0)

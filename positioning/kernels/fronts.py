@@ -4,15 +4,32 @@ Polygons are flat lists of edges (x1, y1, x2, y2), all rings together; inside is
 multipolygons need no special case.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from positioning.radio_map import F32, F64, I32, I64
 
 N_FEATURES = 6
+N_CANDIDATES = 20
+"""How many store fronts are ever considered for a scan: the wire's list, and recall@20 in evaluation."""
 _DENSITY_WIDTH = 0.02
 """Of the kernel e^(-d / width) over Sørensen distances. Of 0.02 and 0.06 the better on three simulated malls
 (corridors 51-53 of ``benchmarks/crowd_malls.py``)."""
+
+
+class FrontArrays(NamedTuple):
+    """A map's store polygons with the candidates of each cell of a grid, as of ``fronts.FrontTable``; level l's grid
+    starts at row ``grid_start[l]`` of ``candidates``."""
+
+    edge_indptr: I64
+    edges: F64
+    grid_start: I64
+    grid_shape: I64
+    grid_origin_m: F64
+    cell_m: F64
+    candidates: I32
 
 
 @njit(cache=True, nogil=True)
@@ -54,19 +71,7 @@ def fill_candidates(
 
 
 @njit(cache=True, nogil=True)
-def measure_fronts(
-    xy_m: F64,
-    level: I32,
-    grid_start: I64,
-    grid_shape: I64,
-    grid_origin_m: F64,
-    cell_m: F64,
-    candidates: I32,
-    edge_indptr: I64,
-    edges: F64,
-    out_store: I32,
-    out_distance_m: F64,
-) -> None:
+def measure_fronts(xy_m: F64, level: I32, table: FrontArrays, out_store: I32, out_distance_m: F64) -> None:
     """The candidate stores of each place and their signed distances (negative inside); -1 and inf where none.
 
     ``level`` (n,) counts the table's levels, -1 for a level without stores.
@@ -75,19 +80,21 @@ def measure_fronts(
         out_store[i, :] = -1
         out_distance_m[i, :] = np.inf
         at = level[i]
-        if at < 0 or np.isnan(xy_m[i, 0]) or grid_shape[at, 0] == 0:
+        if at < 0 or np.isnan(xy_m[i, 0]) or table.grid_shape[at, 0] == 0:
             continue
-        column = int((xy_m[i, 0] - grid_origin_m[at, 0]) // cell_m[at])
-        row = int((xy_m[i, 1] - grid_origin_m[at, 1]) // cell_m[at])
-        column = min(max(column, 0), grid_shape[at, 1] - 1)
-        row = min(max(row, 0), grid_shape[at, 0] - 1)
-        cell = grid_start[at] + row * grid_shape[at, 1] + column
-        for c in range(candidates.shape[1]):
-            s = candidates[cell, c]
+        column = int((xy_m[i, 0] - table.grid_origin_m[at, 0]) // table.cell_m[at])
+        row = int((xy_m[i, 1] - table.grid_origin_m[at, 1]) // table.cell_m[at])
+        column = min(max(column, 0), table.grid_shape[at, 1] - 1)
+        row = min(max(row, 0), table.grid_shape[at, 0] - 1)
+        cell = table.grid_start[at] + row * table.grid_shape[at, 1] + column
+        for c in range(table.candidates.shape[1]):
+            s = table.candidates[cell, c]
             if s < 0:
                 break
             out_store[i, c] = s
-            out_distance_m[i, c] = signed_distance_m(xy_m[i, 0], xy_m[i, 1], edges, edge_indptr[s], edge_indptr[s + 1])
+            out_distance_m[i, c] = signed_distance_m(
+                xy_m[i, 0], xy_m[i, 1], table.edges, table.edge_indptr[s], table.edge_indptr[s + 1]
+            )
 
 
 @njit(cache=True, nogil=True)
@@ -99,6 +106,7 @@ def describe_fronts(  # noqa: PLR0912  one pass over flat arrays
     weight: F32,
     m_front: I32,
     m_inside: I32,
+    n_stores: int,
     out_feature: F64,
     out_inside_share: F64,
 ) -> None:
@@ -108,12 +116,6 @@ def describe_fronts(  # noqa: PLR0912  one pass over flat arrays
     nearest; (d - d0) / s; sqrt of that; ln(votes + 0.02) of the neighbours before it; ln(votes + 0.02) of the
     neighbours inside it; depth inside it / s.
     """
-    n_stores = 0
-    for i in range(store.shape[0]):
-        for c in range(store.shape[1]):
-            n_stores = max(n_stores, store[i, c] + 1)
-    for s in range(len(m_front)):
-        n_stores = max(n_stores, max(m_front[s], m_inside[s]) + 1)
     front_votes = np.zeros(n_stores, dtype=np.float64)
     inside_votes = np.zeros(n_stores, dtype=np.float64)
     for i in range(store.shape[0]):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from positioning.kernels.weigh import N_WEIGHTS
+from positioning.kernels.weigh import N_WEIGHTS, Weighed
 from positioning.radio_map import F32, I32, I64, U8, U16, U64
 
 BLOCK = 64
@@ -25,7 +25,8 @@ _GROUPS_PER_KEPT = 2
 """Groups of survey scans whose best scores bound what can be kept, for each place. With two, half the groups hold a
 scan above the bound, 0.69 each if scores were in random order: hardly more than are kept."""
 _CHUNK = 64
-_MOST_BYTE = np.float32(255.0)
+_LEAST_BYTE, _MOST_BYTE = np.float32(1.0), np.float32(255.0)
+"""A transmitter that both hear counts, however faint."""
 
 
 class SurveyArrays(NamedTuple):
@@ -56,9 +57,7 @@ class SurveyArrays(NamedTuple):
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def find_neighbours(  # noqa: PLR0912, PLR0915  one pass over flat arrays
-    q_indptr: I64,
-    q_transmitter: I32,
-    q_weight: F32,
+    asked: Weighed,
     q_total: F32,
     q_walk: I32,
     survey: SurveyArrays,
@@ -77,12 +76,14 @@ def find_neighbours(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     which took two fifths of the time.
 
     Args:
-        q_*: the scans as CSR (``representation.Weighed``), entries heaviest first; ``q_total`` (n, n_epochs, 4) as of
-            ``epochs.totals_by_epoch``; ``q_walk`` (n,) forbids survey scans of that walk, -1 forbids none.
+        asked: the scans.
+        q_total: (n, n_epochs, 4) their weights as each epoch counts them (``total_by_epoch``).
+        q_walk: (n,) forbids survey scans of that walk, -1 forbids none.
         m_walk: (n_map,) the survey scans' walks.
         out_index: (n, n_short), filled in the order of survey scans' indices; -1 fills what is left.
         out_distance: (n, n_short, n_representations); 1 fills what is left.
     """
+    q_indptr, q_transmitter, q_weight = asked.indptr, asked.transmitter, asked.weight
     n_blocks = len(survey.epoch_of_block)
     n_epochs = len(survey.shift)
     n_short = out_index.shape[1]
@@ -105,12 +106,13 @@ def find_neighbours(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             if used >= np.float32(cover) * total:
                 break
             used += q_weight[j, 0]
-            weight = np.uint8(min(q_weight[j, 0] * survey.per_step + np.float32(0.5), _MOST_BYTE))
+            steps = min(max(q_weight[j, 0] * survey.per_step + np.float32(0.5), _LEAST_BYTE), _MOST_BYTE)
+            weight = np.uint8(steps)
             t = np.uint64(q_transmitter[j])
             for at in range(survey.block_indptr[t], survey.block_indptr[t + np.uint64(1)]):
-                b = np.uint64(survey.block[at])
-                is_touched[b] = 1
-                row, sums = survey.block_weight[np.uint64(at)], overlap[b]
+                to = np.uint64(survey.block[at])
+                is_touched[to] = 1
+                row, sums = survey.block_weight[np.uint64(at)], overlap[to]
                 for s in range(BLOCK):
                     sums[s] += row[s] if row[s] < weight else weight
         n_touched = 0
@@ -144,7 +146,7 @@ def find_neighbours(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         out_index[i, size:] = -1
         out_distance[i, size:, :] = np.float32(1.0)
         for j in range(start, stop):
-            heard[q_transmitter[j]] = 0
+            heard[q_transmitter[j]] = np.uint64(0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -185,6 +187,23 @@ def _measure(heard: U64, transmitter: U16, packed: U64, out: F32) -> None:
     out[1] = np.float32(odd & _LOW)
     out[2] = np.float32(even >> np.uint64(32))
     out[3] = np.float32(odd >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def total_by_epoch(asked: Weighed, born: I32, out: F32) -> None:
+    """(n, n_epochs, 4): each scan's total weight without what was born after each epoch (``epochs.py``)."""
+    n_epochs = out.shape[1]
+    for i in range(len(out)):
+        for epoch in range(n_epochs):
+            out[i, epoch] = asked.total[i]
+        if n_epochs == 1:
+            continue
+        for j in range(asked.indptr[i], asked.indptr[i + 1]):
+            for epoch in range(born[asked.transmitter[j]]):
+                out[i, epoch] -= asked.weight[j]
+        for epoch in range(n_epochs):
+            for r in range(N_WEIGHTS):
+                out[i, epoch, r] = max(out[i, epoch, r], np.float32(0.0))
 
 
 @njit(cache=True, nogil=True)

@@ -4,29 +4,34 @@ One kernel for training and serving: what the ranker learns from is what it is a
 ``positioning/pairs.py``; where a value does not exist, the column's own filler stands.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from positioning.kernels.candidates import TEMPER, sort_neighbours, vote
-from positioning.kernels.stores import DB_STEP, NEVER, NEVER_HEARD, SHARE_STEP
+from positioning.kernels.neighbours import SurveyArrays
+from positioning.kernels.stores import DB_STEP, NEVER_HEARD, SHARE_STEP
+from positioning.kernels.weigh import Weighed
 from positioning.radio_map import F32, F64, I32, I64, U8
 
-_LITTLE = np.float32(-20.0)
+_NOT_HEARD_DBM = np.float32(-1000.0)
 _RANK_DECAY = 0.15
 _MOST_READINGS = 40
 """A scan's heaviest readings that the pair features look at; the weight of the next is under 0.3 %."""
 _MOST_NEIGHBOURS = 32
 """Of the shortlist, by the first distance: more than any vote counts."""
 _N_ORDERED = 12
-_ORDERED_SCAN_DB = 6.0
-_ORDERED_STORE_DB = 2.0
+_ORDERED_SCAN_DB = np.float32(6.0)
+_ORDERED_STORE_DB = np.float32(2.0)
+_ABOVE_DB = np.float32(3.0)
 MEAN_AT, RATE_AT, SHARE_AT, TOP_SHARE_AT, HIGHEST_AT = range(5)
 """The columns of a transmitter and store's ``cell``: side by side, since they are looked at together."""
 N_CELL = 8
 """Three more than are used, so that no cell lies across two cache lines."""
 _HEARD_RATE = np.uint8(13)
 """5 %, in steps of ``SHARE_STEP``."""
-_EXPECTED_DBM = -82.0
+_EXPECTED_DBM = np.float32(-82.0)
 _N_STRONGEST = 4
 _PER_STRONGEST = 5
 _OFFSET_SCALE_DB = 12.0
@@ -131,35 +136,79 @@ def _behind_most(out: F32, n: int, column: int, to: int) -> None:
         out[c, to] = out[c, column] - most
 
 
+class PairArrays(NamedTuple):
+    """What the features look at of a venue's stores and survey.
+
+    Args:
+        exposure: (n_stores,) survey scans of each store.
+        cell: (n_transmitters, n_stores, 8) bytes, see ``MEAN_AT``.
+        expected_indptr, expected, expected_mean, expected_rate: store -> transmitters that most of its scans hear, with
+            two of their cell's bytes.
+        centre_xy_m, store_level: of each store's survey scans; NaN and -1 where it has none.
+        is_beacon: (n_transmitters,) 1 for Bluetooth.
+        columns: those of the distances by powed 1.6, rank and relative.
+        m_store, m_level: (n_map,) of the survey scans; ``n_levels`` of the radio map.
+        dbm, fade: power and freshness of each entry of ``SurveyArrays``, in steps of ``DB_STEP`` below 0 dBm and of
+            ``SHARE_STEP``.
+    """
+
+    exposure: F32
+    cell: U8
+    expected_indptr: I64
+    expected: I32
+    expected_mean: U8
+    expected_rate: U8
+    centre_xy_m: F64
+    store_level: I32
+    is_beacon: U8
+    columns: I32
+    m_store: I32
+    m_level: I32
+    n_levels: int
+    dbm: U8
+    fade: U8
+
+
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _measure_offset_free(
-    heard_dbm: F32,
-    fade: F32,
-    index: I32,
-    n: int,
-    rank: F32,
-    m_indptr: I64,
-    m_transmitter: I32,
-    m_dbm: F32,
-    m_fade: F32,
-    out: F32,
+    heard: F32, index: I32, n: int, rank: F32, survey: SurveyArrays, stores: PairArrays, out: F32
 ) -> None:
     """Distance without the phones' offsets: the root mean square of the differences from their mean, over 12 dB, and
-    the rank-weighted distance, which tells how much is heard by both at all."""
+    the rank-weighted distance, which tells how much is heard by both at all.
+
+    ``heard`` (n_transmitters, 2) are the scan's powers and freshness.
+    """
     for c in range(n):
+        first, end = survey.indptr[index[c]], survey.indptr[index[c] + 1]
+        transmitter, dbm, fade = survey.transmitter[first:end], stores.dbm[first:end], stores.fade[first:end]
         count, total, squares = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-        for at in range(m_indptr[index[c]], m_indptr[index[c] + 1]):
-            t = np.uint64(m_transmitter[at])
-            weight = fade[t] * m_fade[at]
-            d = heard_dbm[t] - m_dbm[at]
+        for at in range(len(transmitter)):
+            t = np.uint64(transmitter[at])
+            weight = heard[t, 1] * np.float32(fade[at])
+            d = heard[t, 0] + DB_STEP * np.float32(dbm[at])
             count += weight
             total += weight * d
             squares += weight * d * d
+        count, total, squares = SHARE_STEP * count, SHARE_STEP * total, SHARE_STEP * squares
         if count < np.float32(0.1):
             out[c, 0] = np.float32(3.0)
             continue
         variance = np.maximum(squares - total * total / (count + 0.5), 0.0)
         out[c, 0] = np.float32(np.sqrt((variance + 16.0) / (count + 1.0)) / _OFFSET_SCALE_DB) + rank[c]
+
+
+@njit(cache=True, nogil=True)
+def _order_pairs(heard_dbm: F32, out_louder: U8, out_fainter: U8) -> int:
+    """The pairs of readings that are 6 dB and more apart; how many there are."""
+    n = 0
+    for j in range(len(heard_dbm)):
+        for k in range(j + 1, len(heard_dbm)):
+            if abs(heard_dbm[j] - heard_dbm[k]) >= _ORDERED_SCAN_DB:
+                is_louder = heard_dbm[j] > heard_dbm[k]
+                out_louder[n] = j if is_louder else k
+                out_fainter[n] = k if is_louder else j
+                n += 1
+    return n
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
@@ -168,33 +217,20 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     n_described: I32,
     likelihood: F32,
     offset_db: F32,
+    bayes: F32,
     index: I32,
     distance: F32,
-    columns: I32,
-    m_store: I32,
-    m_level: I32,
-    m_indptr: I64,
-    m_transmitter: I32,
-    m_dbm: F32,
-    m_fade: F32,
+    survey: SurveyArrays,
+    stores: PairArrays,
     b_indptr: I64,
     b_transmitter: I32,
     b_dbm: F32,
     b_age_ms: F32,
-    q_indptr: I64,
-    q_transmitter: I32,
-    rate_per_ms: float,
-    is_beacon: I32,
-    cell: U8,
-    exposure: F32,
-    e_indptr: I64,
-    e_transmitter: I32,
+    asked: Weighed,
     connected: I32,
     place_xy_m: F64,
     place_level: I32,
     spread_m: F64,
-    centre_xy_m: F64,
-    store_level: I32,
     front_store: I32,
     front_m: F64,
     out: F32,
@@ -202,23 +238,21 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     """Fill (n, 12, 74) features of each scan's first ``n_described`` candidates, zero for the others.
 
     Args:
-        columns: which of the distances' columns are powed 1.6, rank and relative.
-        b_*: all readings of the scans; q_*: the heaviest of them, heaviest first.
-        cell: (n_transmitters, n_stores, 8) bytes, see ``MEAN_AT``.
-        e_*: store -> transmitters that most of its scans hear.
+        bayes: (n, 2) of ``choose_candidates``.
+        b_*: all readings of the scans; ``asked`` the heaviest of them, heaviest first.
         connected: (n,) the transmitter a phone is associated with, -1 for none known.
         front_*: (n, n_fronts) stores round the place and their signed distances; no columns without a map.
     """
+    q_indptr, q_transmitter = asked.indptr, asked.transmitter
+    cell, exposure, is_beacon = stores.cell, stores.exposure, stores.is_beacon
+    e_indptr, e_transmitter = stores.expected_indptr, stores.expected
+    centre_xy_m, store_level, columns = stores.centre_xy_m, stores.store_level, stores.columns
+    m_store, m_level = stores.m_store, stores.m_level
     n_stores = likelihood.shape[1]
     n_candidates = out.shape[1]
     n_short = index.shape[1]
-    n_levels = 0
-    for s in range(len(store_level)):
-        n_levels = max(n_levels, store_level[s] + 1)
-    for s in range(len(m_level)):
-        n_levels = max(n_levels, m_level[s] + 1)
-    heard_dbm = np.full(len(is_beacon), np.float32(-1000.0), dtype=np.float32)
-    fade = np.zeros(len(is_beacon), dtype=np.float32)
+    heard = np.zeros((len(is_beacon), 2), dtype=np.float32)
+    heard[:, 0] = _NOT_HEARD_DBM
     slot = np.full(n_stores, -1, dtype=np.int32)
     order = np.empty(n_short, dtype=np.int32)
     count = np.empty(n_candidates, dtype=np.int32)
@@ -226,9 +260,14 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     rank = np.empty(n_short, dtype=np.float32)
     near = np.full(_MOST_NEIGHBOURS + 1, -1, dtype=np.int32)
     away = np.empty((_MOST_NEIGHBOURS, 3), dtype=np.float32)
-    level_votes = np.empty(max(n_levels, 1), dtype=np.float32)
-    here_dbm = np.empty(_N_ORDERED, dtype=np.float32)
+    level_votes = np.empty(stores.n_levels, dtype=np.float32)
+    heard_dbm = np.empty(_MOST_READINGS, dtype=np.float32)
+    fresh = np.empty(_MOST_READINGS, dtype=np.float32)
     there_dbm = np.empty(_N_ORDERED, dtype=np.float32)
+    is_there = np.empty(_N_ORDERED, dtype=np.float32)
+    louder = np.empty(_N_ORDERED * (_N_ORDERED - 1) // 2, dtype=np.uint8)
+    fainter = np.empty(_N_ORDERED * (_N_ORDERED - 1) // 2, dtype=np.uint8)
+    zero, one = np.float32(0.0), np.float32(1.0)
     for i in range(len(store)):
         n = n_described[i]
         for c in range(n):
@@ -237,21 +276,14 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         out[i, n:, :] = np.float32(0.0)
         age, n_aged = 0.0, 0
         for j in range(b_indptr[i], b_indptr[i + 1]):
-            heard_dbm[b_transmitter[j]] = b_dbm[j]
-            fade[b_transmitter[j]] = np.float32(1.0)
+            heard[b_transmitter[j], 0] = b_dbm[j]
             if not np.isnan(b_age_ms[j]):
                 age += b_age_ms[j] / 1000.0
                 n_aged += 1
-                if rate_per_ms > 0:
-                    fade[b_transmitter[j]] = np.float32(np.exp(-rate_per_ms * b_age_ms[j]))
+        for j in range(q_indptr[i], q_indptr[i + 1]):
+            heard[q_transmitter[j], 1] = asked.fade[j]
         # naive Bayes
-        best, total = NEVER, np.float32(0.0)
-        for s in range(n_stores):
-            best = max(best, likelihood[i, s])
-        for s in range(n_stores):
-            behind = TEMPER * (likelihood[i, s] - best)
-            if behind > _LITTLE:
-                total += np.exp(behind)
+        best, total = bayes[i, 0], bayes[i, 1]
         for c in range(n):
             behind = TEMPER * (best - likelihood[i, store[i, c]])
             out[i, c, NB_BEHIND] = behind
@@ -279,7 +311,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 3 + column)
         for c in range(n_near):
             rank[c] = away[c, 1]
-        _measure_offset_free(heard_dbm, fade, near, n_near, rank, m_indptr, m_transmitter, m_dbm, m_fade, free)
+        _measure_offset_free(heard, near, n_near, rank, survey, stores, free)
         sort_neighbours(near, free, 0, order)
         _take_votes(near, free, 0, order, n_near, 5, m_store, slot, out[i, :n], VOTES + 6)
         _take_votes(near, free, 0, order, n_near, 10, m_store, slot, out[i, :n], VOTES + 7)
@@ -296,39 +328,43 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         start = q_indptr[i]
         n_heard = min(q_indptr[i + 1] - start, _MOST_READINGS)
         n_known = q_indptr[i + 1] - start
+        decay = np.float32(1.0)
+        for j in range(n_heard):
+            t = np.uint64(q_transmitter[start + j])
+            heard_dbm[j] = heard[t, 0]
+            fresh[j] = decay * heard[t, 1]
+            decay *= np.float32(1.0 - _RANK_DECAY)
+        n_pairs = _order_pairs(heard_dbm[: min(n_heard, _N_ORDERED)], louder, fainter)
         for c in range(n):
             here = np.uint64(store[i, c])  # unsigned: a signed index is first checked for counting from the end
             delta = offset_db[i, here]
-            overlap, weighted, top3, top10, rates = 0.0, 0.0, 0.0, 0.0, 0.0
-            weights, residuals, squares, above, beacons, n_beacons = 0.0, 0.0, 0.0, 0.0, 0.0, 0
-            decay = 1.0
+            overlap, weighted, top3, top10, rates = zero, zero, zero, zero, zero
+            weights, residuals, squares, above, beacons, n_beacons = zero, zero, zero, zero, zero, 0
             for j in range(n_heard):
                 t = np.uint64(q_transmitter[start + j])
-                fresh = decay * fade[t]
-                x = heard_dbm[t] - delta
                 known = cell[t, here]
-                share = SHARE_STEP * known[SHARE_AT]
-                rate = SHARE_STEP * known[RATE_AT]
-                if known[RATE_AT] >= _HEARD_RATE:
-                    overlap += 1.0
-                weighted += fresh * share
-                rates += fresh * rate
-                if j < 3:
-                    top3 += share
+                share = SHARE_STEP * np.float32(known[SHARE_AT])
+                rate = SHARE_STEP * np.float32(known[RATE_AT])
+                is_seen = known[HIGHEST_AT] != NEVER_HEARD
+                r = heard_dbm[j] - delta + DB_STEP * np.float32(known[MEAN_AT])
+                above_db = heard_dbm[j] - delta + DB_STEP * np.float32(known[HIGHEST_AT])
+                seen = fresh[j] if is_seen else zero
+                overlap += one if known[RATE_AT] >= _HEARD_RATE else zero
+                weighted += fresh[j] * share
+                rates += fresh[j] * rate
+                weights += seen
+                residuals += seen * r
+                squares += seen * r * r
+                above += one if is_seen and above_db > _ABOVE_DB else zero
                 if j < 10:
                     top10 += share
+                    top3 += share if j < 3 else zero
                 if is_beacon[t] != 0:
                     beacons += share
                     n_beacons += 1
-                is_seen = known[HIGHEST_AT] != NEVER_HEARD
-                r = x + DB_STEP * known[MEAN_AT]
-                above_db = x + DB_STEP * known[HIGHEST_AT]
-                if is_seen:
-                    weights += fresh
-                    residuals += fresh * r
-                    squares += fresh * r * r
-                    if above_db > 3.0:
-                        above += 1.0
+                if j < _N_ORDERED:
+                    there_dbm[j] = -DB_STEP * np.float32(known[MEAN_AT])
+                    is_there[j] = one if is_seen else zero
                 if j < _N_STRONGEST:
                     to = STRONGEST + _PER_STRONGEST * j
                     out[i, c, to] = rate
@@ -336,36 +372,20 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
                     if is_seen:
                         out[i, c, to + 2] = r
                         out[i, c, to + 3] = above_db
-                    out[i, c, to + 4] = SHARE_STEP * known[TOP_SHARE_AT]
-                decay *= 1.0 - _RANK_DECAY
-            agree, pairs = 0.0, 0.0
-            n_ordered = 0
-            for j in range(min(n_heard, _N_ORDERED)):
-                t = np.uint64(q_transmitter[start + j])
-                if cell[t, here, HIGHEST_AT] != NEVER_HEARD:
-                    here_dbm[n_ordered] = heard_dbm[t]
-                    there_dbm[n_ordered] = -DB_STEP * cell[t, here, MEAN_AT]
-                    n_ordered += 1
-            for j in range(n_ordered):
-                for k in range(j + 1, n_ordered):
-                    apart = here_dbm[j] - here_dbm[k]
-                    if abs(apart) < _ORDERED_SCAN_DB:
-                        continue
-                    there = there_dbm[j] - there_dbm[k]
-                    if apart < 0:
-                        there = -there
-                    pairs += 1.0
-                    if there >= _ORDERED_STORE_DB:
-                        agree += 1.0
-                    elif there <= -_ORDERED_STORE_DB:
-                        agree -= 1.0
-            missing = 0.0
-            for at in range(e_indptr[store[i, c]], e_indptr[store[i, c] + 1]):
-                t = np.uint64(e_transmitter[at])
-                there = delta - DB_STEP * cell[t, here, MEAN_AT]
-                if heard_dbm[t] < np.float32(-500.0) and there > _EXPECTED_DBM:
-                    missing += SHARE_STEP * cell[t, here, RATE_AT]
-            out[i, c, OVERLAP] = overlap / (n_heard + 1.0)
+                    out[i, c, to + 4] = SHARE_STEP * np.float32(known[TOP_SHARE_AT])
+            agree, pairs = zero, zero
+            for at in range(n_pairs):
+                both = is_there[louder[at]] * is_there[fainter[at]]
+                there = there_dbm[louder[at]] - there_dbm[fainter[at]]
+                pairs += both
+                agree += both if there >= _ORDERED_STORE_DB else zero
+                agree -= both if there <= -_ORDERED_STORE_DB else zero
+            missing = zero
+            for at in range(e_indptr[here], e_indptr[here + np.uint64(1)]):
+                there = delta - DB_STEP * np.float32(stores.expected_mean[at])
+                is_missing = heard[np.uint64(e_transmitter[at]), 0] == _NOT_HEARD_DBM and there > _EXPECTED_DBM
+                missing += SHARE_STEP * np.float32(stores.expected_rate[at]) if is_missing else zero
+            out[i, c, OVERLAP] = overlap / np.float32(n_heard + 1)
             out[i, c, SHARES] = weighted
             out[i, c, SHARES + 1] = top3
             out[i, c, SHARES + 2] = top10
@@ -374,7 +394,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
                 out[i, c, RESIDUAL] = residuals / weights
                 out[i, c, RMS] = np.sqrt(squares / weights)
             out[i, c, ABOVE] = above
-            out[i, c, ORDER] = agree / (pairs + 1.0)
+            out[i, c, ORDER] = agree / (pairs + one)
             out[i, c, N_PAIRS] = pairs
             if n_beacons > 0:
                 out[i, c, BEACONS] = beacons
@@ -414,11 +434,11 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         _behind_most(out[i], n, ORDER, BEHIND + 7)
         _behind_least(out[i], n, MISSING, BEHIND + 8)
         for c in range(n):
+            row = out[i, c]
             for f in range(N_PAIR_FEATURES):
-                if not np.isfinite(out[i, c, f]):
-                    out[i, c, f] = _FILL[f]
+                row[f] = row[f] if abs(row[f]) < np.float32(np.inf) else _FILL[f]
         for c in range(n):
             slot[store[i, c]] = -1
         for j in range(b_indptr[i], b_indptr[i + 1]):
-            heard_dbm[b_transmitter[j]] = np.float32(-1000.0)
-            fade[b_transmitter[j]] = np.float32(0.0)
+            heard[b_transmitter[j], 0] = _NOT_HEARD_DBM
+            heard[b_transmitter[j], 1] = np.float32(0.0)

@@ -1,14 +1,91 @@
 """From neighbours to votes, a level and a place."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from positioning.radio_map import F32, F64, I32
+from positioning.kernels.weigh import mean_strongest
+from positioning.radio_map import F32, F64, I32, I64
 
 _EPSILON = 1e-4
 """Added to d^2 in votes, so that a survey scan equal to the query weighs much, not infinitely (research, section 2)."""
 _LEAST_SHARE = 0.05
 """Added to a building's share of the votes: how far votes alone may speak against it."""
+
+
+class PlaceArrays(NamedTuple):
+    """How neighbours vote (``model.Settings``), where the survey's scans are, and the levels' buildings."""
+
+    k: int
+    weight_power: float
+    use_median: bool
+    m_level: I32
+    m_xy_m: F64
+    building: I32
+
+
+class SettledArrays(NamedTuple):
+    """Level and place of n scans, as of ``locate.Settled``; ``weight`` (n, n_short) is each neighbour's vote."""
+
+    level: I32
+    level_share: F32
+    xy_m: F64
+    spread_m: F64
+    nearest: F64
+    strongest_dbm: F32
+    n_known: I32
+    weight: F32
+
+
+@njit(cache=True, nogil=True)
+def make_settled(n: int, n_short: int) -> SettledArrays:
+    """Room for n scans."""
+    return SettledArrays(
+        np.empty(n, dtype=np.int32),
+        np.empty(n, dtype=np.float32),
+        np.empty((n, 2), dtype=np.float64),
+        np.empty(n, dtype=np.float64),
+        np.empty(n, dtype=np.float64),
+        np.empty(n, dtype=np.float32),
+        np.empty(n, dtype=np.int32),
+        np.empty((n, n_short), dtype=np.float32),
+    )
+
+
+@njit(cache=True, nogil=True)
+def settle_scans(
+    indptr: I64, rssi_dbm: F32, index: I32, distance: F32, places: PlaceArrays, evidence: F32, out: SettledArrays
+) -> None:
+    """Votes of the neighbours, then the building and the level, then the place on it.
+
+    Args:
+        distance: (n, n_short, n_representations) of those that vote.
+        evidence: (n, n_buildings) of ``hear_buildings``.
+    """
+    mean_strongest(indptr, rssi_dbm, out.strongest_dbm)
+    weigh_neighbours(index, distance, places.k, places.weight_power, out.weight)
+    vote_levels(index, out.weight, places.m_level, places.building, evidence, out.level, out.level_share)
+    find_places(index, out.weight, out.level, places.m_level, places.m_xy_m, places.use_median, out.xy_m, out.spread_m)
+    for i in range(len(index)):
+        out.n_known[i] = indptr[i + 1] - indptr[i]
+        total = 0.0
+        for r in range(distance.shape[2]):
+            least = np.inf
+            for c in range(distance.shape[1]):
+                least = min(least, distance[i, c, r])
+            total += least
+        out.nearest[i] = total / distance.shape[2]
+
+
+@njit(cache=True, nogil=True)
+def hear_buildings(indptr: I64, transmitter: I32, evidence: F32, out: F32) -> None:
+    """(n, n_buildings): the evidence (n_transmitters, n_buildings) of all that each scan hears; zeros for one."""
+    for i in range(len(out)):
+        out[i, :] = np.float32(0.0)
+        if out.shape[1] > 1:
+            for j in range(indptr[i], indptr[i + 1]):
+                out[i] += evidence[transmitter[j]]
 
 
 @njit(cache=True, nogil=True)

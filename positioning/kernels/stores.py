@@ -5,9 +5,12 @@ looked at for each scan is kept in bytes (``statistics.to_bytes``): a venue's ta
 caches, and half a decibel is less than any survey knows.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
+from positioning.kernels.weigh import Weighed
 from positioning.radio_map import F32, I32, I64, U8
 
 PRIOR_DBM = -86.0
@@ -124,57 +127,44 @@ def derive_tables(
             out_top_share[t, s] = (strongest[t, s] / (n + 1.0)) / (tops + 0.02)
 
 
+class BayesArrays(NamedTuple):
+    """Naive Bayes' tables (n_transmitters, n_stores), bytes in steps of ``DB_STEP`` and so on, and ``absent``
+    (n_stores,)."""
+
+    mean: U8
+    precision: U8
+    gain: U8
+    absent: F32
+
+
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def weigh_stores(
-    b_indptr: I64,
-    b_transmitter: I32,
-    b_dbm: F32,
-    b_age_ms: F32,
-    q_indptr: I64,
-    q_transmitter: I32,
-    rate_per_ms: float,
-    mean: U8,
-    precision: U8,
-    gain: U8,
-    absent: F32,
-    out_likelihood: F32,
-    out_offset_db: F32,
-) -> None:
+def weigh_stores(asked: Weighed, tables: BayesArrays, out_likelihood: F32, out_offset_db: F32) -> None:
     """Gaussian naive Bayes over all stores, the scan's unknown offset d ~ N(0, 6 dB) integrated out.
 
     With residuals r and precisions w of the heaviest 24 readings: A = sum w, B = sum w r, d = B / (A + 1 / 36); then
     over all kept readings ln p = -1/2 sum w (r - d)^2 - d^2 / 72 - 1/2 ln(1 + 36 A) + sum gain + absent, which for up
     to 24 readings without the bound on single deviations is the integral itself. An offset from all of them was worse
-    on simulated malls and on Xixi's survey: weak readings are cut off at what a phone can hear at all.
-
-    Args:
-        b_*: all readings of the scans; q_*: the kept ones, heaviest first.
-        mean, precision, gain: (n_transmitters, n_stores) bytes, in steps of ``DB_STEP`` and so on.
+    on simulated malls and on Xixi's survey: weak readings are cut off at what a phone can hear at all. What is not
+    kept of a scan counts as not heard.
     """
-    n_stores = len(absent)
+    n_stores = len(tables.absent)
     sum_w = np.empty(n_stores, dtype=np.float32)
     sum_wr = np.empty(n_stores, dtype=np.float32)
-    heard_dbm = np.empty(len(mean), dtype=np.float32)
-    fades = np.empty(len(mean), dtype=np.float32)
     inverse = np.float32(1.0 / OFFSET_SD_DB**2)
     spread = np.float32(OFFSET_SD_DB**2)
     most = np.float32(_MOST_Z)
     half = np.float32(0.5)
     one = np.float32(1.0)
-    for i in range(len(b_indptr) - 1):
+    absent = tables.absent
+    for i in range(len(asked.indptr) - 1):
         likelihood, offset_db = out_likelihood[i], out_offset_db[i]
         sum_w[:] = np.float32(0.0)
         sum_wr[:] = np.float32(0.0)
-        for j in range(b_indptr[i], b_indptr[i + 1]):
-            heard_dbm[b_transmitter[j]] = b_dbm[j]
-            fades[b_transmitter[j]] = one
-            if rate_per_ms > 0 and not np.isnan(b_age_ms[j]):
-                fades[b_transmitter[j]] = np.float32(np.exp(-rate_per_ms * b_age_ms[j]))
-        start, stop = q_indptr[i], q_indptr[i + 1]
+        start, stop = asked.indptr[i], asked.indptr[i + 1]
         for j in range(start, min(stop, start + _N_OFFSET)):
-            t = np.uint64(q_transmitter[j])
-            x, fade = heard_dbm[t], fades[t] * PRECISION_STEP
-            means, weights = mean[t], precision[t]
+            t = np.uint64(asked.transmitter[j])
+            x, fade = asked.dbm[j], asked.fade[j] * PRECISION_STEP
+            means, weights = tables.mean[t], tables.precision[t]
             for s in range(n_stores):
                 w = fade * np.float32(weights[s])
                 sum_w[s] += w
@@ -184,9 +174,9 @@ def weigh_stores(
             offset_db[s] = d
             likelihood[s] = absent[s] - half * d * d * inverse - half * np.log(one + spread * sum_w[s])
         for j in range(start, stop):
-            t = np.uint64(q_transmitter[j])
-            x, fade = heard_dbm[t], fades[t]
-            means, weights, gains = mean[t], precision[t], gain[t]
+            t = np.uint64(asked.transmitter[j])
+            x, fade = asked.dbm[j], asked.fade[j]
+            means, weights, gains = tables.mean[t], tables.precision[t], tables.gain[t]
             for s in range(n_stores):
                 r = x + DB_STEP * np.float32(means[s]) - offset_db[s]
                 z = PRECISION_STEP * np.float32(weights[s]) * r * r

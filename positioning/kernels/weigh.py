@@ -1,11 +1,15 @@
 """Readings to weights: the formulas of ``representation.py``, and the strongest few of each scan in order."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from positioning.radio_map import F32, I32, I64
 
 POWED, RANK, RELATIVE = 0, 1, 2
+RANK_DECAY = 0.08
+RELATIVE_SPAN_DB = 40.0
 N_WEIGHTS = 4
 """Columns of every weight array: up to 4 representations, 0 in the unused; a fixed width becomes one vector load."""
 _N_WHOLE_DBM = 128
@@ -15,29 +19,40 @@ _HEAVIEST_BITS = (127 + 8) << 3
 """2^8 by its sign, exponent and three highest bits of mantissa: no weight is greater, and 256 buckets reach 2^-24."""
 
 
+class WeighingArrays(NamedTuple):
+    """``representation.Weighing`` for the kernels; ``rate_per_ms`` is one over its tau."""
+
+    kind: I32
+    exponent: F32
+    floor_dbm: float
+    rate_per_ms: float
+    max_kept: int
+
+
+class Weighed(NamedTuple):
+    """Scans as weights: CSR entries, heaviest first, ``weight`` (n_entries, 4) and ``total`` (n, 4) their sums; the
+    power and the freshness, e^(-age / tau), of each entry's reading."""
+
+    indptr: I64
+    transmitter: I32
+    weight: F32
+    total: F32
+    dbm: F32
+    fade: F32
+
+
 @njit(cache=True, nogil=True)
 def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
-    indptr: I64,
-    transmitter: I32,
-    rssi_dbm: F32,
-    age_ms: F32,
-    kind: I32,
-    exponent: F32,
-    floor_dbm: float,
-    rate_per_ms: float,
-    rank_decay: float,
-    relative_span_db: float,
-    max_kept: int,
-    out_indptr: I64,
-    out_transmitter: I32,
-    out_weight: F32,
-    out_total: F32,
+    indptr: I64, transmitter: I32, rssi_dbm: F32, age_ms: F32, weighing: WeighingArrays, out: Weighed
 ) -> None:
     """Weigh each scan's readings; keep the ``max_kept`` heaviest in the first representation, heaviest first.
 
-    Entries come sorted by id, so equal weights fall alike each time. ``out_*`` need room for all entries;
-    ``out_total`` (n, 4) sums the kept ones.
+    Entries come sorted by id, so equal weights fall alike each time. ``out`` needs room for all entries; its ``total``
+    sums the kept ones.
     """
+    kind, exponent = weighing.kind, weighing.exponent
+    rate_per_ms, max_kept = weighing.rate_per_ms, weighing.max_kept
+    rank_decay, relative_span_db = RANK_DECAY, RELATIVE_SPAN_DB
     longest = 1
     for i in range(len(indptr) - 1):
         longest = max(longest, indptr[i + 1] - indptr[i])
@@ -49,9 +64,9 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     of_rank = np.empty(min(longest, max_kept), dtype=np.float32)
     for place in range(len(of_rank)):
         of_rank[place] = np.exp(np.float32(-rank_decay * place))
-    floor = np.float32(floor_dbm)
+    floor = np.float32(weighing.floor_dbm)
     at = 0
-    out_indptr[0] = 0
+    out.indptr[0] = 0
     for i in range(len(indptr) - 1):
         start = indptr[i]
         n = indptr[i + 1] - start
@@ -74,12 +89,14 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             middle = (top1 + top2) / np.float32(2.0)
         elif n > 2:
             middle = (top1 + top2 + top3) / np.float32(3.0)
-        out_total[i, :] = np.float32(0.0)
+        out.total[i, :] = np.float32(0.0)
         n_kept = min(n, max_kept)
         _sort_heaviest(first, n, n_kept, count, order)
         for place in range(n_kept):
             j = order[place]
-            out_transmitter[at] = transmitter[start + j]
+            out.transmitter[at] = transmitter[start + j]
+            out.dbm[at] = rssi_dbm[start + j]
+            out.fade[at] = fade[j]
             for r in range(N_WEIGHTS):
                 weight = np.float32(0.0)
                 if r == 0:
@@ -92,10 +109,10 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
                         weight = (above / np.float32(relative_span_db)) ** exponent[r] * fade[j]
                     else:
                         weight = _powed(rssi_dbm[start + j], floor, exponent[r], known[r]) * fade[j]
-                out_weight[at, r] = weight
-                out_total[i, r] += weight
+                out.weight[at, r] = weight
+                out.total[i, r] += weight
             at += 1
-        out_indptr[i + 1] = at
+        out.indptr[i + 1] = at
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fingerprints.scan import Scan
 from kernel.clock import to_epoch_us
 from kernel.ids import StoreId
-from positioning.fronts import N_CANDIDATES, FrontTable
+from positioning.fronts import FrontTable
+from positioning.kernels.fronts import N_CANDIDATES
 from positioning.kernels.track_places import advance_places
 from positioning.kernels.track_stores import join_stores
 from positioning.model import VenueModel

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon
 
 from kernel.ids import LevelId, StoreId, UnitId, VenueId
-from positioning.fronts import N_CANDIDATES, FrontTable, build_front_table
+from positioning.fronts import FrontTable, build_front_table
+from positioning.kernels.fronts import N_CANDIDATES
 from sim.world import World
 from tests.venues.tiny_mall import tiny_mall
 from venues.build import build_venue

@@ -9,9 +9,10 @@ import pytest
 from fingerprints.scan import LabelledScan, Reading, Scan
 from kernel.ids import TransmitterId
 from positioning.buildings import hear_buildings
+from positioning.compiled import count_stores_of
 from positioning.errors import RankerError
 from positioning.evaluate import evaluate, read_truth
-from positioning.full import FullLocator, build_full
+from positioning.full import FullLocator
 from positioning.kernels.pairs import N_PAIR_FEATURES
 from positioning.light import LightLocator
 from positioning.model import VenueModel
@@ -48,13 +49,11 @@ def later(small_world: World) -> list[LabelledScan]:
     return list(shopper_scans(small_world, n_shoppers=25, on=date(2026, 4, 18)))
 
 
-def _pairs(model: VenueModel, ranker: Ranker, batch: ReadingBatch, connected: np.ndarray | None = None) -> Pairs:
-    full = build_full(model, ranker)
-    assert full is not None
+def _pairs(model: VenueModel, batch: ReadingBatch, connected: np.ndarray | None = None) -> Pairs:
     return make_pairs(
         model.radio_map,
         model.settings,
-        full.stores,
+        count_stores_of(model),
         batch,
         building=model.buildings.of_level,
         evidence=hear_buildings(model.buildings, batch),
@@ -112,7 +111,7 @@ def test_each_feature_has_a_name_and_a_finite_value(
     assert len(PAIR_FEATURES) == len(set(PAIR_FEATURES)) == N_PAIR_FEATURES
     scans = [held.scan for held in later[:100]]
     scans += [Scan(at=scans[0].at, readings=()), replace(scans[1], readings=scans[1].readings[:1])]
-    pairs = _pairs(model, ranker, encode(scans, model.radio_map.index))
+    pairs = _pairs(model, encode(scans, model.radio_map.index))
     assert np.isfinite(pairs.feature).all()
     assert (pairs.feature[:100, :3].std(axis=(0, 1)) > 0).sum() > N_PAIR_FEATURES - 12
     described = np.arange(pairs.feature.shape[1]) < pairs.n_described[:, None]
@@ -125,7 +124,7 @@ def test_each_feature_has_a_name_and_a_finite_value(
 
 def test_the_true_store_is_among_the_candidates(model: VenueModel, later: list[LabelledScan], ranker: Ranker) -> None:
     truth = read_truth(model, later).front
-    pairs = _pairs(model, ranker, encode([held.scan for held in later], model.radio_map.index))
+    pairs = _pairs(model, encode([held.scan for held in later], model.radio_map.index))
     heard = pairs.settled.level >= 0
     assert (pairs.store == truth[:, None]).any(axis=1)[heard & (truth >= 0)].mean() > 0.99
 
@@ -134,8 +133,8 @@ def test_what_compares_readings_with_each_other_does_not_see_a_phones_offset(
     model: VenueModel, later: list[LabelledScan], ranker: Ranker
 ) -> None:
     batch = encode([held.scan for held in later[:120]], model.radio_map.index)
-    before = _pairs(model, ranker, batch)
-    after = _pairs(model, ranker, replace(batch, rssi_dbm=batch.rssi_dbm + np.float32(4.0)))
+    before = _pairs(model, batch)
+    after = _pairs(model, replace(batch, rssi_dbm=batch.rssi_dbm + np.float32(4.0)))
     same = (before.store[:, 0] == after.store[:, 0]) & (before.store[:, 0] >= 0)
     assert same.mean() > 0.8
     np.testing.assert_array_equal(_feature(before, "order")[same, 0], _feature(after, "order")[same, 0])
@@ -154,7 +153,7 @@ def test_the_associated_transmitter_speaks_for_its_store(
     assert [model.radio_map.transmitters[t] for t in connected if t >= 0] == [
         s.readings[0].transmitter for s in scans if s.readings[0].transmitter in index
     ]
-    pairs = _pairs(model, ranker, encode(joined, index), connected)
+    pairs = _pairs(model, encode(joined, index), connected)
     knows = connected >= 0
     assert (_feature(pairs, "connected_rate")[knows, 0] >= 0).all()
     is_described = np.arange(pairs.feature.shape[1]) < pairs.n_described[:, None]

@@ -12,8 +12,10 @@ from positioning.kernels.stores import (
     NEVER,
     OFFSET_SD_DB,
     PRECISION_STEP,
+    BayesArrays,
     weigh_stores,
 )
+from positioning.kernels.weigh import Weighed
 from positioning.radio_map import F32, U8, ReadingBatch
 from positioning.representation import Representation, Weighing, weigh
 from positioning.statistics import StoreStatistics, add_statistics, build_tables, count_stores, likelihoods
@@ -94,21 +96,9 @@ def test_the_likelihood_is_the_integral_over_the_phones_offset() -> None:
 def _weigh(x: F32, mean: U8, precision: U8, gain: U8, absent: F32) -> tuple[F32, F32]:
     n, n_stores = mean.shape
     likelihood, offset_db = np.empty((1, n_stores), dtype=np.float32), np.empty((1, n_stores), dtype=np.float32)
-    weigh_stores(
-        np.array([0, n]),
-        np.arange(n, dtype=np.int32),
-        x,
-        np.full(n, np.nan, dtype=np.float32),
-        np.array([0, n]),
-        np.arange(n, dtype=np.int32),
-        0.0,
-        mean,
-        precision,
-        gain,
-        absent,
-        likelihood,
-        offset_db,
-    )
+    one = np.ones((n, 4), dtype=np.float32)
+    asked = Weighed(np.array([0, n]), np.arange(n, dtype=np.int32), one, one[:1], x, np.ones(n, dtype=np.float32))
+    weigh_stores(asked, BayesArrays(mean, precision, gain, absent), likelihood, offset_db)
     return likelihood, offset_db
 
 
@@ -116,7 +106,7 @@ def test_a_store_without_survey_is_never_likely() -> None:
     batch, store = _batch(60, 3), np.random.default_rng(4).integers(0, _N_STORES - 1, 60)
     asked = _batch(20, 9)
     weighing = Weighing((Representation("powed", 2.0),), -100.0, 8_000.0, 48)
-    likelihood, _ = likelihoods(build_tables(_count(batch, store)), asked, weigh(weighing, asked))
+    likelihood, _ = likelihoods(build_tables(_count(batch, store)), weigh(weighing, asked))
     assert (likelihood[:, _N_STORES - 1] < 0.5 * NEVER).all()
     assert (likelihood[:, : _N_STORES - 1] > -1e4).all()
 

@@ -1,0 +1,19 @@
+"""Compiled kernels that are older than any kernel's source are not used again."""
+
+import os
+from pathlib import Path
+
+from positioning.kernels import forget_older_than_source
+
+
+def test_what_was_compiled_before_the_last_edit_is_forgotten(tmp_path: Path) -> None:
+    cache = tmp_path / "__pycache__"
+    cache.mkdir()
+    for name, at_s in (("old.nbi", 100), ("data.nbc", 100), ("new.nbi", 300)):
+        (cache / name).touch()
+        os.utime(cache / name, (at_s, at_s))
+    for name, at_s in (("one.py", 50), ("two.py", 200)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (at_s, at_s))
+    forget_older_than_source(tmp_path)
+    assert sorted(path.name for path in cache.iterdir()) == ["data.nbc", "new.nbi"]
