@@ -94,18 +94,25 @@ class RadioMap:
 def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> ReadingBatch:
     """Look up the scans' transmitters; unknown ones are left out, never filled in."""
     get = index.get
-    n_heard = np.array([len(scan.readings) for scan in scans], dtype=np.int32)
-    flat = [reading for scan in scans for reading in scan.readings]
-    transmitter = np.array([get(r.transmitter, -1) for r in flat], dtype=np.int32)
-    rssi_dbm = np.array([r.rssi_dbm for r in flat], dtype=np.float32)
-    # an array of objects turns None into NaN without a test a reading
-    age_ms = np.array([r.age_ms for r in flat], dtype=object).astype(np.float32)
-    known = transmitter >= 0
-    indptr = np.zeros(len(scans) + 1, dtype=np.int64)
-    np.cumsum(n_heard, out=indptr[1:])
-    counts = np.zeros(len(flat) + 1, dtype=np.int64)
-    np.cumsum(known, out=counts[1:])
-    return ReadingBatch(counts[indptr], transmitter[known], rssi_dbm[known], age_ms[known], n_heard)
+    indptr = [0]
+    transmitter: list[int] = []
+    rssi_dbm: list[float] = []
+    age_ms: list[float | None] = []  # an array of floats turns None into NaN
+    for scan in scans:
+        for reading in scan.readings:
+            number = get(reading.transmitter)
+            if number is not None:
+                transmitter.append(number)
+                rssi_dbm.append(reading.rssi_dbm)
+                age_ms.append(reading.age_ms)
+        indptr.append(len(transmitter))
+    return ReadingBatch(
+        np.array(indptr, dtype=np.int64),
+        np.array(transmitter, dtype=np.int32),
+        np.array(rssi_dbm, dtype=np.float32),
+        np.array(age_ms, dtype=np.float32),
+        np.array([len(scan.readings) for scan in scans], dtype=np.int32),
+    )
 
 
 def encode_connected(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> I32:
