@@ -129,9 +129,9 @@ def _heal_part(
     fronts = model.fronts
     assert fronts is not None
     tables = count_by_store(model)
-    changes = find_changes(model.radio_map, tables, learned, unlabelled)
-    offset_db = estimate_offsets_db(model.radio_map, model.index.weighing, tables, learned)
-    radio_map, taken = heal_map(model.radio_map, changes, learned, offset_db)
+    changes = find_changes(model.survey, tables, learned, unlabelled)
+    offset_db = estimate_offsets_db(model.survey, model.index.weighing, tables, learned)
+    radio_map, taken = heal_map(model.survey, changes, learned, offset_db)
     candidate = assemble_model(model.venue_id, radio_map, model.settings, model.calibration, fronts)
     is_confirmed = learned.is_confirmed[taken] & (learned.store[taken] >= 0)
     asked = radio_map.n_scans - len(taken) + np.flatnonzero(is_confirmed)
@@ -141,11 +141,9 @@ def _heal_part(
 
 
 def count_by_store(model: VenueModel) -> StoreTables:
-    """The survey of a model with stores, counted."""
+    """The survey of a model with stores, counted by address: radios are born and die by theirs."""
     assert model.fronts is not None
-    return build_store_map(
-        model.radio_map, model.settings, model.m_front, len(model.fronts.store_ids), index=model.index
-    ).tables
+    return build_store_map(model.survey, model.settings, model.m_front, len(model.fronts.store_ids)).tables
 
 
 def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibration:

@@ -32,7 +32,7 @@ class LightLocator:
         self._hearing: dict[TransmitterId, tuple[int, ...]] = {}
         if len(self._models) > 1:
             for i, model in enumerate(self._models):
-                for transmitter in model.radio_map.transmitters:
+                for transmitter in model.radio_map.index:
                     self._hearing[transmitter] = (*self._hearing.get(transmitter, ()), i)
 
     @property

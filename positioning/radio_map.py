@@ -15,6 +15,7 @@ from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import DeviceId, LevelId, TransmitterId
 from positioning.epochs import Epochs
 from positioning.errors import SurveyTooSmallError
+from positioning.kernels.radios import merge_readings
 from venues.frame import LocalFrame
 from venues.model import Venue
 
@@ -65,6 +66,8 @@ class RadioMap:
     """Survey scans with their places: ``xy_m`` (n_map, 2) in the venue frame, ``level`` an index into ``levels``.
 
     ``walk`` numbers the survey walks; ``store`` is the index of the store the surveyor was inside, -1 for none.
+    ``index`` gives the column of an address; several addresses of one radio may share it (``radios.py``). ``radio``
+    (n_transmitters,) numbers the radios of a map by address, before they are merged; None where each has its own.
     ``epochs`` is None for a survey that was not healed.
     """
 
@@ -78,6 +81,7 @@ class RadioMap:
     walk: I32
     store: I32
     epochs: Epochs | None = None
+    radio: I32 | None = None
 
     @property
     def n_scans(self) -> int:
@@ -85,7 +89,7 @@ class RadioMap:
 
 
 def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> ReadingBatch:
-    """Look up the scans' transmitters; unknown ones are left out, never filled in."""
+    """Look up the scans' transmitters; unknown ones are left out, never filled in, those of one radio are one."""
     get = index.get
     n_heard = np.array([len(scan.readings) for scan in scans], dtype=np.int32)
     flat = [reading for scan in scans for reading in scan.readings]
@@ -98,7 +102,27 @@ def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> Reading
     np.cumsum(n_heard, out=indptr[1:])
     counts = np.zeros(len(flat) + 1, dtype=np.int64)
     np.cumsum(known, out=counts[1:])
-    return ReadingBatch(counts[indptr], transmitter[known], rssi_dbm[known], age_ms[known], n_heard)
+    return merge_same(ReadingBatch(counts[indptr], transmitter[known], rssi_dbm[known], age_ms[known], n_heard))
+
+
+def merge_same(batch: ReadingBatch) -> ReadingBatch:
+    """The batch with one reading a scan and transmitter (``kernels/radios.merge_readings``)."""
+    indptr = np.empty_like(batch.indptr)
+    transmitter = np.empty_like(batch.transmitter)
+    rssi_dbm, age_ms = np.empty_like(batch.rssi_dbm), np.empty_like(batch.age_ms)
+    n_transmitters = int(batch.transmitter.max(initial=-1)) + 1
+    n = merge_readings(
+        batch.indptr,
+        batch.transmitter,
+        batch.rssi_dbm,
+        batch.age_ms,
+        n_transmitters,
+        indptr,
+        transmitter,
+        rssi_dbm,
+        age_ms,
+    )
+    return ReadingBatch(indptr, transmitter[:n].copy(), rssi_dbm[:n].copy(), age_ms[:n].copy(), batch.n_heard)
 
 
 def encode_connected(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> I32:

@@ -69,7 +69,7 @@ def test_a_bundle_on_disk_is_plain_arrays_to_the_last_byte(bundle: bytes) -> Non
     """Each member is an npy header and exactly its array's bytes, so that nothing can hide behind or among them."""
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    assert len(members) == 1 + 2 * 11, "a header, and eleven arrays each of the whole survey and of its beacons"
+    assert len(members) == 1 + 2 * 12, "a header, and twelve arrays each of the whole survey and of its beacons"
     for name, content in members.items():
         assert name.endswith(".npy")
         stream = io.BytesIO(content)
