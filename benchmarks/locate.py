@@ -64,10 +64,11 @@ def measure(mall: BenchMall) -> dict[str, Any]:
     batches = _batches(usable)
     locator = LightLocator((model,))
     baseline = KNeighborsClassifier(n_neighbors=5, algorithm="brute", metric="euclidean", n_jobs=1)
-    baseline.fit(_dense(model.radio_map.readings, len(model.radio_map.transmitters)), model.m_front)
+    survey = model.survey  # scikit-learn gets what was heard, address by address
+    baseline.fit(_dense(survey.readings, len(survey.transmitters)), model.m_front)
     of_batch = [[mall.test[at].scan for at in batch] for batch in batches]
     encoded = [encode(scans, model.radio_map.index) for scans in of_batch]
-    dense = [_dense(batch, len(model.radio_map.transmitters)) for batch in encoded]
+    dense = [_dense(encode(scans, survey.index), len(survey.transmitters)) for scans in of_batch]
     _warm(locator, model, baseline, of_batch[0], dense[0])
     located, whole_us = _timed(locator.locate, of_batch)
     _, arrays_us = _timed(lambda batch: locate_arrays(model, batch), encoded)

@@ -51,12 +51,12 @@ class Choice:
 
 
 def choose_settings(radio_map: RadioMap) -> Choice:
-    """Try the fixed set: the cheapest representations win, then the most neighbours that cost no more to tell, then the
-    least search.
+    """Try the fixed set: the cheapest representations win, then the least power and the most neighbours that cost no
+    more to tell, then the least search.
 
     Settings cost no more than others where the mean difference on the same scans is within its own standard error,
     taken over whole walks: the one-standard-error rule of Breiman et al., "Classification and Regression Trees", 1984,
-    paired. Of equals the smoothest is taken (more neighbours, slower fading).
+    paired. Of equals the smoothest is taken (votes that fall slower, more neighbours, slower fading).
     """
     held_out = HeldOutScans.of(radio_map, _asked(radio_map))
     weighing = replace(_choose_weighing(held_out), representations=REPRESENTATIONS)
@@ -72,7 +72,7 @@ def choose_settings(radio_map: RadioMap) -> Choice:
         for one in tried
         if one[0].weighing == cheapest[0].weighing and _costs_no_more(one[1], cheapest[1], held_out.walk)
     ]
-    best = min(equals, key=lambda one: (-one[0].k, _mean(one[1])))
+    best = min(equals, key=lambda one: (one[0].weight_power, -one[0].k, _mean(one[1])))
     return _choose_search(held_out, Choice(best[0], _mean(best[1])))
 
 
