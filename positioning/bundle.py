@@ -7,6 +7,7 @@ levels are gone from the map, or whose bytes are damaged, is refused.
 import hashlib
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import asdict, replace
@@ -120,6 +121,8 @@ def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
                 raise BundleError(f"expected the arrays of format {FORMAT} alone, found unexpected {unexpected[0]}")
             arrays = {name: archive[name] for name in names}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise BundleError(f"not readable: {error}") from error
+    except tokenize.TokenError as error:  # numpy reads an array's header as Python's literals
         raise BundleError(f"not readable: {error}") from error
     except NotImplementedError as error:  # a zip method that no bundle uses
         raise BundleError(f"not readable: {error}") from error

@@ -116,3 +116,13 @@ def test_a_member_that_no_bundle_has_is_refused_unread(bundle: bytes, venue: Ven
 def test_a_file_that_is_no_bundle_at_all_is_refused(venue: Venue, content: bytes) -> None:
     with pytest.raises(BundleError, match="not readable"):
         from_bytes(content, venue)
+
+
+def test_an_array_whose_own_header_is_broken_is_told(bundle: bytes, venue: Venue) -> None:
+    """numpy reads that header as Python: an open bracket is an error of the tokeniser's own kind."""
+
+    def open_a_bracket(members: dict[str, bytes]) -> None:
+        members["xy_m.npy"] = members["xy_m.npy"].replace(b"}", b"(", 1)
+
+    with pytest.raises(BundleError, match="not readable"):
+        from_bytes(rewritten(bundle, open_a_bracket), venue)
