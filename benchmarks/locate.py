@@ -68,11 +68,12 @@ def measure(mall: BenchMall) -> dict[str, Any]:
     locator, full_locator = LightLocator((model,)), FullLocator((model,), ranker)
     light, full = compile_light(model), compile_full(model, ranker)
     baseline = KNeighborsClassifier(n_neighbors=5, algorithm="brute", metric="euclidean", n_jobs=1)
-    baseline.fit(_dense(model.radio_map.readings, len(model.radio_map.transmitters)), model.m_front)
+    survey = model.survey  # scikit-learn gets what was heard, address by address
+    baseline.fit(_dense(survey.readings, len(survey.transmitters)), model.m_front)
     of_batch = [[mall.test[at].scan for at in batch] for batch in batches]
     encoded = [encode(scans, model.radio_map.index) for scans in of_batch]
     connected = [encode_connected(scans, model.radio_map.index) for scans in of_batch]
-    dense = [_dense(batch, len(model.radio_map.transmitters)) for batch in encoded]
+    dense = [_dense(encode(scans, survey.index), len(survey.transmitters)) for scans in of_batch]
     for warmed in (locator, full_locator):
         warmed.locate(of_batch[0][:64])
     baseline.predict(dense[0][:64])

@@ -34,7 +34,7 @@ def locate_plainly(model: VenueModel, scans: list[Scan]) -> BaselineAnswers:
 
 def locate_and_vote(model: VenueModel, scans: list[Scan], m_label: I32, n_labels: int) -> tuple[BaselineAnswers, F64]:
     """The same, with the (n, n_labels) votes of the neighbours for labels of the survey's scans, -1 for none."""
-    radio_map = model.radio_map
+    radio_map = model.survey
     least_dbm = float(radio_map.readings.rssi_dbm.min())
     survey = _dense(radio_map, least_dbm)
     survey_sum = survey.sum(axis=0)

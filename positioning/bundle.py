@@ -7,6 +7,7 @@ levels are gone from the map, or whose bytes are damaged, is refused.
 import hashlib
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import asdict, replace
@@ -25,7 +26,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 8
+FORMAT = 9
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,
@@ -38,6 +39,7 @@ _ARRAYS = {
     "store": np.int32,
     "epoch_first": np.int64,
     "born": np.int32,
+    "radio": np.int32,
 }
 _HEADER = "header"
 
@@ -62,8 +64,9 @@ def to_bytes(model: VenueModel) -> bytes:
 
 
 def _part(model: VenueModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    radio_map = model.radio_map
+    radio_map = model.survey
     readings = radio_map.readings
+    own = np.arange(len(radio_map.transmitters), dtype=np.int32)
     epochs = radio_map.epochs or one_epoch(radio_map.n_scans, len(radio_map.transmitters))
     arrays: dict[str, NDArray[Any]] = {
         "indptr": readings.indptr,
@@ -77,6 +80,7 @@ def _part(model: VenueModel) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "store": radio_map.store,
         "epoch_first": epochs.first,
         "born": epochs.born,
+        "radio": own if radio_map.radio is None else radio_map.radio,
     }
     content = {
         "frame": [radio_map.frame.lat_deg, radio_map.frame.lon_deg],
@@ -118,6 +122,8 @@ def _read(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             arrays = {name: archive[name] for name in names}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise BundleError(f"not readable: {error}") from error
+    except tokenize.TokenError as error:  # numpy reads an array's header as Python's literals
+        raise BundleError(f"not readable: {error}") from error
     except NotImplementedError as error:  # a zip method that no bundle uses
         raise BundleError(f"not readable: {error}") from error
     found = _hash(content, arrays)
@@ -154,6 +160,9 @@ def _assemble_part(
     epochs = Epochs(arrays["epoch_first"], arrays["born"], (int(confirmed_us), int(sure_us)))
     if epochs.first[-1] != len(arrays["xy_m"]) or len(epochs.born) != len(transmitters):
         raise ValueError(f"epochs of {epochs.first[-1]} scans and {len(epochs.born)} transmitters")
+    radio = arrays["radio"]
+    if len(radio) != len(transmitters) or not np.array_equal(np.unique(radio), np.arange(len(np.unique(radio)))):
+        raise ValueError(f"radios of {len(radio)} transmitters, of {len(transmitters)}")
     radio_map = RadioMap(
         frame=LocalFrame(*content["frame"]),
         transmitters=transmitters,
@@ -168,6 +177,7 @@ def _assemble_part(
         walk=arrays["walk"],
         store=arrays["store"],
         epochs=epochs if epochs.n_epochs > 1 else None,
+        radio=radio if len(np.unique(radio)) < len(radio) else None,
     )
     return assemble_model(
         venue_id,

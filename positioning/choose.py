@@ -15,18 +15,21 @@ from positioning.locate import Settled, settle
 from positioning.match import match
 from positioning.model import Settings
 from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch
+from positioning.radios import SPREADS_DB, find_radios, merge_radios
 from positioning.representation import REPRESENTATIONS, Weighing, build_index, survey_floor_dbm
 
 WRONG_LEVEL_M = 15.0
 """What a wrong level costs beside the horizontal error (the rule of the Indoor Location Competition 2.0)."""
 _MAX_ASKED = 3_000
 """Survey scans asked while choosing: the standard error of the mean error is then about 0.1 m."""
-_SETS = ((0,), (1,), (0, 1), (0, 1, 3), (0, 2, 3))
-"""Which of ``REPRESENTATIONS`` vote together: the two plain ones, both, and each joined by the ones blind to a phone's
-offset."""
+_SETS = ((0,), (1,), (0, 1), (0, 1, 3), (0, 2, 3), (0, 1, 2, 3))
+"""Which of ``REPRESENTATIONS`` vote together: the two plain ones, both, each joined by the ones blind to a phone's
+offset, and all."""
 _AGES_MS = (4_000.0, 8_000.0, 16_000.0, np.inf)
 _MAX_KEPT = (48, 96)
 _NEIGHBOURS = (3, 5, 8, 12, 20)
+_POWERS = (1.0, 2.0, 8.0)
+"""Of the distance in votes. On Xixi's survey 4 and 16 with up to 20 neighbours cost 0.03 and 0.02 m more than 8."""
 _THOROUGH = (96, 1.0)
 """The search that settings are chosen with: shortlist, and share of a scan's weight that chooses it."""
 _SEARCHES = ((24, 0.5), (24, 0.7), (48, 0.5), (24, 0.9), (48, 0.7), (48, 0.9), (96, 0.7), (96, 0.9))
@@ -48,14 +51,14 @@ class Choice:
 
 
 def choose_settings(radio_map: RadioMap) -> Choice:
-    """Try the fixed set: the cheapest representations win, then the most neighbours that cost no more to tell, then the
-    least search.
+    """Try the fixed set: the cheapest representations win, then the least power and the most neighbours that cost no
+    more to tell, then the least search.
 
     Settings cost no more than others where the mean difference on the same scans is within its own standard error,
     taken over whole walks: the one-standard-error rule of Breiman et al., "Classification and Regression Trees", 1984,
-    paired. Of equals the smoothest is taken (more neighbours, slower fading).
+    paired. Of equals the smoothest is taken (votes that fall slower, more neighbours, slower fading).
     """
-    held_out = HeldOutScans.of(radio_map, np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_ASKED).astype(np.int64)))
+    held_out = HeldOutScans.of(radio_map, _asked(radio_map))
     weighing = replace(_choose_weighing(held_out), representations=REPRESENTATIONS)
     index, distance = held_out.match(Settings(weighing, 1, 1.0, False, *_THOROUGH))
     tried: list[_Tried] = []
@@ -69,8 +72,35 @@ def choose_settings(radio_map: RadioMap) -> Choice:
         for one in tried
         if one[0].weighing == cheapest[0].weighing and _costs_no_more(one[1], cheapest[1], held_out.walk)
     ]
-    best = min(equals, key=lambda one: (-one[0].k, _mean(one[1])))
+    best = min(equals, key=lambda one: (one[0].weight_power, -one[0].k, _mean(one[1])))
     return _choose_search(held_out, Choice(best[0], _mean(best[1])))
+
+
+def choose_radios(radio_map: RadioMap) -> RadioMap:
+    """The map with the radios of its addresses (``radios.py``), as alike as cross-validation asks.
+
+    Of what costs no more than the cheapest, the least is merged. All representations vote with few and near neighbours,
+    which showed what merging is worth more clearly than the plainest settings.
+    """
+    asked = _asked(radio_map)
+    tau_ms = _AGES_MS[1] if np.any(radio_map.readings.age_ms > 0) else np.inf
+    tried: list[tuple[RadioMap, F64]] = []
+    for spread_db in SPREADS_DB:
+        numbered = replace(radio_map, radio=find_radios(radio_map, spread_db) if spread_db > 0 else None)
+        if spread_db > 0 and numbered.radio is None:
+            continue
+        held_out = HeldOutScans.of(merge_radios(numbered), asked)
+        weighing = Weighing(REPRESENTATIONS, survey_floor_dbm(radio_map), tau_ms, _MAX_KEPT[-1])
+        settings = Settings(weighing, 8, 8.0, False, *_THOROUGH)
+        tried.append((numbered, held_out.costs_m(held_out.answer(settings))))
+    _, cheapest_m = min(tried, key=lambda one: _mean(one[1]))
+    walk = radio_map.walk[asked]
+    return next(numbered for numbered, costs_m in tried if _costs_no_more(costs_m, cheapest_m, walk))
+
+
+def _asked(radio_map: RadioMap) -> I64:
+    """The survey scans that are asked: evenly through the survey."""
+    return np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_ASKED).astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +222,7 @@ def _mean(costs_m: F64) -> float:
 
 
 def _votes(weighing: Weighing) -> Iterator[Settings]:
-    for k, weight_power, use_median in product(_NEIGHBOURS, (1.0, 2.0), (False, True)):
+    for k, weight_power, use_median in product(_NEIGHBOURS, _POWERS, (False, True)):
         yield Settings(weighing, k, weight_power, use_median, *_THOROUGH)
 
 

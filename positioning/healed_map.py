@@ -58,8 +58,26 @@ def heal_map(radio_map: RadioMap, changes: RadioChanges, learned: Learned, offse
             [radio_map.store[kept], np.where(learned.is_inside[taken], learned.store[taken], -1).astype(np.int32)]
         ),
         epochs=Epochs(first, born, _until_us(epochs.until_us, learned)),
+        radio=_number_radios(radio_map.radio, older, len(transmitters)),
     )
     return healed, taken
+
+
+def _number_radios(before: I32 | None, older: Sequence[int], n: int) -> I32 | None:
+    """Radios of the transmitters under their new numbers; what is born or was moved is one of its own.
+
+    Args:
+        older: the new number of each transmitter before, -1 for none.
+    """
+    if before is None:
+        return None
+    first: dict[int, int] = {}
+    radio = np.arange(n)
+    for old, new in enumerate(older):
+        if new >= 0:
+            radio[new] = first.setdefault(int(before[old]), new)
+    numbers = np.unique(radio, return_inverse=True)[1].astype(np.int32)
+    return numbers if numbers.max(initial=0) + 1 < n else None
 
 
 def estimate_offsets_db(radio_map: RadioMap, weighing: Weighing, tables: StoreTables, learned: Learned) -> F64:
@@ -93,6 +111,7 @@ def _forget_oldest(radio_map: RadioMap) -> RadioMap:
         walk=radio_map.walk[kept],
         store=radio_map.store[kept],
         epochs=Epochs(first, born, epochs.until_us),
+        radio=radio_map.radio,
     )
 
 

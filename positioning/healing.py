@@ -18,7 +18,6 @@ from kernel.clock import from_epoch_us
 from kernel.ids import StoreId
 from positioning.calibrate import HeldOut, conformal_threshold, fit_fronts
 from positioning.choose import HeldOutScans
-from positioning.compiled import count_stores_of
 from positioning.confidence import front_probabilities, predict_error_m
 from positioning.confirmed import ConfirmedScan, distinct
 from positioning.errors import NothingToHealError
@@ -34,6 +33,7 @@ from positioning.radio_map import I64
 from positioning.rank_train import fit_rank
 from positioning.ranker import Ranker
 from positioning.statistics import StoreTables
+from positioning.store_map import build_store_map
 
 RECALIBRATE_FROM = 300
 """Confirmed scans from which they, held out by group, say what answers are worth (research: positioning, section 4)."""
@@ -129,9 +129,9 @@ def _heal_part(
     fronts = model.fronts
     assert fronts is not None
     tables = count_by_store(model)
-    changes = find_changes(model.radio_map, tables, learned, unlabelled)
-    offset_db = estimate_offsets_db(model.radio_map, model.index.weighing, tables, learned)
-    radio_map, taken = heal_map(model.radio_map, changes, learned, offset_db)
+    changes = find_changes(model.survey, tables, learned, unlabelled)
+    offset_db = estimate_offsets_db(model.survey, model.index.weighing, tables, learned)
+    radio_map, taken = heal_map(model.survey, changes, learned, offset_db)
     candidate = assemble_model(model.venue_id, radio_map, model.settings, model.calibration, fronts)
     is_confirmed = learned.is_confirmed[taken] & (learned.store[taken] >= 0)
     asked = radio_map.n_scans - len(taken) + np.flatnonzero(is_confirmed)
@@ -141,8 +141,9 @@ def _heal_part(
 
 
 def count_by_store(model: VenueModel) -> StoreTables:
-    """The survey of a model with stores, counted."""
-    return count_stores_of(model).tables
+    """The survey of a model with stores, counted by address: radios are born and die by theirs."""
+    assert model.fronts is not None
+    return build_store_map(model.survey, model.settings, model.m_front, len(model.fronts.store_ids)).tables
 
 
 def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibration:

@@ -8,6 +8,7 @@ from kernel.ids import VenueId
 from positioning.buildings import BuildingTable, build_building_table
 from positioning.fronts import FrontTable
 from positioning.radio_map import I32, I64, RadioMap
+from positioning.radios import merge_radios
 from positioning.representation import REPRESENTATIONS, MatchIndex, Weighing, build_index
 
 MIN_INSIDE_SCANS = 50
@@ -106,10 +107,14 @@ class VenueModel:
     map's levels to the table's. ``beacons`` is a model of its own, from the survey's beacons alone, for phones that
     tell nothing else (an iPhone): beside whole survey scans theirs would look like scans of another place. None where
     the survey has not both kinds.
+
+    ``radio_map`` has one column a radio, ``survey`` one an address: the plain reference, wake sets, healing and the
+    file are made from it. They are the same object where no radio has two addresses, and after ``for_serving``.
     """
 
     venue_id: VenueId
     radio_map: RadioMap
+    survey: RadioMap
     settings: Settings
     calibration: Calibration
     index: MatchIndex
@@ -121,19 +126,30 @@ class VenueModel:
     m_inside: I32
     beacons: "VenueModel | None" = None
 
+    def for_serving(self) -> "VenueModel":
+        """The model without what locating does not need; it cannot be saved or healed."""
+        beacons = None if self.beacons is None else self.beacons.for_serving()
+        return replace(self, survey=self.radio_map, beacons=beacons)
+
 
 def assemble_model(
     venue_id: VenueId,
-    radio_map: RadioMap,
+    survey: RadioMap,
     settings: Settings,
     calibration: Calibration,
     fronts: FrontTable | None,
 ) -> VenueModel:
-    """Derive what a model holds beside its parts; the same parts give the same model."""
+    """Derive what a model holds beside its parts; the same parts give the same model.
+
+    Args:
+        survey: by address, with the numbers of their radios.
+    """
+    radio_map = merge_radios(survey)
     front_level, m_front, m_inside = survey_fronts(radio_map, fronts)
     return VenueModel(
         venue_id=venue_id,
         radio_map=radio_map,
+        survey=survey,
         settings=settings,
         calibration=calibration,
         index=build_index(radio_map, settings.measured),

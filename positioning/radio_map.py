@@ -15,6 +15,7 @@ from fingerprints.scan import LabelledScan, Scan
 from kernel.ids import DeviceId, LevelId, TransmitterId
 from positioning.epochs import Epochs
 from positioning.errors import SurveyTooSmallError
+from positioning.kernels.radios import merge_readings
 from venues.frame import LocalFrame
 from venues.model import Venue
 
@@ -67,6 +68,8 @@ class RadioMap:
     """Survey scans with their places: ``xy_m`` (n_map, 2) in the venue frame, ``level`` an index into ``levels``.
 
     ``walk`` numbers the survey walks; ``store`` is the index of the store the surveyor was inside, -1 for none.
+    ``index`` gives the column of an address; several addresses of one radio may share it (``radios.py``). ``radio``
+    (n_transmitters,) numbers the radios of a map by address, before they are merged; None where each has its own.
     ``epochs`` is None for a survey that was not healed.
     """
 
@@ -80,6 +83,7 @@ class RadioMap:
     walk: I32
     store: I32
     epochs: Epochs | None = None
+    radio: I32 | None = None
 
     @property
     def n_scans(self) -> int:
@@ -92,7 +96,7 @@ class RadioMap:
 
 
 def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> ReadingBatch:
-    """Look up the scans' transmitters; unknown ones are left out, never filled in."""
+    """Look up the scans' transmitters; unknown ones are left out, never filled in, those of one radio are one."""
     get = index.get
     indptr = [0]
     transmitter: list[int] = []
@@ -106,13 +110,32 @@ def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> Reading
                 rssi_dbm.append(reading.rssi_dbm)
                 age_ms.append(reading.age_ms)
         indptr.append(len(transmitter))
-    return ReadingBatch(
+    batch = ReadingBatch(
         np.array(indptr, dtype=np.int64),
         np.array(transmitter, dtype=np.int32),
         np.array(rssi_dbm, dtype=np.float32),
         np.array(age_ms, dtype=np.float32),
         np.array([len(scan.readings) for scan in scans], dtype=np.int32),
     )
+    return _merge(batch, len(index))
+
+
+def merge_same(batch: ReadingBatch, n_transmitters: int) -> ReadingBatch:
+    """The batch with one reading a scan and transmitter (``kernels/radios.merge_readings``)."""
+    return _merge(
+        ReadingBatch(
+            batch.indptr.copy(), batch.transmitter.copy(), batch.rssi_dbm.copy(), batch.age_ms.copy(), batch.n_heard
+        ),
+        n_transmitters,
+    )
+
+
+def _merge(batch: ReadingBatch, n_transmitters: int) -> ReadingBatch:
+    """Likewise, in the batch's own arrays."""
+    n = merge_readings(batch.indptr, batch.transmitter, batch.rssi_dbm, batch.age_ms, n_transmitters)
+    if n == len(batch.transmitter):
+        return batch
+    return ReadingBatch(batch.indptr, batch.transmitter[:n], batch.rssi_dbm[:n], batch.age_ms[:n], batch.n_heard)
 
 
 def encode_connected(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> I32:

@@ -9,7 +9,7 @@ from fingerprints.scan import LabelledScan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import VenueId
 from positioning.calibrate import HeldOut, fit_error, fit_fronts, fit_later, fit_level
-from positioning.choose import HeldOutScans, choose_settings
+from positioning.choose import HeldOutScans, choose_radios, choose_settings
 from positioning.confidence import predict_error_m
 from positioning.damage import hear_later
 from positioning.fronts import FrontTable, build_front_table
@@ -28,6 +28,7 @@ from positioning.radio_map import (
     compile_radio_map,
     number_visits,
 )
+from positioning.radios import merge_radios
 from positioning.rank_train import fit_rank
 from positioning.ranker import Ranker
 from positioning.score import UNDEFINED, Figures, Scored, inside_rank, rank_of, summarise
@@ -113,8 +114,10 @@ def _train(
     ranker: Ranker | None = None,
 ) -> TrainedVenue:
     tell("compiling the radio map", 0.0)
-    radio_map = compile_radio_map(survey, venue)
+    by_address = compile_radio_map(survey, venue)
     tell("choosing how to match", 0.2)
+    by_address = choose_radios(by_address)
+    radio_map = merge_radios(by_address)
     settings = choose_settings(radio_map).settings
     tell("answering held-out walks", 0.6)
     asked = np.unique(np.linspace(0, radio_map.n_scans - 1, _MAX_HELD_OUT).astype(np.int64))
@@ -141,7 +144,7 @@ def _train(
             calibration, radio_map, settings, fronts, of_survey, len(fronts.store_ids), asked, hold_out.group, ranker
         )
     return TrainedVenue(
-        assemble_model(venue_id, radio_map, settings, calibration, fronts),
+        assemble_model(venue_id, by_address, settings, calibration, fronts),
         quality,
         answers,
         hold_out,

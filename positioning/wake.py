@@ -110,9 +110,9 @@ def choose_wake_set(
     near_m = NEAR_ENTRANCE_M if kind == "entrance" else NEAR_STORE_M
     places, shapes = _entrances(venue) if kind == "entrance" else _stores(venue)
     names = [
-        i for i, t in enumerate(model.radio_map.transmitters) if radio == "any" or is_beacon(t) == (radio == "beacon")
+        i for i, t in enumerate(model.survey.transmitters) if radio == "any" or is_beacon(t) == (radio == "beacon")
     ]
-    hearing = _hear(model.radio_map, names, _who_is_where(model.radio_map, places, shapes, near_m))
+    hearing = _hear(model.survey, names, _who_is_where(model.survey, places, shapes, near_m))
     chosen = _choose(hearing, limit)
     folds = [_fold(hearing, limit, side) for side in (0, 1)]
     usable = [fold for fold in folds if fold is not None]
@@ -259,7 +259,7 @@ def _tell(
             falses.append(float((wakes & ~other.at.any(axis=1)).sum() / wakes.sum()))
     covered = _place_recall(hearing, _wakes(hearing, [pair])) >= _COVERED_RECALL
     return WakeTransmitter(
-        model.radio_map.transmitters[names[column]],
+        model.survey.transmitters[names[column]],
         threshold_dbm,
         tuple(place for place, is_covered in zip(places, covered.tolist(), strict=True) if is_covered),
         float(np.mean(recalls)) if recalls else None,

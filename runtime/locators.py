@@ -85,7 +85,7 @@ class Locators:
     def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
         try:
             venue = self._store.load_venue(tenant, venue_id)
-            model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
+            model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue).for_serving()
             make_locator((model,), self._kind)  # refuses a model that this kind cannot use
             held.models[venue_id] = model
             held.venues[venue_id] = venue

@@ -69,7 +69,7 @@ def test_a_bundle_on_disk_is_plain_arrays_to_the_last_byte(bundle: bytes) -> Non
     """Each member is an npy header and exactly its array's bytes, so that nothing can hide behind or among them."""
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    assert len(members) == 1 + 2 * 11, "a header, and eleven arrays each of the whole survey and of its beacons"
+    assert len(members) == 1 + 2 * 12, "a header, and twelve arrays each of the whole survey and of its beacons"
     for name, content in members.items():
         assert name.endswith(".npy")
         stream = io.BytesIO(content)
@@ -116,3 +116,13 @@ def test_a_member_that_no_bundle_has_is_refused_unread(bundle: bytes, venue: Ven
 def test_a_file_that_is_no_bundle_at_all_is_refused(venue: Venue, content: bytes) -> None:
     with pytest.raises(BundleError, match="not readable"):
         from_bytes(content, venue)
+
+
+def test_an_array_whose_own_header_is_broken_is_told(bundle: bytes, venue: Venue) -> None:
+    """numpy reads that header as Python: an open bracket is an error of the tokeniser's own kind."""
+
+    def open_a_bracket(members: dict[str, bytes]) -> None:
+        members["xy_m.npy"] = members["xy_m.npy"].replace(b"}", b"(", 1)
+
+    with pytest.raises(BundleError, match="not readable"):
+        from_bytes(rewritten(bundle, open_a_bracket), venue)

@@ -150,8 +150,8 @@ def test_the_associated_transmitter_speaks_for_its_store(
     index = model.radio_map.index
     connected = encode_connected(joined, index)
     assert (encode_connected(scans, index) == -1).all()
-    assert [model.radio_map.transmitters[t] for t in connected if t >= 0] == [
-        s.readings[0].transmitter for s in scans if s.readings[0].transmitter in index
+    assert [t for t in connected.tolist() if t >= 0] == [
+        index[s.readings[0].transmitter] for s in scans if s.readings[0].transmitter in index
     ]
     pairs = _pairs(model, encode(joined, index), connected)
     knows = connected >= 0

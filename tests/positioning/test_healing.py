@@ -80,15 +80,15 @@ def test_born_and_dead_radios_are_those_that_came_and_went(
     healed: Healed, model: VenueModel, small_world: World
 ) -> None:
     now, then = set(small_world.radio.transmitters.ids), set(small_world.survey_radio.transmitters.ids)
-    known = set(model.radio_map.transmitters)
+    known = set(model.survey.transmitters)
     gone = known - now
     assert len(gone) >= 5
     assert len(healed.changes.dead) >= 0.8 * len(gone)
     assert set(healed.changes.dead) <= gone
     assert len(healed.changes.born) >= 5
     assert set(healed.changes.born) <= (now - then) | (now - known)
-    assert not set(healed.changes.dead) & set(healed.model.radio_map.transmitters)
-    assert set(healed.changes.born) <= set(healed.model.radio_map.transmitters)
+    assert not set(healed.changes.dead) & set(healed.model.radio_map.index)
+    assert set(healed.changes.born) <= set(healed.model.radio_map.index)
 
 
 def test_the_hotspot_of_one_shopper_is_not_born(
