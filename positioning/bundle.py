@@ -25,7 +25,7 @@ from positioning.representation import Representation, Weighing
 from venues.frame import LocalFrame
 from venues.model import Venue
 
-FORMAT = 8
+FORMAT = 9
 _ARRAYS = {
     "indptr": np.int64,
     "transmitter": np.int32,

@@ -56,7 +56,7 @@ def fit_fronts(held_out: HeldOut, fronts: Fronts) -> tuple[float, ...]:
 
 def fit_later(calibration: Calibration, later: HeldOut, fronts: Fronts, accuracy_m: F64) -> Calibration:
     """The calibration with ``in_store`` and answer sets fitted on answers as at a later date (``damage.py``)."""
-    inside_features = describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m)
+    inside_features = describe_inside(fronts.nearest_m, fronts.inside_share, fronts.inside_odds, accuracy_m)
     is_inside = later.inside >= 0
     inside = _fit_logistic(inside_features, is_inside)
     in_store = logistic(inside_features, inside)

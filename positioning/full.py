@@ -12,6 +12,7 @@ from fingerprints.scan import Scan
 from positioning.buildings import hear_buildings
 from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.errors import RankerError
+from positioning.inside import inside_odds
 from positioning.kernels.fronts import N_FEATURES, describe_fronts
 from positioning.light import LightLocator
 from positioning.locate import Answers, find_fronts, find_outside, form_sets
@@ -91,7 +92,8 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
     )
     settled = pairs.settled
     accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
-    around = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
+    odds = inside_odds(model.inside, batch, pairs.asked, settled.index)
+    around = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m, odds)
     score = full.ranker.score(pairs.feature, pairs.n_described)
     evidence = weigh_evidence(pairs, score, accuracy_m, model.m_front, model.m_inside)
     probability = front_probabilities(evidence, pairs.store >= 0, calibration.rank)
@@ -105,7 +107,9 @@ def locate_arrays_full(full: FullModel, batch: ReadingBatch, connected: I32 | No
         store=store,
         probability=probability,
         n_in_set=(store[:, :1] >= 0).sum(axis=1),
-        in_store=logistic(describe_inside(around.nearest_m, around.inside_share, accuracy_m), calibration.inside),
+        in_store=logistic(
+            describe_inside(around.nearest_m, around.inside_share, around.inside_odds, accuracy_m), calibration.inside
+        ),
         is_outside=find_outside(settled, calibration),
     )
     thresholds = (calibration.rank_set_threshold, calibration.rank_walkway_set_threshold)

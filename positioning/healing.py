@@ -23,6 +23,7 @@ from positioning.confirmed import ConfirmedScan, distinct
 from positioning.errors import NothingToHealError
 from positioning.full import FullLocator
 from positioning.healed_map import estimate_offsets_db, heal_map
+from positioning.inside import inside_odds_held_out
 from positioning.labels import LabelCheck, check_labels
 from positioning.learned import Learned, learn
 from positioning.light import LightLocator
@@ -152,9 +153,13 @@ def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibr
     """What store probabilities are worth, from confirmed scans of the map, each without its group's."""
     fronts, radio_map, calibration = model.fronts, model.radio_map, model.calibration
     assert fronts is not None
-    settled = HeldOutScans.of(radio_map, asked).answer(model.settings)
+    scans = HeldOutScans.of(radio_map, asked)
+    settled = scans.answer(model.settings)
     accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
-    found = find_fronts(fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
+    odds = inside_odds_held_out(
+        radio_map, model.settings.measured, model.m_inside, asked, scans.batch, radio_map.walk, settled.index
+    )
+    found = find_fronts(fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m, odds)
     none: NDArray[np.float64] = np.zeros(len(asked))
     store = model.m_front[asked]
     front = fit_fronts(HeldOut(settled, none, none > 0, store, store), found)

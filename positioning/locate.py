@@ -18,12 +18,14 @@ from positioning.confidence import (
     weighted_sum,
 )
 from positioning.fronts import N_CANDIDATES, FrontTable
+from positioning.inside import inside_odds
 from positioning.kernels.fronts import N_FEATURES, describe_fronts, share_inside
 from positioning.kernels.places import find_places, vote_levels, weigh_neighbours
 from positioning.kernels.weigh import mean_strongest
-from positioning.match import match
+from positioning.match import match_weighed
 from positioning.model import Calibration, Settings, VenueModel
 from positioning.radio_map import F32, F64, I32, RadioMap, ReadingBatch
+from positioning.representation import weigh
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ class Settled:
 class Fronts:
     """Candidate stores of n scans: indices (n, 20), -1 for none, features, and the evidence of being inside.
 
-    ``inside_share`` (n, 1 + n_representations) of the neighbours inside any store: by votes, then by their density
-    round the scan in each representation (``kernels/fronts.share_inside``).
+    ``inside_share`` (n, 1 + 2 n_representations) of the neighbours inside any store: by votes, then by their densities
+    round the scan in each representation (``kernels/fronts.share_inside``). ``inside_odds`` (n,) is what naive Bayes
+    says of it (``inside.inside_odds``).
     """
 
     store: I32
     feature: F64
     nearest_m: F64
     inside_share: F64
+    inside_odds: F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +133,24 @@ def settle(
 
 
 def find_fronts(
-    fronts: FrontTable, front_level: I32, m_front: I32, m_inside: I32, settled: Settled, accuracy_m: F64
+    fronts: FrontTable,
+    front_level: I32,
+    m_front: I32,
+    m_inside: I32,
+    settled: Settled,
+    accuracy_m: F64,
+    odds: F64,
 ) -> Fronts:
-    """The candidate stores of each place and what speaks for them."""
+    """The candidate stores of each place and what speaks for them; ``odds`` (n,) of ``inside.inside_odds``."""
     n_scans = len(settled.level)
     level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
     store, distance_m = fronts.measure(settled.xy_m, level)
     feature = np.empty((n_scans, N_CANDIDATES, N_FEATURES), dtype=np.float64)
     by_votes = np.empty(n_scans, dtype=np.float64)
     describe_fronts(store, distance_m, accuracy_m, settled.index, settled.weight, m_front, m_inside, feature, by_votes)
-    by_density = np.empty((n_scans, settled.distance.shape[2]), dtype=np.float64)
+    by_density = np.empty((n_scans, 2 * settled.distance.shape[2]), dtype=np.float64)
     share_inside(settled.index, settled.distance, m_inside, by_density)
-    return Fronts(store, feature, distance_m.min(axis=1), np.hstack([by_votes[:, None], by_density]))
+    return Fronts(store, feature, distance_m.min(axis=1), np.hstack([by_votes[:, None], by_density]), odds)
 
 
 def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, accuracy_m: F64) -> Answers:
@@ -155,7 +165,8 @@ def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, acc
         probability = front_probabilities(fronts.feature, fronts.store >= 0, calibration.front)
         order = np.argsort(-probability, axis=1, kind="stable")
         store, probability = fronts.store[rows, order], probability[rows, order]
-        in_store = logistic(describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m), calibration.inside)
+        inside = describe_inside(fronts.nearest_m, fronts.inside_share, fronts.inside_odds, accuracy_m)
+        in_store = logistic(inside, calibration.inside)
     answers = Answers(
         settled=settled,
         accuracy_m=accuracy_m,
@@ -193,7 +204,8 @@ def find_outside(settled: Settled, calibration: Calibration) -> NDArray[np.bool_
 def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:
     """Answer a batch that was encoded with the model's vocabulary; each answer depends on its scan alone."""
     settings = model.settings
-    index, distance = match(model.radio_map, model.index, batch, n_short=settings.n_short, cover=settings.cover)
+    asked = weigh(model.index.weighing, batch)
+    index, distance = match_weighed(model.radio_map, model.index, asked, n_short=settings.n_short, cover=settings.cover)
     settled = settle(
         model.radio_map,
         settings,
@@ -204,9 +216,8 @@ def locate_arrays(model: VenueModel, batch: ReadingBatch) -> Answers:
         evidence=hear_buildings(model.buildings, batch),
     )
     accuracy_m = predict_error_m(settled.features(), model.calibration.error) * model.calibration.error_scale
-    fronts = (
-        None
-        if model.fronts is None
-        else find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
-    )
+    fronts = None
+    if model.fronts is not None:
+        odds = inside_odds(model.inside, batch, asked, index)
+        fronts = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m, odds)
     return judge(settled, fronts, model.calibration, accuracy_m)

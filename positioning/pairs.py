@@ -89,11 +89,12 @@ _FAR_M = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Candidates of n scans: stores (n, 20), -1 for none, their first scores, signed distances of their fronts from the
-    place (300 where too far or without a map), and features (n, 12, n_features) of the first ``n_described`` (n,) of
-    them; the other rows are zero."""
+    """Candidates of n scans (``asked``, their weights): stores (n, 20), -1 for none, their first scores, signed
+    distances of their fronts from the place (300 where too far or without a map), and features (n, 12, n_features) of
+    the first ``n_described`` (n,) of them; the other rows are zero."""
 
     settled: Settled
+    asked: Weighed
     store: I32
     score: F32
     front_m: F64
@@ -240,4 +241,4 @@ def make_pairs(
     )
     is_same = found.store[:, :, None] == found.front_store[:, None, :]
     front_m = np.where(is_same, found.front_m[:, None, :], _FAR_M).min(axis=2, initial=_FAR_M)
-    return Pairs(settled, found.store, found.score, front_m, found.n_described, feature)
+    return Pairs(settled, found.asked, found.store, found.score, front_m, found.n_described, feature)
