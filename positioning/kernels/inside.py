@@ -53,6 +53,8 @@ def weigh_inside(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     n_columns, n_transmitters = table.shape[0], table.shape[1]
     heard_dbm = np.empty(n_transmitters, dtype=np.float32)
     fades = np.empty(n_transmitters, dtype=np.float32)
+    x = np.empty(n_transmitters, dtype=np.float32)
+    fade = np.empty(n_transmitters, dtype=np.float32)
     seen = np.full(n_columns, -1, dtype=np.int64)
     column = np.empty(n_columns, dtype=np.int32)
     score = np.empty(n_columns, dtype=np.float64)
@@ -74,23 +76,27 @@ def weigh_inside(  # noqa: PLR0912, PLR0915  one pass over flat arrays
                 seen[at] = i
                 column[n] = at
                 n += 1
-        start, stop = q_indptr[i], q_indptr[i + 1]
+        start = q_indptr[i]
+        n_kept = q_indptr[i + 1] - start
+        for j in range(n_kept):
+            x[j], fade[j] = heard_dbm[q_transmitter[start + j]], fades[q_transmitter[start + j]]
         best = -np.inf
         for k in range(n):
             of_column = table[column[k]]
             sum_w, sum_wr = np.float32(0.0), np.float32(0.0)
-            for j in range(start, min(stop, start + N_OFFSET)):
-                t = q_transmitter[j]
-                w = fades[t] * PRECISION_STEP * np.float32(of_column[t, PRECISION])
+            for j in range(min(n_kept, N_OFFSET)):
+                t = np.uint64(q_transmitter[start + j])
+                w = fade[j] * PRECISION_STEP * np.float32(of_column[t, PRECISION])
                 sum_w += w
-                sum_wr += w * (heard_dbm[t] + DB_STEP * np.float32(of_column[t, MEAN]))
+                sum_wr += w * (x[j] + DB_STEP * np.float32(of_column[t, MEAN]))
             d = sum_wr / (sum_w + inverse)
             likelihood = absent[column[k]] - half * d * d * inverse - half * np.log(one + spread * sum_w)
-            for j in range(start, stop):
-                t = q_transmitter[j]
-                r = heard_dbm[t] + DB_STEP * np.float32(of_column[t, MEAN]) - d
-                z = min(PRECISION_STEP * np.float32(of_column[t, PRECISION]) * r * r, most)
-                likelihood += fades[t] * (GAIN_LEAST + GAIN_STEP * np.float32(of_column[t, GAIN]) - half * z)
+            for j in range(n_kept):
+                t = np.uint64(q_transmitter[start + j])
+                r = x[j] + DB_STEP * np.float32(of_column[t, MEAN]) - d
+                z = PRECISION_STEP * np.float32(of_column[t, PRECISION]) * r * r
+                z = z if z < most else most
+                likelihood += fade[j] * (GAIN_LEAST + GAIN_STEP * np.float32(of_column[t, GAIN]) - half * z)
             score[k] = TEMPER * likelihood
             best = max(best, score[k])
         inside, walkway = 0.0, 0.0
