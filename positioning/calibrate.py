@@ -91,6 +91,12 @@ def fit_sets(probability_of_true: F64, is_in_store: NDArray[np.bool_]) -> tuple[
     return of_store, of_walkway
 
 
+def fit_walkway_set(probability_of_true: F64, is_in_store: NDArray[np.bool_], otherwise: float) -> float:
+    """The threshold of those scans alone that are not taken for ones in a store; ``otherwise`` where they are few."""
+    of_walkway = probability_of_true[~is_in_store]
+    return conformal_threshold(of_walkway) if len(of_walkway) >= LEAST_OF_SETS else otherwise
+
+
 def conformal_threshold(probability_of_true: F64) -> float:
     """The least-ambiguous-set threshold: 95 % of true stores reach it (with the finite-sample correction).
 

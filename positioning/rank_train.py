@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from positioning.buildings import build_building_table, hear_buildings_held_out
-from positioning.calibrate import fit_sets
+from positioning.calibrate import fit_sets, fit_walkway_set
 from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.damage import hear_later
 from positioning.fronts import FrontTable
@@ -42,20 +42,37 @@ def fit_rank(
     asked: I64,
     walk: I32,
     ranker: Ranker,
+    *,
+    walkway_asked: I64 | None = None,
 ) -> Calibration:
-    """The calibration with the ranker's part: weights by maximum likelihood, and the answer set's threshold.
+    """The calibration with the ranker's part: weights by maximum likelihood, and the answer sets' thresholds.
 
     Args:
         fronts: the map's polygons; None where stores are places of the survey without a map.
         levels_and_stores: of ``model.survey_fronts``; ``n_stores`` that they are numbered among.
         asked: places of the map; each is asked without its part of the walks.
         walk: (n_map,) what is held out together.
+        walkway_asked: places whose scans tell the threshold in walkways, where ``asked`` are scans in stores alone.
     """
     heard, later = hold_out(calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker)
     weights = fit_weights(heard.store, heard.evidence, heard.truth)
     of_store, of_walkway = fit_sets(
         later.probability_of_true(weights)[later.is_usable], later.is_in_store[later.is_usable]
     )
+    if walkway_asked is not None:
+        _, other = hold_out(
+            calibration,
+            radio_map,
+            settings,
+            fronts,
+            levels_and_stores,
+            n_stores,
+            walkway_asked,
+            walk,
+            ranker,
+        )
+        of_true = other.probability_of_true(weights)[other.is_usable]
+        of_walkway = fit_walkway_set(of_true, other.is_in_store[other.is_usable], of_store)
     return replace(
         calibration,
         ranker=ranker.sha256,
