@@ -48,20 +48,21 @@ def logistic(features: F64, weights: tuple[float, ...]) -> F64:
 
 
 def describe_inside(nearest_front_m: F64, inside_share: F64, inside_odds: F64, accuracy_m: F64) -> F64:
-    """Features of "inside any store" (n, 5 + 2 n_representations).
+    """Features of "inside any store" (n, 6 + 2 n_representations).
 
     Constant, log odds of the neighbours' votes inside, signed distance / error, its tanh, the log odds of the
-    neighbours' densities inside in each representation, and those of naive Bayes between stores and walkways.
+    neighbours' densities inside in each representation, and those of naive Bayes between stores and walkways with the
+    phone's offset.
 
     Args:
         inside_share: (n, 1 + 2 n_representations), of ``locate.Fronts``.
-        inside_odds: (n,), of ``inside.inside_odds``.
+        inside_odds: (n, 2), of ``inside.inside_odds``.
     """
     ratio = np.clip(np.where(np.isfinite(nearest_front_m), nearest_front_m, 1e3) / accuracy_m, -4.0, 4.0)
     votes = np.clip(inside_share[:, :1], 0.01, 0.99)
     density = np.clip(inside_share[:, 1:], _LEAST_DENSITY, 1.0 - _LEAST_DENSITY)
     first = np.stack([np.ones_like(ratio), np.log(votes / (1 - votes))[:, 0], ratio, np.tanh(2 * ratio)], axis=-1)
-    return np.concatenate([first, np.log(density / (1 - density)), inside_odds[:, None]], axis=-1)
+    return np.concatenate([first, np.log(density / (1 - density)), inside_odds], axis=-1)
 
 
 def front_probabilities(

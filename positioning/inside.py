@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from positioning.epoch_tables import build_epoch_tables
-from positioning.kernels.inside import GAIN, MEAN, MOST_Z, N_TABLE, PRECISION, PRESENCE_WEIGHT, weigh_inside
+from positioning.kernels.inside import (
+    GAIN,
+    MEAN,
+    MOST_Z,
+    N_TABLE,
+    PRECISION,
+    PRESENCE_WEIGHT,
+    group_radios,
+    weigh_inside,
+)
 from positioning.radio_map import F32, F64, I32, I64, U8, RadioMap, ReadingBatch, take_scans
 from positioning.representation import Weighed, Weighing, weigh
 from positioning.statistics import Evidence, build_tables, count_stores
@@ -22,6 +31,8 @@ _LEAST_SCANS = 50
 """Survey scans of a kind, stores or walkways, under which nothing is counted."""
 _EVIDENCE = Evidence(PRESENCE_WEIGHT, MOST_Z)
 _N_PARTS = 20
+_MOST_GROUPED = 4_000
+"""Scans from which radios are told, and transmitters up to which they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +40,14 @@ class InsideMap:
     """Args:
     column: (n_map,) where each survey scan was counted: its store, or ``n_stores`` + its piece of walkway; -1 none.
     table: (n_columns, n_transmitters, 3) bytes, ``absent`` (n_columns,): of ``kernels/inside.py``.
+    radio: (n_transmitters,) the radio that sends each id.
     """
 
     column: I32
     n_stores: int
     table: U8
     absent: F32
+    radio: I32
     tau_ms: float
 
 
@@ -44,12 +57,14 @@ def build_inside_map(
     m_inside: I32,
     *,
     counted: NDArray[np.bool_] | None = None,
+    radio: I32 | None = None,
 ) -> InsideMap | None:
     """Count a survey by store and piece of walkway; None where it has too few scans of either.
 
     Args:
         m_inside: (n_map,) the store around each survey scan, -1 for none.
         counted: (n_map,) which survey scans count; all by default.
+        radio: of ``find_radios``, where it is known already.
     """
     n_inside = int((m_inside >= 0).sum())
     if min(n_inside, len(m_inside) - n_inside) < _LEAST_SCANS:
@@ -66,7 +81,19 @@ def build_inside_map(
     table = np.empty((n_columns, len(radio_map.transmitters), N_TABLE), dtype=np.uint8)
     for at, part in ((MEAN, tables.mean), (PRECISION, tables.precision), (GAIN, tables.gain)):
         table[:, :, at] = part.T
-    return InsideMap(column, n_stores, table, tables.absent, weighing.tau_ms)
+    radio = find_radios(radio_map) if radio is None else radio
+    return InsideMap(column, n_stores, table, tables.absent, radio, weighing.tau_ms)
+
+
+def find_radios(radio_map: RadioMap) -> I32:
+    """(n_transmitters,) the radio that sends each id; an access point names several networks by as many ids."""
+    n_transmitters = len(radio_map.transmitters)
+    radio = np.arange(n_transmitters, dtype=np.int32)
+    readings = radio_map.readings
+    if n_transmitters <= _MOST_GROUPED:
+        every = max(1, readings.n_scans // _MOST_GROUPED)
+        group_radios(readings.indptr, readings.transmitter, readings.rssi_dbm, every, radio)
+    return radio
 
 
 def number_columns(radio_map: RadioMap, m_inside: I32) -> tuple[I32, int]:
@@ -89,11 +116,12 @@ def inside_odds_held_out(
         asked: (n,) their places on the map; ``batch`` may be what is left of them (``damage.py``).
         group: (n_map,) what is held out together.
     """
-    out = np.zeros(len(asked))
+    out = np.zeros((len(asked), 2))
+    radio = find_radios(radio_map)
     _, number = np.unique(group, return_inverse=True)
     part = number.ravel() % _N_PARTS
     for held in np.unique(part[asked]):
-        inside = build_inside_map(radio_map, weighing, m_inside, counted=part != held)
+        inside = build_inside_map(radio_map, weighing, m_inside, counted=part != held, radio=radio)
         if inside is None:
             break
         at = np.flatnonzero(part[asked] == held)
@@ -103,13 +131,16 @@ def inside_odds_held_out(
 
 
 def inside_odds(inside: InsideMap | None, batch: ReadingBatch, asked: Weighed, index: I32) -> F64:
-    """(n,) log odds of being inside any store; 0 where the survey cannot say.
+    """(n, 2): log odds of being inside any store, and the phone's offset in units of 6 dB; 0 where unknown.
+
+    A quiet phone in a walkway hears it as others hear the store beside it: neighbours say inside too often, and the
+    offset says by how much.
 
     Args:
         asked: the scans as weights; what they leave out counts as not heard.
         index: (n, n_short) their neighbours on the map, -1 for none.
     """
-    out = np.zeros(batch.n_scans)
+    out = np.zeros((batch.n_scans, 2))
     if inside is not None:
         weigh_inside(
             batch.indptr,
@@ -124,6 +155,7 @@ def inside_odds(inside: InsideMap | None, batch: ReadingBatch, asked: Weighed, i
             inside.n_stores,
             inside.table,
             inside.absent,
+            inside.radio,
             out,
         )
     return out

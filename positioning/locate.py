@@ -67,7 +67,7 @@ class Fronts:
     """Candidate stores of n scans: indices (n, 20), -1 for none, features, and the evidence of being inside.
 
     ``inside_share`` (n, 1 + 2 n_representations) of the neighbours inside any store: by votes, then by their densities
-    round the scan in each representation (``kernels/fronts.share_inside``). ``inside_odds`` (n,) is what naive Bayes
+    round the scan in each representation (``kernels/fronts.share_inside``). ``inside_odds`` (n, 2) is what naive Bayes
     says of it (``inside.inside_odds``).
     """
 
@@ -141,7 +141,7 @@ def find_fronts(
     accuracy_m: F64,
     odds: F64,
 ) -> Fronts:
-    """The candidate stores of each place and what speaks for them; ``odds`` (n,) of ``inside.inside_odds``."""
+    """The candidate stores of each place and what speaks for them; ``odds`` (n, 2) of ``inside.inside_odds``."""
     n_scans = len(settled.level)
     level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
     store, distance_m = fronts.measure(settled.xy_m, level)

@@ -12,7 +12,7 @@ from positioning.confidence import describe_inside, front_probabilities, logisti
 from positioning.damage import hear_later
 from positioning.fronts import FrontTable
 from positioning.full import weigh_evidence
-from positioning.inside import build_inside_map, inside_odds
+from positioning.inside import build_inside_map, find_radios, inside_odds
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import find_fronts
 from positioning.model import Calibration, Settings
@@ -146,12 +146,15 @@ def hold_out(
     heard = take_scans(radio_map.readings, asked)
     batches = (heard, hear_later(heard, np.random.default_rng(0), floor_dbm=floor_dbm))
     found: tuple[list[RankedScans], list[RankedScans]] = ([], [])
+    radio = find_radios(radio_map)
     for held in np.unique(part[asked]):
         of_part = np.flatnonzero(part[asked] == held)
         at = asked[of_part]
         part_map = build_store_map(parted, settings, m_front, n_stores, index=index, counted=part != held)
         inside_map = (
-            None if fronts is None else build_inside_map(parted, settings.measured, m_inside, counted=part != held)
+            None
+            if fronts is None
+            else build_inside_map(parted, settings.measured, m_inside, counted=part != held, radio=radio)
         )
         is_reached = (m_front[at] >= 0) & (part_map.tables.exposure[m_front[at]] > 0)
         for batch, out in zip((take_scans(whole, of_part) for whole in batches), found, strict=True):

@@ -157,8 +157,8 @@ class _Trial:
     """Held-out answers to survey scans, ready to be fitted and scored in parts. Unanswered scans are left out.
 
     ``by_walk`` are the same scans held out by whole walks, where ``settled`` was not: pieces of one walk tell stores
-    apart well but flatter the error. ``odds`` (n,) are those of ``inside.inside_odds``. ``later`` are the same scans as
-    other phones would hear them at a later date.
+    apart well but flatter the error. ``odds`` (n, 2) are those of ``inside.inside_odds``. ``later`` are the same scans
+    as other phones would hear them at a later date.
     """
 
     radio_map: RadioMap

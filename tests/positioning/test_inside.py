@@ -9,8 +9,16 @@ from numpy.typing import NDArray
 
 from kernel.ids import TransmitterId
 from positioning.epochs import Epochs
-from positioning.inside import CELL_M, InsideMap, build_inside_map, inside_odds, inside_odds_held_out, number_columns
-from positioning.kernels.inside import GAIN, MEAN, MOST_ODDS, MOST_Z, PRECISION, TEMPER, weigh_inside
+from positioning.inside import (
+    CELL_M,
+    InsideMap,
+    build_inside_map,
+    find_radios,
+    inside_odds,
+    inside_odds_held_out,
+    number_columns,
+)
+from positioning.kernels.inside import GAIN, MEAN, MOST_ODDS, MOST_Z, ODDS, PRECISION, TEMPER, weigh_inside
 from positioning.kernels.stores import DB_STEP, GAIN_LEAST, GAIN_STEP, NEVER, OFFSET_SD_DB, PRECISION_STEP
 from positioning.radio_map import F32, LevelKey, RadioMap, ReadingBatch, take_scans
 from positioning.representation import REPRESENTATIONS, Weighing, weigh
@@ -19,10 +27,17 @@ from venues.frame import LocalFrame
 _WEIGHING = Weighing(REPRESENTATIONS[:1], -100.0, float("inf"), 96)
 
 
-def odds_of(x: F32, table: NDArray[np.uint8], absent: Sequence[float], index: list[int], n_stores: int) -> float:
+def odds_of(
+    x: F32,
+    table: NDArray[np.uint8],
+    absent: Sequence[float],
+    index: list[int],
+    n_stores: int,
+    radio: Sequence[int] | None = None,
+) -> float:
     """Of one scan that hears every transmitter, the survey scans being of the columns in order."""
     n = len(x)
-    out = np.empty(1)
+    out = np.empty((1, 2))
     weigh_inside(
         np.array([0, n]),
         np.arange(n, dtype=np.int32),
@@ -36,9 +51,10 @@ def odds_of(x: F32, table: NDArray[np.uint8], absent: Sequence[float], index: li
         n_stores,
         table,
         np.array(absent, dtype=np.float32),
+        np.array(range(n) if radio is None else radio, dtype=np.int32),
         out,
     )
-    return float(out[0])
+    return float(out[0, ODDS])
 
 
 @pytest.fixture
@@ -97,6 +113,44 @@ def test_one_strange_power_says_no_more_than_its_bound() -> None:
     assert odds_of(x, table, [0.0, 0.0], [0, 1], 1) == pytest.approx(-TEMPER * MOST_Z / 2, abs=1e-4)
 
 
+def test_ids_of_one_radio_weigh_as_the_root_of_their_number(table: NDArray[np.uint8]) -> None:
+    """Four ids of one radio with one table and power weigh as two alone do."""
+    table[:] = table[:, :1]
+    x = np.full(6, -64.0, dtype=np.float32)
+    two = odds_of(x[:2], np.ascontiguousarray(table[:, :2]), [0.0] * 4, [0, 2], 2)
+    four = odds_of(x[:4], np.ascontiguousarray(table[:, :4]), [0.0] * 4, [0, 2], 2, radio=[0] * 4)
+    assert two != 0.0
+    assert four == pytest.approx(two, abs=1e-5)
+
+
+def test_ids_whose_powers_go_together_are_of_one_radio() -> None:
+    """Ids 0, 2 and 5 of one radio, 1 dB apart by chance; id 4 is never heard beside them."""
+    rng = np.random.default_rng(7)
+    n, heard = 200, [0, 1, 2, 3, 5]
+    dbm = rng.normal(-60.0, 6.0, (n, 6))
+    for t in (2, 5):
+        dbm[:, t] = dbm[:, 0] - 3.0 * t + rng.normal(0.0, 1.0, n)
+    radio_map, _ = make_map()
+    readings = ReadingBatch(
+        np.arange(0, 5 * n + 1, 5, dtype=np.int64),
+        np.tile(np.array(heard, dtype=np.int32), n),
+        dbm[:, heard].ravel().astype(np.float32),
+        np.full(5 * n, np.nan, dtype=np.float32),
+        np.full(n, 5, dtype=np.int32),
+    )
+    found = find_radios(replace(radio_map, readings=readings, transmitters=radio_map.transmitters[:6]))
+    assert found.tolist() == [0, 1, 0, 3, 4, 0]
+
+
+def test_the_offset_of_a_louder_phone_is_told() -> None:
+    radio_map, m_inside = make_map()
+    inside = build_inside_map(radio_map, _WEIGHING, m_inside)
+    batch = radio_map.readings
+    louder = replace(batch, rssi_dbm=(batch.rssi_dbm + 6.0).astype(np.float32))
+    more = ask(inside, radio_map, louder)[:, 1] - ask(inside, radio_map, batch)[:, 1]
+    assert float(np.median(more)) == pytest.approx(1.0, abs=0.1)  # the prior draws it to 0 a little
+
+
 def make_map(n_walks: int = 40, per_walk: int = 10, seed: int = 3) -> tuple[RadioMap, NDArray[np.int32]]:
     """Walks in turn in store 0, store 1 and a walkway of 30 m; a third of the transmitters is strong in each."""
     rng = np.random.default_rng(seed)
@@ -137,7 +191,7 @@ def test_walkways_are_told_from_stores() -> None:
     radio_map, m_inside = make_map()
     asked, truth = make_map(seed=4)
     odds = ask(build_inside_map(radio_map, _WEIGHING, m_inside), radio_map, asked.readings)
-    assert ((odds > 0) == (truth >= 0)).mean() > 0.98
+    assert ((odds[:, ODDS] > 0) == (truth >= 0)).mean() > 0.98
 
 
 def test_walkways_are_counted_in_squares_of_one_level() -> None:
@@ -156,7 +210,7 @@ def test_a_survey_of_one_kind_says_nothing() -> None:
     radio_map, m_inside = make_map()
     assert build_inside_map(radio_map, _WEIGHING, np.full_like(m_inside, -1)) is None
     assert build_inside_map(radio_map, _WEIGHING, np.maximum(m_inside, 0)) is None
-    assert ask(None, radio_map, take_scans(radio_map.readings, np.arange(3))).tolist() == [0.0] * 3
+    assert ask(None, radio_map, take_scans(radio_map.readings, np.arange(3))).tolist() == [[0.0, 0.0]] * 3
 
 
 def test_held_out_odds_know_nothing_of_their_own_walk() -> None:
@@ -217,4 +271,5 @@ def test_what_was_born_after_a_walkways_survey_does_not_speak_against_it() -> No
     )
     by_epoch = ask(build_inside_map(healed, _WEIGHING, healed.store), healed, heard)
     naive = replace(healed, epochs=None)
-    assert (by_epoch < ask(build_inside_map(naive, _WEIGHING, naive.store), naive, heard)).mean() > 0.9
+    by_all = ask(build_inside_map(naive, _WEIGHING, naive.store), naive, heard)
+    assert (by_epoch[:, ODDS] < by_all[:, ODDS]).mean() > 0.9

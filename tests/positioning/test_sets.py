@@ -39,9 +39,9 @@ def test_the_density_inside_is_a_share_of_kernels() -> None:
 
 
 def test_log_odds_of_being_inside_are_bounded() -> None:
-    found = describe_inside(np.array([2.0]), np.array([[0.5, 0.0, 1.0]]), np.array([3.0]), np.array([4.0]))
+    found = describe_inside(np.array([2.0]), np.array([[0.5, 0.0, 1.0]]), np.array([[3.0, -1.0]]), np.array([4.0]))
     bound = np.log(3e-4 / (1 - 3e-4))
-    assert found[0].tolist() == pytest.approx([1.0, 0.0, 0.5, np.tanh(1.0), bound, -bound, 3.0])
+    assert found[0].tolist() == pytest.approx([1.0, 0.0, 0.5, np.tanh(1.0), bound, -bound, 3.0, -1.0])
 
 
 def batch_of(n_scans: int, n_readings: int) -> ReadingBatch:
