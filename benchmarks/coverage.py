@@ -4,7 +4,8 @@ Simulated malls that nothing was fitted or chosen on, asked weeks after their su
 survey had (the same in each mall, so that a model's answers can be counted together): three malls of the hardness
 bench, asked in stores, and three whose corridors are walked too. Sets hold by locator, by level and by phone model.
 Walkways: a scan is rejected by ``in_store`` under the value that 5 % of the scans in stores fall under; beside it
-the plain reference, the first candidate's probability used the same way.
+the plain reference, the first candidate's probability used the same way. And what the venue's own threshold does: how
+many scans in walkways a store is named for, and how many in stores get no name, or a wrong one.
 
 Run it with ``atrium bench coverage`` or ``python -m benchmarks.coverage``; about five minutes.
 """
@@ -35,6 +36,7 @@ MALLS: tuple[tuple[MallKind, int], ...] = (
 """Constants were chosen on seeds 51 to 53 of both kinds, and other phone models (seed 701)."""
 PHONES_SEED = 601
 FALSE_REJECTED_SHARE = 0.05
+_N_BINS = 15
 _Bools = NDArray[np.bool_]
 _Floats = NDArray[np.float64]
 
@@ -65,11 +67,15 @@ def run(malls: Sequence[tuple[MallKind, int]] = MALLS, phones_seed: int = PHONES
             )
             if kind == "corridors":
                 told = [np.nan if a.position is None else a.position.in_store for a in located]
+                in_store = np.array(told, dtype=np.float64)
+                named = np.array([a.position is not None and a.position.store_id is not None for a in located])
                 walkways.append(
                     {
                         "mall": mall.what,
                         "locator": name,
-                        **reject_walkways(np.array(told, dtype=np.float64), truth.inside >= 0),
+                        **reject_walkways(in_store, truth.inside >= 0),
+                        "ece": in_store_error(in_store, truth.inside >= 0),
+                        **count_names(named, scored.inside_rank == 0, truth.inside >= 0),
                         "plain": reject_walkways(scored.claimed, truth.inside >= 0),
                     }
                 )
@@ -83,6 +89,29 @@ def run(malls: Sequence[tuple[MallKind, int]] = MALLS, phones_seed: int = PHONES
         },
         "walkways": walkways,
     }
+
+
+def count_names(named: _Bools, is_right: _Bools, is_inside: _Bools) -> dict[str, float]:
+    """Percent of the scans in walkways that a store is named for, and of those in stores: unnamed, wrongly named.
+
+    Args:
+        named, is_right: (n,) whether a store is named, and whether it is the one around the scan.
+    """
+    return {
+        "named_in_walkways_percent": _percent(named[~is_inside]),
+        "unnamed_in_stores_percent": _percent(~named[is_inside]),
+        "wrong_in_stores_percent": _percent((named & ~is_right)[is_inside]),
+    }
+
+
+def in_store_error(in_store: _Floats, is_inside: _Bools) -> float:
+    """Expected calibration error over fifteen bins of equal width; NaN, where there is no answer, is left out."""
+    told = np.isfinite(in_store)
+    error, of_bin = (
+        in_store[told] - is_inside[told],
+        np.minimum((in_store[told] * _N_BINS).astype(np.int64), _N_BINS - 1),
+    )
+    return float(np.abs(np.bincount(of_bin, weights=error, minlength=_N_BINS)).sum() / len(error))
 
 
 def count_sets(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

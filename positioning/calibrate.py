@@ -56,7 +56,7 @@ def fit_fronts(held_out: HeldOut, fronts: Fronts) -> tuple[float, ...]:
 
 def fit_later(calibration: Calibration, later: HeldOut, fronts: Fronts, accuracy_m: F64) -> Calibration:
     """The calibration with ``in_store`` and answer sets fitted on answers as at a later date (``damage.py``)."""
-    inside_features = describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m)
+    inside_features = describe_inside(fronts.nearest_m, fronts.inside_share, fronts.inside_odds, accuracy_m)
     is_inside = later.inside >= 0
     inside = _fit_logistic(inside_features, is_inside)
     in_store = logistic(inside_features, inside)
@@ -89,6 +89,12 @@ def fit_sets(probability_of_true: F64, is_in_store: NDArray[np.bool_]) -> tuple[
     parts = [probability_of_true[is_in_store], probability_of_true[~is_in_store]]
     of_store, of_walkway = (conformal_threshold(part) if len(part) >= LEAST_OF_SETS else of_all for part in parts)
     return of_store, of_walkway
+
+
+def fit_walkway_set(probability_of_true: F64, is_in_store: NDArray[np.bool_], otherwise: float) -> float:
+    """The threshold of those scans alone that are not taken for ones in a store; ``otherwise`` where they are few."""
+    of_walkway = probability_of_true[~is_in_store]
+    return conformal_threshold(of_walkway) if len(of_walkway) >= LEAST_OF_SETS else otherwise
 
 
 def conformal_threshold(probability_of_true: F64) -> float:

@@ -14,7 +14,7 @@ from positioning.buildings import BuildingTable, build_building_table, hear_buil
 from positioning.locate import Settled, settle
 from positioning.match import match
 from positioning.model import Settings
-from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch
+from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch, take_scans
 from positioning.radios import SPREADS_DB, find_radios, merge_radios
 from positioning.representation import REPRESENTATIONS, Weighing, build_index, survey_floor_dbm
 
@@ -122,6 +122,11 @@ class HeldOutScans:
         evidence = hear_buildings_held_out(radio_map, buildings, batch, walk)
         return HeldOutScans(radio_map, asked, batch, walk, buildings, evidence)
 
+    def as_heard(self, batch: ReadingBatch) -> "HeldOutScans":
+        """The same scans as another batch of their readings tells them (``damage.py``)."""
+        evidence = hear_buildings_held_out(self.radio_map, self.buildings, batch, self.walk)
+        return replace(self, batch=batch, evidence=evidence)
+
     def answer(self, settings: Settings) -> Settled:
         """What the model with these settings says."""
         return self.settle(settings, *self.match(settings))
@@ -159,17 +164,6 @@ class HeldOutScans:
     def cost_m(self, settled: Settled) -> float:
         """Their mean; unanswered scans are left out."""
         return _mean(self.costs_m(settled))
-
-
-def take_scans(batch: ReadingBatch, at: I64) -> ReadingBatch:
-    """The scans at these places of a batch, in that order."""
-    counts = np.diff(batch.indptr)[at]
-    indptr = np.zeros(len(at) + 1, dtype=np.int64)
-    np.cumsum(counts, out=indptr[1:])
-    entries = np.repeat(batch.indptr[:-1][at] - indptr[:-1], counts) + np.arange(indptr[-1])
-    return ReadingBatch(
-        indptr, batch.transmitter[entries], batch.rssi_dbm[entries], batch.age_ms[entries], batch.n_heard[at]
-    )
 
 
 def _choose_weighing(held_out: HeldOutScans) -> Weighing:

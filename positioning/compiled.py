@@ -130,6 +130,7 @@ def _arrays(model: VenueModel) -> VenueArrays:
         m_walk=radio_map.walk,
         m_front=model.m_front,
         m_inside=model.m_inside,
+        inside=model.inside,
         calibration=_calibration(model.calibration),
     )
 

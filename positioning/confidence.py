@@ -37,17 +37,19 @@ def logistic(features: F64, weights: tuple[float, ...]) -> F64:
     return out
 
 
-def describe_inside(nearest_front_m: F64, inside_share: F64, accuracy_m: F64) -> F64:
-    """Features of "inside any store" (n, 4 + n_representations).
+def describe_inside(nearest_front_m: F64, inside_share: F64, inside_odds: F64, accuracy_m: F64) -> F64:
+    """Features of "inside any store" (n, 6 + 2 n_representations).
 
-    Constant, log odds of the neighbours' votes inside, signed distance / error, its tanh, and the log odds of the
-    neighbours' density inside in each representation.
+    Constant, log odds of the neighbours' votes inside, signed distance / error, its tanh, the log odds of the
+    neighbours' densities inside in each representation, and those of naive Bayes between stores and walkways with the
+    phone's offset.
 
     Args:
-        inside_share: (n, 1 + n_representations), of ``locate.Fronts``.
+        inside_share: (n, 1 + 2 n_representations), of ``locate.Fronts``.
+        inside_odds: (n, 2), of ``inside.inside_odds``.
     """
-    out = np.empty((len(nearest_front_m), 3 + inside_share.shape[1]))
-    describe_inside_rows(nearest_front_m, inside_share, accuracy_m, out)
+    out = np.empty((len(nearest_front_m), 5 + inside_share.shape[1]))
+    describe_inside_rows(nearest_front_m, inside_share, inside_odds, accuracy_m, out)
     return out
 
 

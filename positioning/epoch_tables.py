@@ -9,15 +9,17 @@ from dataclasses import replace
 import numpy as np
 
 from positioning.epochs import Epochs
-from positioning.kernels.stores import NEVER, PRESENCE_WEIGHT
+from positioning.kernels.stores import NEVER
 from positioning.radio_map import F32, I32
-from positioning.statistics import DerivedTables, StoreStatistics, StoreTables, derive, pack_tables
+from positioning.statistics import OF_STORES, DerivedTables, Evidence, StoreStatistics, StoreTables, derive, pack_tables
 
 UNKNOWN_SD_DB = 10.0
 """Spread of a reading's power where nothing is known of the transmitter: that of all readings of a survey."""
 
 
-def build_epoch_tables(counted: StoreStatistics, epochs: Epochs, store: I32) -> StoreTables:
+def build_epoch_tables(
+    counted: StoreStatistics, epochs: Epochs, store: I32, evidence: Evidence = OF_STORES
+) -> StoreTables:
     """As ``statistics.build_tables``, epoch by epoch.
 
     Args:
@@ -39,10 +41,11 @@ def build_epoch_tables(counted: StoreStatistics, epochs: Epochs, store: I32) -> 
                 squares_dbm2=counted.squares_dbm2[at],
                 highest_dbm=counted.highest_dbm[at],
                 strongest=counted.strongest[at],
-            )
+            ),
+            evidence,
         )
         if epoch > 0:
-            _fill_unknown(part, (since[epoch] <= 0) & (counted.exposure > 0))
+            _fill_unknown(part, (since[epoch] <= 0) & (counted.exposure > 0), evidence)
         absent += np.where(part.absent > NEVER, part.absent, 0.0)
         mean_dbm[at], precision[at], gain[at] = part.mean_dbm, part.precision, part.gain
         rate[at], share[at], top_share[at] = part.rate, part.share, part.top_share
@@ -72,7 +75,7 @@ def exposure_since(epochs: Epochs, store: I32, n_stores: int) -> F32:
     return since
 
 
-def _fill_unknown(part: DerivedTables, is_unknown: np.ndarray) -> None:
+def _fill_unknown(part: DerivedTables, is_unknown: np.ndarray, evidence: Evidence) -> None:
     """Overwrite the columns of stores that know nothing of these transmitters."""
     known = part.exposure > 0
     if not known.any() or not is_unknown.any():
@@ -81,5 +84,5 @@ def _fill_unknown(part: DerivedTables, is_unknown: np.ndarray) -> None:
     for table in (part.rate, part.share, part.top_share):
         table[:, is_unknown] = table[:, known].mean(axis=1)[:, None]
     p = np.clip(part.rate[:, known].mean(axis=1), 0.003, 0.97)
-    gain = -np.log(UNKNOWN_SD_DB) - 0.5 + PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
+    gain = -np.log(UNKNOWN_SD_DB) - 0.5 + evidence.presence_weight * (np.log(p) - np.log(1.0 - p))
     part.gain[:, is_unknown] = gain[:, None]

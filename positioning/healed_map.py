@@ -8,11 +8,10 @@ from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
 from kernel.clock import to_epoch_us
 from kernel.ids import TransmitterId
-from positioning.choose import take_scans
 from positioning.epochs import Epochs, one_epoch
 from positioning.learned import Learned
 from positioning.radio_changes import RadioChanges
-from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch, encode
+from positioning.radio_map import F32, F64, I32, I64, RadioMap, ReadingBatch, encode, take_scans
 from positioning.representation import Weighing, weigh
 from positioning.statistics import StoreTables, likelihoods
 

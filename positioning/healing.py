@@ -16,25 +16,28 @@ from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
 from kernel.clock import from_epoch_us
 from kernel.ids import StoreId
-from positioning.calibrate import HeldOut, conformal_threshold, fit_fronts
+from positioning.calibrate import HeldOut, fit_fronts, fit_sets, fit_walkway_set
 from positioning.choose import HeldOutScans
-from positioning.confidence import front_probabilities, predict_error_m
+from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.confirmed import ConfirmedScan, distinct
+from positioning.damage import hear_later
 from positioning.errors import NothingToHealError
 from positioning.full import FullLocator
 from positioning.healed_map import estimate_offsets_db, heal_map
+from positioning.inside import inside_odds_held_out
 from positioning.labels import LabelCheck, check_labels
 from positioning.learned import Learned, learn
 from positioning.light import LightLocator
-from positioning.locate import find_fronts
+from positioning.locate import Fronts, Settled, find_fronts
 from positioning.model import Calibration, VenueModel, assemble_model
 from positioning.radio_changes import RadioChanges, find_changes
-from positioning.radio_map import I64
+from positioning.radio_map import F64, I32, I64, RadioMap
 from positioning.rank_train import fit_rank
 from positioning.ranker import Ranker
 from positioning.statistics import StoreTables
 from positioning.store_map import build_store_map
 
+_MOST_OF_SURVEY = 2_000
 RECALIBRATE_FROM = 300
 """Confirmed scans from which they, held out by group, say what answers are worth (research: positioning, section 4)."""
 
@@ -147,18 +150,24 @@ def count_by_store(model: VenueModel) -> StoreTables:
 
 
 def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibration:
-    """What store probabilities are worth, from confirmed scans of the map, each without its group's."""
+    """What store probabilities are worth, from confirmed scans of the map, each without its group's.
+
+    Confirmed scans are all in stores: where the survey tells stores from walkways, the walkways' sets are fitted, with
+    the new weights, on the survey's scans as they would be heard later.
+    """
     fronts, radio_map, calibration = model.fronts, model.radio_map, model.calibration
     assert fronts is not None
-    settled = HeldOutScans.of(radio_map, asked).answer(model.settings)
-    accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
-    found = find_fronts(fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m)
+    confirmed = _AskedAgain.of(model, asked)
     none: NDArray[np.float64] = np.zeros(len(asked))
     store = model.m_front[asked]
-    front = fit_fronts(HeldOut(settled, none, none > 0, store, store), found)
-    probability = front_probabilities(found.feature, found.store >= 0, front)
-    of_true = np.where(found.store == store[:, None], probability, 0.0).sum(axis=1)
-    calibration = replace(calibration, front=front, set_threshold=conformal_threshold(of_true))
+    front = fit_fronts(HeldOut(confirmed.settled, none, none > 0, store, store), confirmed.found)
+    of_store, of_walkway = fit_sets(*confirmed.judge(front))
+    survey = None
+    if calibration.tells_inside:
+        survey = np.unique(np.linspace(0, _n_survey(radio_map) - 1, _MOST_OF_SURVEY).astype(np.int64))
+        later = _AskedAgain.of(model, survey, is_later=True)
+        of_walkway = fit_walkway_set(*later.judge(front), of_store)
+    calibration = replace(calibration, front=front, set_threshold=of_store, walkway_set_threshold=of_walkway)
     if ranker is None or not calibration.ranker:
         return calibration
     of_survey = (model.front_level, model.m_front, model.m_inside)
@@ -172,7 +181,51 @@ def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibr
         asked,
         radio_map.walk,
         ranker,
+        walkway_asked=survey,
     )
+
+
+def _n_survey(radio_map: RadioMap) -> int:
+    """How many of the map's scans are the survey's own."""
+    return radio_map.n_scans if radio_map.epochs is None else int(radio_map.epochs.first[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedAgain:
+    """Scans of the map, each without its group's; ``is_usable`` where they are answered and there is a store at all."""
+
+    settled: Settled
+    found: Fronts
+    store: I32
+    is_in_store: NDArray[np.bool_]
+    is_usable: NDArray[np.bool_]
+
+    @staticmethod
+    def of(model: VenueModel, asked: I64, *, is_later: bool = False) -> "_AskedAgain":
+        """As they were heard, or as other phones would hear them later (``damage.py``)."""
+        radio_map, calibration = model.radio_map, model.calibration
+        assert model.fronts is not None
+        scans = HeldOutScans.of(radio_map, asked)
+        if is_later:
+            floor_dbm = float(radio_map.readings.rssi_dbm.min())
+            scans = scans.as_heard(hear_later(scans.batch, np.random.default_rng(0), floor_dbm=floor_dbm))
+        settled = scans.answer(model.settings)
+        accuracy_m = predict_error_m(settled.features(), calibration.error) * calibration.error_scale
+        odds = inside_odds_held_out(
+            radio_map, model.settings.measured, model.m_inside, asked, scans.batch, radio_map.walk, settled.index
+        )
+        found = find_fronts(model.fronts, model.front_level, model.m_front, model.m_inside, settled, accuracy_m, odds)
+        inside = describe_inside(found.nearest_m, found.inside_share, found.inside_odds, accuracy_m)
+        is_in_store = logistic(inside, calibration.inside) >= calibration.inside_threshold
+        store = model.m_front[asked]
+        return _AskedAgain(settled, found, store, is_in_store, (settled.level >= 0) & (store >= 0))
+
+    def judge(self, front: tuple[float, ...]) -> tuple[F64, NDArray[np.bool_]]:
+        """Of the usable scans, the probability of the true store with such weights, and what they are taken for."""
+        is_store = self.found.store >= 0
+        is_true = is_store & (self.found.store == self.store[:, None])
+        of_true: F64 = np.where(is_true, front_probabilities(self.found.feature, is_store, front), 0.0).sum(axis=1)
+        return of_true[self.is_usable], self.is_in_store[self.is_usable]
 
 
 def beacons_alone(scan: Scan) -> Scan:

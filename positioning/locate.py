@@ -51,14 +51,16 @@ class Settled:
 class Fronts:
     """Candidate stores of n scans: indices (n, 20), -1 for none, features, and the evidence of being inside.
 
-    ``inside_share`` (n, 1 + n_representations) of the neighbours inside any store: by votes, then by their density
-    round the scan in each representation (``kernels/fronts.share_inside``).
+    ``inside_share`` (n, 1 + 2 n_representations) of the neighbours inside any store: by votes, then by their densities
+    round the scan in each representation (``kernels/fronts.share_inside``). ``inside_odds`` (n, 2) is what naive Bayes
+    says of it (``inside.inside_odds``).
     """
 
     store: I32
     feature: F64
     nearest_m: F64
     inside_share: F64
+    inside_odds: F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,15 @@ def place_arrays(radio_map: RadioMap, settings: Settings, building: I32) -> Plac
 
 
 def find_fronts(
-    fronts: FrontTable, front_level: I32, m_front: I32, m_inside: I32, settled: Settled, accuracy_m: F64
+    fronts: FrontTable,
+    front_level: I32,
+    m_front: I32,
+    m_inside: I32,
+    settled: Settled,
+    accuracy_m: F64,
+    odds: F64,
 ) -> Fronts:
-    """The candidate stores of each place and what speaks for them."""
+    """The candidate stores of each place and what speaks for them; ``odds`` (n, 2) of ``inside.inside_odds``."""
     n_scans = len(settled.level)
     level = np.where(settled.level >= 0, front_level[settled.level], -1).astype(np.int32)
     store, distance_m = fronts.measure(settled.xy_m, level)
@@ -127,9 +135,9 @@ def find_fronts(
         feature,
         by_votes,
     )
-    by_density = np.empty((n_scans, settled.distance.shape[2]), dtype=np.float64)
+    by_density = np.empty((n_scans, 2 * settled.distance.shape[2]), dtype=np.float64)
     share_inside(settled.index, settled.distance, m_inside, by_density)
-    return Fronts(store, feature, distance_m.min(axis=1), np.hstack([by_votes[:, None], by_density]))
+    return Fronts(store, feature, distance_m.min(axis=1), np.hstack([by_votes[:, None], by_density]), odds)
 
 
 def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, accuracy_m: F64) -> Answers:
@@ -143,7 +151,8 @@ def judge(settled: Settled, fronts: Fronts | None, calibration: Calibration, acc
         store = fronts.store.copy()
         probability = front_probabilities(fronts.feature, store >= 0, calibration.front)
         sort_stores(store, probability)
-        in_store = logistic(describe_inside(fronts.nearest_m, fronts.inside_share, accuracy_m), calibration.inside)
+        inside = describe_inside(fronts.nearest_m, fronts.inside_share, fronts.inside_odds, accuracy_m)
+        in_store = logistic(inside, calibration.inside)
     n_in_set = np.empty(n_scans, dtype=np.int32)
     size_sets(
         store,

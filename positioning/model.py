@@ -7,6 +7,8 @@ import numpy as np
 from kernel.ids import VenueId
 from positioning.buildings import BuildingTable, build_building_table
 from positioning.fronts import FrontTable
+from positioning.inside import build_inside_map
+from positioning.kernels.inside import InsideArrays
 from positioning.radio_map import I32, I64, RadioMap
 from positioning.radios import merge_radios
 from positioning.representation import REPRESENTATIONS, MatchIndex, Weighing, build_index
@@ -104,7 +106,8 @@ class VenueModel:
 
     ``index`` holds all representations (``Settings.measured``), of which the columns ``voting`` vote. ``m_front`` and
     ``m_inside`` (n_map,) name the store before and around each survey scan, -1 for none; ``front_level`` maps the radio
-    map's levels to the table's. ``beacons`` is a model of its own, from the survey's beacons alone, for phones that
+    map's levels to the table's. ``inside`` is the survey counted by store and walkway.
+    ``beacons`` is a model of its own, from the survey's beacons alone, for phones that
     tell nothing else (an iPhone): beside whole survey scans theirs would look like scans of another place. None where
     the survey has not both kinds.
 
@@ -124,6 +127,7 @@ class VenueModel:
     front_level: I32
     m_front: I32
     m_inside: I32
+    inside: InsideArrays
     beacons: "VenueModel | None" = None
 
     def for_serving(self) -> "VenueModel":
@@ -159,6 +163,7 @@ def assemble_model(
         front_level=front_level,
         m_front=m_front,
         m_inside=m_inside,
+        inside=build_inside_map(radio_map, settings.measured, m_inside),
     )
 
 

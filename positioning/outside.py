@@ -6,7 +6,6 @@ inside by other phones when a part of the radios is gone, and as they would be h
 only: uses scikit-learn.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -51,5 +50,5 @@ def fit_outside(radio_map: RadioMap, settings: Settings, held_out: HeldOutScans)
 
 def _features(held_out: HeldOutScans, settings: Settings, batch: ReadingBatch) -> F64:
     """Of those that share a radio with the survey."""
-    settled = replace(held_out, batch=batch).answer(settings)
+    settled = held_out.as_heard(batch).answer(settings)
     return settled.faintness()[settled.level >= 0]

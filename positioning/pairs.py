@@ -85,11 +85,12 @@ PAIR_FEATURES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Candidates of n scans: stores (n, 20), -1 for none, their first scores, signed distances of their fronts from the
-    place (300 where too far or without a map), and features (n, 12, n_features) of the first ``n_described`` (n,) of
-    them; the other rows are zero."""
+    """Candidates of n scans (``asked``, their weights): stores (n, 20), -1 for none, their first scores, signed
+    distances of their fronts from the place (300 where too far or without a map), and features (n, 12, n_features) of
+    the first ``n_described`` (n,) of them; the other rows are zero."""
 
     settled: Settled
+    asked: Weighed
     store: I32
     score: F32
     front_m: F64
@@ -234,4 +235,4 @@ def make_pairs(
     )
     front_m = np.empty(found.store.shape)
     find_front_m(found.store, found.front_store, found.front_m, front_m)
-    return Pairs(settled, found.store, found.score, front_m, found.n_described, feature)
+    return Pairs(settled, found.asked, found.store, found.score, front_m, found.n_described, feature)

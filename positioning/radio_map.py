@@ -95,6 +95,17 @@ class RadioMap:
         return np.zeros(len(self.transmitters), dtype=np.int32) if self.epochs is None else self.epochs.born
 
 
+def take_scans(batch: ReadingBatch, at: I64) -> ReadingBatch:
+    """The scans at these places of a batch, in that order."""
+    counts = np.diff(batch.indptr)[at]
+    indptr = np.zeros(len(at) + 1, dtype=np.int64)
+    np.cumsum(counts, out=indptr[1:])
+    entries = np.repeat(batch.indptr[:-1][at] - indptr[:-1], counts) + np.arange(indptr[-1])
+    return ReadingBatch(
+        indptr, batch.transmitter[entries], batch.rssi_dbm[entries], batch.age_ms[entries], batch.n_heard[at]
+    )
+
+
 def encode(scans: Sequence[Scan], index: Mapping[TransmitterId, int]) -> ReadingBatch:
     """Look up the scans' transmitters; unknown ones are left out, never filled in, those of one radio are one."""
     get = index.get

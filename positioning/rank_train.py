@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from positioning.buildings import build_building_table, hear_buildings_held_out
-from positioning.calibrate import fit_sets
-from positioning.choose import take_scans
+from positioning.calibrate import fit_sets, fit_walkway_set
 from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.damage import hear_later
 from positioning.fronts import FrontTable
 from positioning.full import weigh_evidence
+from positioning.inside import build_inside_map, inside_odds
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import find_fronts
 from positioning.model import Calibration, Settings
 from positioning.pairs import make_pairs
-from positioning.radio_map import F64, I32, I64, RadioMap
+from positioning.radio_map import F64, I32, I64, RadioMap, take_scans
 from positioning.ranker import Ranker
 from positioning.representation import build_index
 from positioning.store_map import build_store_map
@@ -42,20 +42,37 @@ def fit_rank(
     asked: I64,
     walk: I32,
     ranker: Ranker,
+    *,
+    walkway_asked: I64 | None = None,
 ) -> Calibration:
-    """The calibration with the ranker's part: weights by maximum likelihood, and the answer set's threshold.
+    """The calibration with the ranker's part: weights by maximum likelihood, and the answer sets' thresholds.
 
     Args:
         fronts: the map's polygons; None where stores are places of the survey without a map.
         levels_and_stores: of ``model.survey_fronts``; ``n_stores`` that they are numbered among.
         asked: places of the map; each is asked without its part of the walks.
         walk: (n_map,) what is held out together.
+        walkway_asked: places whose scans tell the threshold in walkways, where ``asked`` are scans in stores alone.
     """
     heard, later = hold_out(calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker)
     weights = fit_weights(heard.store, heard.evidence, heard.truth)
     of_store, of_walkway = fit_sets(
         later.probability_of_true(weights)[later.is_usable], later.is_in_store[later.is_usable]
     )
+    if walkway_asked is not None:
+        _, other = hold_out(
+            calibration,
+            radio_map,
+            settings,
+            fronts,
+            levels_and_stores,
+            n_stores,
+            walkway_asked,
+            walk,
+            ranker,
+        )
+        of_true = other.probability_of_true(weights)[other.is_usable]
+        of_walkway = fit_walkway_set(of_true, other.is_in_store[other.is_usable], of_store)
     return replace(
         calibration,
         ranker=ranker.sha256,
@@ -133,6 +150,7 @@ def hold_out(
         of_part = np.flatnonzero(part[asked] == held)
         at = asked[of_part]
         part_map = build_store_map(parted, settings, m_front, n_stores, index=index, counted=part != held)
+        inside_map = build_inside_map(parted, settings.measured, m_inside, counted=part != held)
         is_reached = (m_front[at] >= 0) & (part_map.tables.exposure[m_front[at]] > 0)
         for batch, out in zip((take_scans(whole, of_part) for whole in batches), found, strict=True):
             pairs = make_pairs(
@@ -151,8 +169,9 @@ def hold_out(
             score = ranker.score(pairs.feature, pairs.n_described)
             is_in_store = np.ones(len(at), dtype=np.bool_)
             if fronts is not None:
-                around = find_fronts(fronts, front_level, m_front, m_inside, settled, accuracy_m)
-                inside = describe_inside(around.nearest_m, around.inside_share, accuracy_m)
+                odds = inside_odds(inside_map, pairs.asked, settled.index)
+                around = find_fronts(fronts, front_level, m_front, m_inside, settled, accuracy_m, odds)
+                inside = describe_inside(around.nearest_m, around.inside_share, around.inside_odds, accuracy_m)
                 is_in_store = logistic(inside, calibration.inside) >= calibration.inside_threshold
             out.append(
                 RankedScans(

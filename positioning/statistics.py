@@ -12,8 +12,10 @@ from positioning.kernels.stores import (
     DB_STEP,
     GAIN_LEAST,
     GAIN_STEP,
+    MOST_Z,
     NEVER_HEARD,
     PRECISION_STEP,
+    PRESENCE_WEIGHT,
     SHARE_STEP,
     BayesArrays,
     count_scans,
@@ -25,6 +27,17 @@ from positioning.radio_map import F32, I32, U8, ReadingBatch
 from positioning.steps import to_bytes
 
 _NEVER_DBM = -200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What naive Bayes makes of counts: the weight of what is heard at all, and the bound of a squared deviation."""
+
+    presence_weight: float = PRESENCE_WEIGHT
+    most_z: float = MOST_Z
+
+
+OF_STORES = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +161,12 @@ class DerivedTables:
     tau_ms: float
 
 
-def build_tables(counted: StoreStatistics) -> StoreTables:
+def build_tables(counted: StoreStatistics, evidence: Evidence = OF_STORES) -> StoreTables:
     """Derive the tables; linear in transmitters times stores."""
-    return pack_tables(derive(counted))
+    return pack_tables(derive(counted, evidence))
 
 
-def derive(counted: StoreStatistics) -> DerivedTables:
+def derive(counted: StoreStatistics, evidence: Evidence = OF_STORES) -> DerivedTables:
     """What the counts say of each transmitter and store."""
     shape = counted.detections.shape
     mean_dbm, precision, gain, rate, share, top_share = (np.empty(shape, dtype=np.float32) for _ in range(6))
@@ -164,6 +177,8 @@ def derive(counted: StoreStatistics) -> DerivedTables:
         counted.total_dbm,
         counted.squares_dbm2,
         counted.strongest,
+        evidence.presence_weight,
+        evidence.most_z,
         mean_dbm,
         precision,
         gain,

@@ -14,6 +14,7 @@ from positioning.confidence import predict_error_m
 from positioning.damage import hear_later
 from positioning.fronts import FrontTable, build_front_table
 from positioning.held_out import HeldOutAnswers, HoldOut, join_answers, plan_hold_out
+from positioning.inside import inside_odds_held_out
 from positioning.kernels.fronts import N_FEATURES
 from positioning.locate import Answers, Fronts, Settled, find_fronts, judge
 from positioning.model import Calibration, Settings, VenueModel, assemble_model, survey_fronts
@@ -159,7 +160,8 @@ class _Trial:
     """Held-out answers to survey scans, ready to be fitted and scored in parts. Unanswered scans are left out.
 
     ``by_walk`` are the same scans held out by whole walks, where ``settled`` was not: pieces of one walk tell stores
-    apart well but flatter the error. ``later`` are the same as other phones would hear them at a later date.
+    apart well but flatter the error. ``odds`` (n, 2) are those of ``inside.inside_odds``. ``later`` are the same scans
+    as other phones would hear them at a later date.
     """
 
     radio_map: RadioMap
@@ -169,6 +171,7 @@ class _Trial:
     m_inside: I32
     asked: I64
     settled: Settled
+    odds: F64
     group: I32
     is_held_out: bool
     by_walk: "_Trial | None" = None
@@ -189,7 +192,7 @@ class _Trial:
         scans = HeldOutScans.of(replace(radio_map, walk=walk), asked)
         if is_later:
             floor_dbm = float(radio_map.readings.rssi_dbm.min())
-            scans = replace(scans, batch=hear_later(scans.batch, np.random.default_rng(0), floor_dbm=floor_dbm))
+            scans = scans.as_heard(hear_later(scans.batch, np.random.default_rng(0), floor_dbm=floor_dbm))
         settled = scans.answer(settings)
         answered = np.flatnonzero(settled.level >= 0)
         is_held_out = len(answered) > 0
@@ -197,6 +200,7 @@ class _Trial:
             unnamed = replace(radio_map, walk=np.full(radio_map.n_scans, -1, dtype=np.int32))
             settled = HeldOutScans.of(unnamed, asked).answer(settings)
             answered = np.arange(len(asked))
+        odds = inside_odds_held_out(radio_map, settings.measured, m_inside, asked, scans.batch, walk, settled.index)
         return _Trial(
             radio_map,
             fronts,
@@ -205,6 +209,7 @@ class _Trial:
             m_inside,
             asked[answered],
             _take(settled, answered),
+            odds[answered],
             walk,
             is_held_out,
         )
@@ -243,19 +248,21 @@ class _Trial:
         )
         if self.fronts is None:
             return calibration
-        found = self.find_fronts(held_out.settled, predict_error_m(held_out.settled.features(), error) * error_scale)
+        found = self.find_fronts(at, predict_error_m(held_out.settled.features(), error) * error_scale)
         calibration = replace(
             calibration,
             front=fit_fronts(held_out, found),
             n_inside=int((held_out.inside >= 0).sum()),
             n_held_out=len(held_out.inside),
         )
-        later = held_out
+        trial, at_later = self, at
         if self.later is not None:
-            at_later = np.flatnonzero(np.isin(self.later.asked, self.asked[at]))
-            later = self.later.held_out(at_later) if len(at_later) >= _LEAST_STRICT else held_out
+            found_later = np.flatnonzero(np.isin(self.later.asked, self.asked[at]))
+            if len(found_later) >= _LEAST_STRICT:
+                trial, at_later = self.later, found_later
+        later = trial.held_out(at_later)
         accuracy_m = predict_error_m(later.settled.features(), error) * error_scale
-        return fit_later(calibration, later, self.find_fronts(later.settled, accuracy_m), accuracy_m)
+        return fit_later(calibration, later, trial.find_fronts(at_later, accuracy_m), accuracy_m)
 
     def find_evenly(self, asked: I64) -> I64:
         """Where these survey scans stand in this trial, those inside stores as often as all others together.
@@ -268,9 +275,12 @@ class _Trial:
         times = max(1, round((len(found) - int(is_inside.sum())) / max(int(is_inside.sum()), 1)))
         return np.repeat(found, np.where(is_inside, times, 1))
 
-    def find_fronts(self, settled: Settled, accuracy_m: F64) -> Fronts:
+    def find_fronts(self, at: I64, accuracy_m: F64) -> Fronts:
         assert self.fronts is not None
-        return find_fronts(self.fronts, self.front_level, self.m_front, self.m_inside, settled, accuracy_m)
+        settled = _take(self.settled, at)
+        return find_fronts(
+            self.fronts, self.front_level, self.m_front, self.m_inside, settled, accuracy_m, self.odds[at]
+        )
 
     def cross_fitted(self) -> tuple[Scored, HeldOutAnswers]:
         """All held-out answers, each judged by a calibration fitted on the other half of the walks."""
@@ -284,7 +294,7 @@ class _Trial:
             calibration = self.fit(others if len(others) else at)
             held_out = self.held_out(at)
             accuracy_m = predict_error_m(held_out.settled.features(), calibration.error) * calibration.error_scale
-            found = None if self.fronts is None else self.find_fronts(held_out.settled, accuracy_m)
+            found = None if self.fronts is None else self.find_fronts(at, accuracy_m)
             answers = judge(held_out.settled, found, calibration, accuracy_m)
             parts.append(_score(answers, held_out, calibration, self.radio_map, self.asked[at]))
             told.append(self.tell(answers, held_out, at))

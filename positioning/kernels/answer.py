@@ -31,6 +31,7 @@ from positioning.kernels.fronts import (
     measure_fronts,
     share_inside,
 )
+from positioning.kernels.inside import InsideArrays, weigh_inside
 from positioning.kernels.neighbours import SurveyArrays, find_neighbours, total_by_epoch
 from positioning.kernels.pairs import N_PAIR_FEATURES, PairArrays, describe_pairs
 from positioning.kernels.places import PlaceArrays, SettledArrays, hear_buildings, make_settled, settle_scans
@@ -70,6 +71,7 @@ class VenueArrays(NamedTuple):
     m_walk: I32
     m_front: I32
     m_inside: I32
+    inside: InsideArrays
     calibration: CalibrationArrays
 
 
@@ -133,7 +135,7 @@ def answer_light(venue: VenueArrays, indptr: I64, transmitter: I32, rssi_dbm: F3
             continue
         store, distance_m = _look_around(venue, settled)
         evidence = np.empty((end - first, N_CANDIDATES, N_FEATURES))
-        share = np.empty((end - first, 1 + voting.shape[2]))
+        share = np.empty((end - first, 1 + 2 * voting.shape[2]))
         by_votes = np.empty(end - first)
         describe_fronts(
             store,
@@ -148,7 +150,7 @@ def answer_light(venue: VenueArrays, indptr: I64, transmitter: I32, rssi_dbm: F3
             by_votes,
         )
         share[:, 0] = by_votes
-        _judge_inside(venue, index, voting, distance_m, accuracy_m, share, out.in_store[first:end])
+        _judge_inside(venue, asked, index, voting, distance_m, accuracy_m, share, out.in_store[first:end])
         kept = venue.calibration
         thresholds = (kept.set_threshold, kept.walkway_set_threshold)
         _judge_stores(venue, store, evidence, kept.front, thresholds, first, end, out)
@@ -222,7 +224,7 @@ def answer_full(
         front_m = np.empty((n_part, N_CANDIDATES))
         find_front_m(store, around, around_m, front_m)
         evidence = np.empty((n_part, N_CANDIDATES, 1 + N_FEATURES))
-        share = np.empty((n_part, 1 + voting.shape[2]))
+        share = np.empty((n_part, 1 + 2 * voting.shape[2]))
         by_votes = np.empty(n_part)
         describe_ranked(
             store,
@@ -239,7 +241,7 @@ def answer_full(
             by_votes,
         )
         share[:, 0] = by_votes
-        _judge_inside(venue, index, voting, around_m, accuracy_m, share, out.in_store[first:end])
+        _judge_inside(venue, asked, index, voting, around_m, accuracy_m, share, out.in_store[first:end])
         kept = venue.calibration
         thresholds = (kept.rank_set_threshold, kept.rank_walkway_set_threshold)
         _judge_stores(venue, store, evidence, kept.rank, thresholds, first, end, out)
@@ -320,16 +322,25 @@ def _look_around(venue: VenueArrays, settled: SettledArrays) -> tuple[I32, F64]:
 
 @njit(cache=True, nogil=True)
 def _judge_inside(
-    venue: VenueArrays, index: I32, voting: F32, front_m: F64, accuracy_m: F64, share: F64, out: F64
+    venue: VenueArrays,
+    asked: Weighed,
+    index: I32,
+    voting: F32,
+    front_m: F64,
+    accuracy_m: F64,
+    share: F64,
+    out: F64,
 ) -> None:
-    """``share`` (n, 1 + n_representations) has the votes; the densities are filled in."""
+    """``share`` (n, 1 + 2 n_representations) has the votes; the densities are filled in."""
     n = len(index)
     share_inside(index, voting, venue.m_inside, share[:, 1:])
     nearest_m = np.empty(n)
     for i in range(n):
         nearest_m[i] = np.min(front_m[i])
-    feature = np.empty((n, 3 + share.shape[1]))
-    describe_inside_rows(nearest_m, share, accuracy_m, feature)
+    odds = np.empty((n, 2))
+    weigh_inside(asked, index, venue.inside, odds)
+    feature = np.empty((n, 5 + share.shape[1]))
+    describe_inside_rows(nearest_m, share, odds, accuracy_m, feature)
     logistic_rows(feature, venue.calibration.inside, out)
 
 

@@ -76,8 +76,9 @@ def logistic_rows(feature: F64, weights: F64, out: F64) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def describe_inside_rows(nearest_front_m: F64, inside_share: F64, accuracy_m: F64, out: F64) -> None:
-    """Features of "inside any store" (n, 4 + n_representations), see ``confidence.describe_inside``."""
+def describe_inside_rows(nearest_front_m: F64, inside_share: F64, inside_odds: F64, accuracy_m: F64, out: F64) -> None:
+    """Features of "inside any store" (n, 6 + 2 n_representations), see ``confidence.describe_inside``."""
+    n_shares = inside_share.shape[1]
     for i in range(len(nearest_front_m)):
         away_m = nearest_front_m[i] if np.isfinite(nearest_front_m[i]) else 1e3
         ratio = min(max(away_m / accuracy_m[i], -4.0), 4.0)
@@ -86,9 +87,10 @@ def describe_inside_rows(nearest_front_m: F64, inside_share: F64, accuracy_m: F6
         out[i, 1] = np.log(votes / (1.0 - votes))
         out[i, 2] = ratio
         out[i, 3] = np.tanh(2.0 * ratio)
-        for r in range(1, inside_share.shape[1]):
+        for r in range(1, n_shares):
             density = min(max(inside_share[i, r], _LEAST_DENSITY), 1.0 - _LEAST_DENSITY)
             out[i, 3 + r] = np.log(density / (1.0 - density))
+        out[i, 3 + n_shares :] = inside_odds[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

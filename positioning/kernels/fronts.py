@@ -14,9 +14,9 @@ from positioning.radio_map import F32, F64, I32, I64
 N_FEATURES = 6
 N_CANDIDATES = 20
 """How many store fronts are ever considered for a scan: the wire's list, and recall@20 in evaluation."""
-_DENSITY_WIDTH = 0.02
-"""Of the kernel e^(-d / width) over Sørensen distances. Of 0.02 and 0.06 the better on three simulated malls
-(corridors 51-53 of ``benchmarks/crowd_malls.py``)."""
+_WIDE = 0.2
+"""Width of the wide kernel e^(-d / width) over Sørensen distances; the narrow one is its tenth power, of width 0.02.
+Chosen on simulated malls (docs/algorithms/confidence.md)."""
 
 
 class FrontArrays(NamedTuple):
@@ -162,23 +162,31 @@ def describe_fronts(  # noqa: PLR0912  one pass over flat arrays
 def share_inside(index: I32, distance: F32, m_inside: I32, out: F64) -> None:
     """What share of the neighbours' density round each scan was surveyed inside a store, in each representation.
 
-    Every neighbour of the shortlist counts, with e^(-d / 0.02) of its distance d; votes see only the nearest few, whose
-    share says little where all of them are on one side. ``out`` (n, n_representations); 0.5 where there is none.
+    Every neighbour of the shortlist counts, with e^(-d / 0.02) of its distance d, and once more with e^(-d / 0.2);
+    votes see only the nearest few, whose share says little where all of them are on one side.
+    ``out`` (n, 2 n_representations), the narrow ones first; 0.5 where there is none.
     """
+    n_representations = distance.shape[2]
     for i in range(index.shape[0]):
-        for r in range(distance.shape[2]):
+        for r in range(n_representations):
             nearest = np.inf
             for c in range(index.shape[1]):
                 if index[i, c] < 0:
                     break
                 nearest = min(nearest, distance[i, c, r])
-            inside = 0.0
-            total = 0.0
+            inside, wide_inside = 0.0, 0.0
+            total, wide_total = 0.0, 0.0
             for c in range(index.shape[1]):
                 if index[i, c] < 0:
                     break
-                density = np.exp((nearest - distance[i, c, r]) / _DENSITY_WIDTH)
+                wide = np.exp((nearest - distance[i, c, r]) / _WIDE)
+                squared = wide * wide
+                eighth = squared * squared * squared * squared
+                density = eighth * squared
                 total += density
+                wide_total += wide
                 if m_inside[index[i, c]] >= 0:
                     inside += density
+                    wide_inside += wide
             out[i, r] = inside / total if total > 0 else 0.5
+            out[i, n_representations + r] = wide_inside / wide_total if wide_total > 0 else 0.5

@@ -18,7 +18,7 @@ PRIOR_DBM = -86.0
 _PRIOR_SD_DB = 6.0
 _PRIOR_COUNT = 6.0
 _LEAST_SD_DB = 3.5
-_MOST_Z = 3.5**2
+MOST_Z = 3.5**2
 """A reading's squared deviation counts as this at most: it may be a radio that was moved."""
 OFFSET_SD_DB = 6.0
 """Standard deviation of phones' offsets."""
@@ -31,7 +31,7 @@ NEVER_HEARD = 255
 PRECISION_STEP = np.float32(1.0 / _LEAST_SD_DB**2 / 255)
 GAIN_LEAST = np.float32(-12.0)
 GAIN_STEP = np.float32(0.055)
-"""Gains lie between -10.2 and -0.2: see ``derive_tables``."""
+"""Gains lie between -10.2 and -0.2, those of ``kernels/inside.py`` between -8.9 and 0.9: see ``derive_tables``."""
 SHARE_STEP = np.float32(1.0 / 255)
 NEVER = np.float32(-1e9)
 """The log likelihood of a store that the survey never reached."""
@@ -81,6 +81,8 @@ def derive_tables(
     total_dbm: F32,
     squares_dbm2: F32,
     strongest: F32,
+    presence_weight: float,
+    most_z: float,
     out_mean_dbm: F32,
     out_precision: F32,
     out_gain: F32,
@@ -93,6 +95,7 @@ def derive_tables(
 
     ``out_precision`` is 1 / sd^2, less where a store heard the transmitter less than twice, 0 where never;
     ``out_gain`` what hearing it adds beside the power's deviation; ``out_absent`` (n_stores,) what hearing nothing is.
+    ``presence_weight`` is that of what is heard at all, ``most_z`` bounds a reading's squared deviation.
     """
     n_transmitters, n_stores = detections.shape
     scans = 0.0
@@ -118,10 +121,10 @@ def derive_tables(
             out_mean_dbm[t, s] = (total_dbm[t, s] + PRIOR_DBM) / (c + 1.0)
             out_precision[t, s] = min(c / 2.0, 1.0) / sd_db**2
             out_gain[t, s] = (
-                -np.log(sd_db) - 0.5 * (1.0 - known) * _MOST_Z + PRESENCE_WEIGHT * (np.log(p) - np.log(1.0 - p))
+                -np.log(sd_db) - 0.5 * (1.0 - known) * most_z + presence_weight * (np.log(p) - np.log(1.0 - p))
             )
             if n > 0:
-                out_absent[s] += np.float32(PRESENCE_WEIGHT * np.log(1.0 - p))
+                out_absent[s] += np.float32(presence_weight * np.log(1.0 - p))
             out_rate[t, s] = c / (n + 1.0)
             out_share[t, s] = (c / (n + 1.0)) / (rates + 0.05)
             out_top_share[t, s] = (strongest[t, s] / (n + 1.0)) / (tops + 0.02)
@@ -152,7 +155,7 @@ def weigh_stores(asked: Weighed, tables: BayesArrays, out_likelihood: F32, out_o
     sum_wr = np.empty(n_stores, dtype=np.float32)
     inverse = np.float32(1.0 / OFFSET_SD_DB**2)
     spread = np.float32(OFFSET_SD_DB**2)
-    most = np.float32(_MOST_Z)
+    most = np.float32(MOST_Z)
     half = np.float32(0.5)
     one = np.float32(1.0)
     absent = tables.absent

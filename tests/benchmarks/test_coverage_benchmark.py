@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from benchmarks.coverage import count_sets, reject_walkways
+from benchmarks.coverage import count_names, count_sets, in_store_error, reject_walkways
 from benchmarks.sparse import thin_out
 from fingerprints.scan import LabelledScan, Scan, Truth
 
@@ -17,6 +17,26 @@ def test_walkways_are_rejected_under_the_score_of_5_percent_of_the_stores() -> N
     found = reject_walkways(score, np.arange(106) < 101)
     assert found["rejected_percent"] == 50.0
     assert found["auroc"] == pytest.approx((99 + 96 + 95 + 51 + 4 * 0.5) / (4 * 101))
+
+
+def test_names_are_counted_where_there_is_a_store_and_where_not() -> None:
+    """Four scans in stores: named rightly, wrongly, not, rightly; two in walkways, one of them named."""
+    found = count_names(
+        np.array([True, True, False, True, True, False]),
+        np.array([True, False, False, True, False, False]),
+        np.array([True, True, True, True, False, False]),
+    )
+    assert found == {
+        "named_in_walkways_percent": 50.0,
+        "unnamed_in_stores_percent": 25.0,
+        "wrong_in_stores_percent": 25.0,
+    }
+
+
+def test_in_store_errs_by_what_each_bin_says_too_much() -> None:
+    """Two answers of 0.95, one inside (off by 0.9 together); one of 0.1, not inside (0.1); one without an answer."""
+    error = in_store_error(np.array([0.95, 0.95, 0.1, np.nan]), np.array([True, False, False, True]))
+    assert error == pytest.approx((0.9 + 0.1) / 3)
 
 
 def test_sets_are_counted_by_kind_and_the_worst_is_told() -> None:

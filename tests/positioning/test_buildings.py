@@ -7,8 +7,9 @@ import numpy as np
 from fingerprints.scan import LabelledScan, Reading, Scan, Truth
 from kernel.ids import TransmitterId
 from positioning.buildings import build_building_table, hear_buildings, hear_buildings_held_out
+from positioning.choose import HeldOutScans
 from positioning.kernels.places import vote_levels
-from positioning.radio_map import RadioMap, compile_radio_map, encode
+from positioning.radio_map import RadioMap, ReadingBatch, compile_radio_map, encode
 
 _AT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -60,6 +61,21 @@ def test_held_out_evidence_is_that_of_a_survey_without_the_walk() -> None:
     mine = [at for at, held in enumerate(survey) if held.walk == "A0"]
     expected = hear_buildings(build_building_table(others), encode([survey[at].scan for at in mine], others.index))
     assert np.allclose(held_out[mine], expected, atol=1e-6)
+
+
+def test_a_damaged_scan_has_the_evidence_of_what_is_left_of_it() -> None:
+    radio_map = _map()
+    scans = HeldOutScans.of(radio_map, np.arange(radio_map.n_scans))
+    nothing = ReadingBatch(
+        np.zeros(radio_map.n_scans + 1, dtype=np.int64),
+        np.empty(0, dtype=np.int32),
+        np.empty(0, dtype=np.float32),
+        np.empty(0, dtype=np.float32),
+        radio_map.readings.n_heard,
+    )
+    assert (np.abs(scans.evidence).sum(axis=1) > 0).all()
+    assert (scans.as_heard(nothing).evidence == 0).all()
+    assert (scans.as_heard(scans.batch).evidence == scans.evidence).all()
 
 
 def test_the_building_is_settled_before_its_level() -> None:

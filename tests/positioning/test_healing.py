@@ -14,7 +14,7 @@ from positioning.confirmed import ConfirmedScan, confirm_labelled, split_days
 from positioning.errors import NothingToHealError
 from positioning.evaluate import evaluate
 from positioning.full import FullLocator
-from positioning.healing import Healed, heal
+from positioning.healing import RECALIBRATE_FROM, Healed, heal
 from positioning.labels import LabelCheck, check_labels
 from positioning.light import LightLocator
 from positioning.model import VenueModel
@@ -154,6 +154,24 @@ def test_a_healed_map_answers_better_with_either_locator(
         was, now = (evaluate(locator, healed.model, later).figures for locator in locators)
         assert was.front is not None and now.front is not None
         assert now.front.top1 > was.front.top1
+
+
+def test_the_sets_in_walkways_are_fitted_anew_from_the_survey(
+    model: VenueModel, unlabelled: list[Scan], small_world: World, ranker: Ranker
+) -> None:
+    """Whatever the present thresholds are: they belong to weights that go. 360 confirmed scans, none in a walkway."""
+    confirmed = confirm_labelled(hear(small_world, 1, 18))[0]
+    assert len(confirmed) >= RECALIBRATE_FROM
+    stale = replace(model.calibration, walkway_set_threshold=0.99, rank_walkway_set_threshold=0.99)
+    healed = heal(replace(model, calibration=stale), confirmed, unlabelled, ranker=ranker).model
+    found = healed.calibration
+    assert found.front != stale.front
+    assert found == heal(model, confirmed, unlabelled, ranker=ranker).model.calibration
+    walkways = [item for day in (4, 5) for item in hear(small_world, day, 6) if item.truth.store_id is None]
+    for locator in (LightLocator((healed,)), FullLocator((healed,), ranker)):
+        held = evaluate(locator, healed, walkways).figures.set_coverage
+        assert held is not None
+        assert held > 80.0  # percent; a walkway's sets hold some 90 weeks later (docs/algorithms/confidence.md)
 
 
 def test_the_present_model_is_not_changed_and_a_healed_one_survives_its_file(

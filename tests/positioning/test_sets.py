@@ -26,20 +26,22 @@ def test_a_kind_of_which_few_were_held_out_has_the_threshold_of_all() -> None:
 
 
 def test_the_density_inside_is_a_share_of_kernels() -> None:
-    """Neighbours at 0, 0.02 and 0.04, the middle one inside, the last place empty: e^-1 of 1 + e^-1 + e^-2."""
+    """Neighbours at 0, 0.02 and 0.04, the middle one inside, the last place empty: e^-1 of 1 + e^-1 + e^-2, and wide
+    e^-0.1 of 1 + e^-0.1 + e^-0.2."""
     index = np.array([[5, 3, 1, -1], [-1, -1, -1, -1]], dtype=np.int32)
     distance = np.full((2, 4, 1), 1.0, dtype=np.float32)
     distance[0, :3, 0] = [0.0, 0.02, 0.04]
     m_inside = np.array([-1, -1, -1, 7, -1, -1], dtype=np.int32)
-    out = np.empty((2, 1))
+    out = np.empty((2, 2))
     share_inside(index, distance, m_inside, out)
     assert out[:, 0].tolist() == pytest.approx([np.exp(-1) / (1 + np.exp(-1) + np.exp(-2)), 0.5], rel=1e-5)
+    assert out[:, 1].tolist() == pytest.approx([np.exp(-0.1) / (1 + np.exp(-0.1) + np.exp(-0.2)), 0.5], rel=1e-5)
 
 
 def test_log_odds_of_being_inside_are_bounded() -> None:
-    found = describe_inside(np.array([2.0]), np.array([[0.5, 0.0, 1.0]]), np.array([4.0]))
+    found = describe_inside(np.array([2.0]), np.array([[0.5, 0.0, 1.0]]), np.array([[3.0, -1.0]]), np.array([4.0]))
     bound = np.log(3e-4 / (1 - 3e-4))
-    assert found[0].tolist() == pytest.approx([1.0, 0.0, 0.5, np.tanh(1.0), bound, -bound])
+    assert found[0].tolist() == pytest.approx([1.0, 0.0, 0.5, np.tanh(1.0), bound, -bound, 3.0, -1.0])
 
 
 def batch_of(n_scans: int, n_readings: int) -> ReadingBatch:
