@@ -158,8 +158,8 @@ def _measure_venue(model: VenueModel, mall: BenchMall, ranker: Ranker) -> dict[s
     full = compile_full(from_bytes(data, mall.venue), ranker)
     return {
         "compile_cpu_s": time.process_time() - before_s,
-        "mb": _megabytes(full.arrays) + _megabytes(full.full) - _megabytes(full.full.trees),
-        "ranker_mb": _megabytes(full.full.trees),
+        "mb": _megabytes(full.arrays) - _megabytes(full.arrays.full.trees),
+        "ranker_mb": _megabytes(full.arrays.full.trees),
         "bundle_mb": len(data) / 1e6,
     }
 

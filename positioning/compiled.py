@@ -8,12 +8,20 @@ import numpy as np
 
 from fingerprints.scan import Scan
 from kernel.ids import StoreId, TransmitterId, VenueId
-from positioning.kernels.answer import AnswerArrays, FullArrays, VenueArrays, answer_full, answer_light
+from positioning.kernels.answer import (
+    AnswerArrays,
+    FullArrays,
+    FullVenueArrays,
+    VenueArrays,
+    answer_full,
+    answer_light,
+)
 from positioning.kernels.confidence import CalibrationArrays
 from positioning.kernels.fronts import FrontArrays
+from positioning.kernels.held import hold
 from positioning.locate import place_arrays
 from positioning.model import Calibration, VenueModel
-from positioning.radio_map import LevelKey, ReadingBatch, encode, encode_connected
+from positioning.radio_map import I32, LevelKey, ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
 from positioning.store_map import StoreMap, build_store_map
 from venues.frame import LocalFrame
@@ -44,38 +52,41 @@ class VenueNames:
     inside_threshold: float
 
 
-@dataclass(frozen=True, slots=True)
 class LightVenue:
     """A venue of the light locator."""
 
-    names: VenueNames
-    arrays: VenueArrays
+    def __init__(self, names: VenueNames, arrays: VenueArrays) -> None:
+        self.names = names
+        self.arrays = arrays
+        self._held = hold(arrays)
 
     def answer(self, scans: Sequence[Scan]) -> AnswerArrays:
         return self.answer_batch(encode(scans, self.names.index))
 
     def answer_batch(self, batch: ReadingBatch) -> AnswerArrays:
         """The answers to a batch that was encoded with the venue's vocabulary."""
-        return answer_light(self.arrays, batch.indptr, batch.transmitter, batch.rssi_dbm, batch.age_ms)
+        answers: AnswerArrays = answer_light(self._held, batch.indptr, batch.transmitter, batch.rssi_dbm, batch.age_ms)
+        return answers
 
 
-@dataclass(frozen=True, slots=True)
 class FullVenue:
     """A venue of the full locator; it has stores."""
 
-    names: VenueNames
-    arrays: VenueArrays
-    full: FullArrays
+    def __init__(self, names: VenueNames, arrays: FullVenueArrays) -> None:
+        self.names = names
+        self.arrays = arrays
+        self._held = hold(arrays)
 
     def answer(self, scans: Sequence[Scan]) -> AnswerArrays:
         index = self.names.index
         return self.answer_batch(encode(scans, index), encode_connected(scans, index))
 
-    def answer_batch(self, batch: ReadingBatch, connected: np.ndarray) -> AnswerArrays:
+    def answer_batch(self, batch: ReadingBatch, connected: I32) -> AnswerArrays:
         """The answers to an encoded batch; ``connected`` of ``encode_connected``."""
-        return answer_full(
-            self.arrays, self.full, batch.indptr, batch.transmitter, batch.rssi_dbm, batch.age_ms, connected
+        answers: AnswerArrays = answer_full(
+            self._held, batch.indptr, batch.transmitter, batch.rssi_dbm, batch.age_ms, connected
         )
+        return answers
 
 
 def compile_light(model: VenueModel) -> LightVenue:
@@ -86,9 +97,8 @@ def compile_light(model: VenueModel) -> LightVenue:
 def compile_full(model: VenueModel, ranker: Ranker) -> FullVenue:
     """The model for the full locator: its survey is counted by store. The model has stores."""
     stores = count_stores_of(model)
-    return FullVenue(
-        _names(model), _arrays(model), FullArrays(bayes=stores.tables.bayes, pairs=stores.pairs, trees=ranker.trees)
-    )
+    full = FullArrays(bayes=stores.tables.bayes, pairs=stores.pairs, trees=ranker.trees)
+    return FullVenue(_names(model), FullVenueArrays(_arrays(model), full))
 
 
 def count_stores_of(model: VenueModel) -> StoreMap:

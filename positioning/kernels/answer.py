@@ -31,6 +31,7 @@ from positioning.kernels.fronts import (
     measure_fronts,
     share_inside,
 )
+from positioning.kernels.held import Held
 from positioning.kernels.inside import InsideArrays, weigh_inside
 from positioning.kernels.neighbours import SurveyArrays, find_neighbours, total_by_epoch
 from positioning.kernels.pairs import N_PAIR_FEATURES, PairArrays, describe_pairs
@@ -83,6 +84,13 @@ class FullArrays(NamedTuple):
     trees: TreeArrays
 
 
+class FullVenueArrays(NamedTuple):
+    """A venue of the full locator."""
+
+    venue: VenueArrays
+    full: FullArrays
+
+
 class AnswerArrays(NamedTuple):
     """The answers to n scans; ``level`` is -1 and ``xy_m`` NaN where no survey scan shares a transmitter.
 
@@ -119,8 +127,9 @@ def _make_answers(n: int, n_candidates: int) -> AnswerArrays:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def answer_light(venue: VenueArrays, indptr: I64, transmitter: I32, rssi_dbm: F32, age_ms: F32) -> AnswerArrays:
-    """The light locator's answers to scans in CSR, encoded with the venue's vocabulary."""
+def answer_light(held: Held, indptr: I64, transmitter: I32, rssi_dbm: F32, age_ms: F32) -> AnswerArrays:
+    """The light locator's answers to scans in CSR, encoded with the vocabulary of a venue, ``VenueArrays``."""
+    venue = held.value
     n = len(indptr) - 1
     out = _make_answers(n, N_CANDIDATES if venue.n_stores > 0 else 0)
     for first in range(0, n, _AT_ONCE):
@@ -158,11 +167,12 @@ def answer_light(venue: VenueArrays, indptr: I64, transmitter: I32, rssi_dbm: F3
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def answer_full(
-    venue: VenueArrays, full: FullArrays, indptr: I64, transmitter: I32, rssi_dbm: F32, age_ms: F32, connected: I32
-) -> AnswerArrays:
-    """The full locator's answers; the venue has stores. ``connected`` (n,) is the transmitter each phone is
-    associated with, -1 for none known."""
+def answer_full(held: Held, indptr: I64, transmitter: I32, rssi_dbm: F32, age_ms: F32, connected: I32) -> AnswerArrays:
+    """The full locator's answers, of ``FullVenueArrays``; the venue has stores.
+
+    ``connected`` (n,) is the transmitter each phone is associated with, -1 for none known.
+    """
+    venue, full = held.value
     n = len(indptr) - 1
     out = _make_answers(n, N_CANDIDATES)
     n_stores = venue.n_stores

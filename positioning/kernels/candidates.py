@@ -18,7 +18,7 @@ MOST_DESCRIBED = 12
 """Candidates of a scan that are described and ranked: those with more than a thousandth of the best one's score, 4 at
 least. The true store is among them nearly always (docs, "The full locator")."""
 _FAR_M = 300.0
-_WORTH_A_LOOK = np.float32(0.001)
+_WORTH_A_LOOK = np.float32(0.01)
 """Of the best candidate's score. On a simulated mall 5.9 candidates a scan are then described, and hold the true store
 for all of 4,096 scans as twelve do; on Xixi's survey, walks held out, 5.7 hold 98.7 %, twelve 99.3 %."""
 
