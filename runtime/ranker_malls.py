@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fingerprints.scan import LabelledScan
-from positioning.buildings import build_building_table, hear_buildings
+from positioning.buildings import BuildingTable, build_building_table, hear_buildings
+from positioning.choose import choose_radios
 from positioning.fronts import FrontTable, build_front_table
 from positioning.model import Settings, survey_fronts
 from positioning.pairs import make_pairs
 from positioning.radio_map import I32, RadioMap, ReadingBatch, compile_radio_map, encode
+from positioning.radios import merge_radios
 from positioning.ranker_fit import TrainingSet, training_set
 from positioning.representation import Representation, Weighing, survey_floor_dbm
-from positioning.store_map import build_store_map
+from positioning.store_map import StoreMap, build_store_map
 from sim.fit import PLACING_S
 from sim.layout import MallSpec
 from sim.mall import make_mall
@@ -91,8 +93,28 @@ def make_sets(malls: Sequence[TrainingMall] = MALLS) -> Iterator[TrainingSet]:
         yield make_set(mall)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedMall:
+    """A surveyed mall, the scans asked of it as they were heard, and the front each was taken in or before."""
+
+    seed: int
+    radio_map: RadioMap
+    settings: Settings
+    stores: StoreMap
+    buildings: BuildingTable
+    fronts: FrontTable | None
+    front_level: I32
+    batch: ReadingBatch
+    truth: I32
+
+
 def make_set(plan: TrainingMall) -> TrainingSet:
     """Build a mall, survey it, ask it, and describe the pairs; about 20 s of one core for the largest."""
+    return describe_asked(ask_mall(plan))
+
+
+def ask_mall(plan: TrainingMall) -> AskedMall:
+    """Build a mall, survey it and ask it."""
     seed = plan.seed
     mall = make_mall(plan.mall, np.random.default_rng([seed, 0]))
     radio = make_radio_field(mall.venue, plan.radio, np.random.default_rng([seed, 1]))
@@ -119,27 +141,41 @@ def make_set(plan: TrainingMall) -> TrainingSet:
     if plan.placing_sd_m > 0.0:
         placing = np.random.default_rng([seed, 6])
         survey, asked = (_misplaced(scans, mall.venue.frame, plan.placing_sd_m, placing) for scans in (survey, asked))
-    radio_map = compile_radio_map(survey, mall.venue)
+    radio_map = merge_radios(choose_radios(compile_radio_map(survey, mall.venue)))
     fronts = build_front_table(mall.venue)
     assert fronts is not None
     front_level, m_front, _ = survey_fronts(radio_map, fronts)
     weighing = Weighing((Representation("powed", plan.exponent),), survey_floor_dbm(radio_map), plan.tau_ms, 96)
     settings = Settings(weighing, 8, 2.0, False, plan.n_short, 0.9)
-    rng = np.random.default_rng([seed, 5])
-    batch = _degraded(encode([item.scan for item in asked], radio_map.index), rng)
-    buildings = build_building_table(radio_map)
-    pairs = make_pairs(
-        radio_map,
-        settings,
-        build_store_map(radio_map, settings, m_front, len(fronts.store_ids)),
-        batch,
-        building=buildings.of_level,
-        evidence=hear_buildings(buildings, batch),
+    return AskedMall(
+        seed=seed,
+        radio_map=radio_map,
+        settings=settings,
+        stores=build_store_map(radio_map, settings, m_front, len(fronts.store_ids)),
+        buildings=build_building_table(radio_map),
         fronts=fronts if plan.has_map else None,
         front_level=front_level,
+        batch=encode([item.scan for item in asked], radio_map.index),
+        truth=_true_fronts(asked, radio_map, fronts, front_level),
+    )
+
+
+def describe_asked(mall: AskedMall) -> TrainingSet:
+    """The pairs of the scans asked, some of them as worse phones, or on days of fewer radios, would hear them."""
+    rng = np.random.default_rng([mall.seed, 5])
+    batch = _degraded(mall.batch, rng)
+    pairs = make_pairs(
+        mall.radio_map,
+        mall.settings,
+        mall.stores,
+        batch,
+        building=mall.buildings.of_level,
+        evidence=hear_buildings(mall.buildings, batch),
+        fronts=mall.fronts,
+        front_level=mall.front_level,
         connected=_connected(batch, rng),
     )
-    return training_set(f"simulated mall {seed}", pairs, _true_fronts(asked, radio_map, fronts, front_level))
+    return training_set(f"simulated mall {mall.seed}", pairs, mall.truth)
 
 
 def _share_of(ageing: Ageing, share: float) -> Ageing:

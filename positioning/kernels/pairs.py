@@ -409,12 +409,12 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             # place
             dx = place_xy_m[i, 0] - centre_xy_m[here, 0]
             dy = place_xy_m[i, 1] - centre_xy_m[here, 1]
-            is_same = store_level[here] == place_level[i]
+            is_same = store_level[here] >= 0 and store_level[here] == place_level[i]
             out[i, c, SAME_LEVEL] = 1.0 if is_same else 0.0
             if is_same:
                 out[i, c, CENTRE_M] = np.sqrt(dx * dx + dy * dy)
             out[i, c, SPREAD_M] = spread_m[i]
-            if votes > 0:
+            if votes > 0 and store_level[here] >= 0:
                 out[i, c, LEVEL_VOTES] = level_votes[store_level[here]] / votes
         for f in range(front_store.shape[1]):
             s = front_store[i, f]

@@ -20,6 +20,7 @@ from positioning.pairs import PAIR_FEATURES, Pairs, make_pairs
 from positioning.position import NoPositionReason
 from positioning.radio_map import ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
+from positioning.store_map import StoreMap, build_store_map
 from positioning.train import train_venue
 from runtime.rankers import load_ranker
 from sim.export import shopper_scans
@@ -49,11 +50,16 @@ def later(small_world: World) -> list[LabelledScan]:
     return list(shopper_scans(small_world, n_shoppers=25, on=date(2026, 4, 18)))
 
 
-def _pairs(model: VenueModel, batch: ReadingBatch, connected: np.ndarray | None = None) -> Pairs:
+def _pairs(
+    model: VenueModel,
+    batch: ReadingBatch,
+    connected: np.ndarray | None = None,
+    stores: StoreMap | None = None,
+) -> Pairs:
     return make_pairs(
         model.radio_map,
         model.settings,
-        count_stores_of(model),
+        count_stores_of(model) if stores is None else stores,
         batch,
         building=model.buildings.of_level,
         evidence=hear_buildings(model.buildings, batch),
@@ -158,6 +164,30 @@ def test_the_associated_transmitter_speaks_for_its_store(
     assert (_feature(pairs, "connected_rate")[knows, 0] >= 0).all()
     is_described = np.arange(pairs.feature.shape[1]) < pairs.n_described[:, None]
     assert (_feature(pairs, "connected_rate")[~knows][is_described[~knows]] == -1).all()
+
+
+def test_a_store_that_the_survey_did_not_reach_is_on_no_level(
+    model: VenueModel, later: list[LabelledScan], ranker: Ranker
+) -> None:
+    batch = encode([held.scan for held in later[:1_000]], model.radio_map.index)
+    known = _pairs(model, batch)
+    at = np.flatnonzero(known.settled.level == len(model.radio_map.levels) - 1)
+    unreached = int(np.bincount(known.store[at, 0]).argmax())
+    assert model.fronts is not None
+    stores = build_store_map(
+        model.radio_map, model.settings, model.m_front, len(model.fronts.store_ids), counted=model.m_front != unreached
+    )
+    assert stores.pairs.store_level[unreached] == -1
+    assert (np.delete(stores.pairs.store_level, unreached) >= 0).any()
+    pairs = _pairs(model, batch, stores=stores)
+    row, column = np.nonzero(pairs.store[at, : pairs.feature.shape[1]] == unreached)
+    described = column < pairs.n_described[at[row]]
+    row, column = at[row[described]], column[described]
+    assert len(row) > 20
+    for name, expected in (("level_votes", 0.0), ("same_level", 0.0), ("centre_m", 300.0)):
+        np.testing.assert_array_equal(_feature(pairs, name)[row, column], expected)
+    for name in ("level_votes", "same_level"):  # where it was reached, it was known
+        assert _feature(known, name)[at, 0].max() == 1.0
 
 
 def test_a_model_trained_without_the_ranker_is_refused(model: VenueModel, ranker: Ranker) -> None:
