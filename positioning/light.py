@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
 from kernel.ids import TransmitterId, VenueId
-from positioning.compiled import AnsweringVenue, VenueNames, compile_light
+from positioning.compiled import AnsweringVenue, LightVenue, VenueNames, compile_light
 from positioning.kernels.answer import AnswerArrays
 from positioning.model import VenueModel
 from positioning.position import Candidate, Located, LocatorName, NoPositionReason, Position
@@ -21,10 +21,27 @@ class LightLocator:
     locator_name: LocatorName = "light"
 
     def __init__(self, models: Sequence[VenueModel]) -> None:
-        if len({model.venue_id for model in models}) != len(models):
+        self._hold(
+            [self._compile(model) for model in models],
+            [None if model.beacons is None else compile_light(model.beacons) for model in models],
+        )
+
+    @classmethod
+    def join(cls, locators: Sequence["LightLocator"]) -> "LightLocator":
+        """One over the venues of them all, which are not compiled again; all of one kind."""
+        joined = cls.__new__(cls)
+        for locator in locators[:1]:
+            joined.locator_name = locator.locator_name
+        joined._hold(
+            [venue for locator in locators for venue in locator._venues],
+            [venue for locator in locators for venue in locator._beacons],
+        )
+        return joined
+
+    def _hold(self, venues: Sequence[AnsweringVenue], beacons: Sequence[LightVenue | None]) -> None:
+        if len({venue.names.venue_id for venue in venues}) != len(venues):
             raise ValueError("expected one model a venue, found two of one venue")
-        self._venues = tuple(self._compile(model) for model in models)
-        self._beacons = tuple(None if m.beacons is None else compile_light(m.beacons) for m in models)
+        self._venues, self._beacons = tuple(venues), tuple(beacons)
         self._at = {venue.names.venue_id: i for i, venue in enumerate(self._venues)}
         self._hearing: dict[TransmitterId, tuple[int, ...]] = {}
         if len(self._venues) > 1:

@@ -112,7 +112,7 @@ class VenueModel:
     the survey has not both kinds.
 
     ``radio_map`` has one column a radio, ``survey`` one an address: the plain reference, wake sets, healing and the
-    file are made from it. They are the same object where no radio has two addresses, and after ``for_serving``.
+    file are made from it. They are the same object where no radio has two addresses.
     """
 
     venue_id: VenueId
@@ -129,11 +129,6 @@ class VenueModel:
     m_inside: I32
     inside: InsideArrays
     beacons: "VenueModel | None" = None
-
-    def for_serving(self) -> "VenueModel":
-        """The model without what locating does not need; it cannot be saved or healed."""
-        beacons = None if self.beacons is None else self.beacons.for_serving()
-        return replace(self, survey=self.radio_map, beacons=beacons)
 
 
 def assemble_model(

@@ -8,7 +8,6 @@ from kernel.errors import AtriumError
 from kernel.ids import TenantId, VenueId
 from positioning.bundle import from_bytes
 from positioning.light import LightLocator
-from positioning.model import VenueModel
 from positioning.ports import Locator, Tracker
 from positioning.track.tracker import Tracker as VenueTracker
 from runtime.rankers import make_locator
@@ -25,7 +24,7 @@ _LOOK_EVERY_S = 1.0
 class _Resident:
     locator: Locator
     tracker: VenueTracker
-    models: dict[VenueId, VenueModel] = field(default_factory=dict)
+    of_venue: dict[VenueId, tuple[LightLocator, VenueTracker]] = field(default_factory=dict)
     venues: dict[VenueId, Venue | None] = field(default_factory=dict)
     stamps: dict[VenueId, int] = field(default_factory=dict)
     looked_at: float = 0.0
@@ -76,18 +75,18 @@ class Locators:
         for venue_id, stamp in stamps.items():
             if held.stamps.get(venue_id) != stamp:
                 self._load(tenant, venue_id, held)
-        for gone in held.models.keys() - stamps.keys():
-            del held.models[gone]
+        for gone in held.of_venue.keys() - stamps.keys():
+            del held.of_venue[gone]
         held.stamps = stamps
-        held.locator = make_locator(tuple(held.models.values()), self._kind)
-        held.tracker = VenueTracker(tuple(held.models.values()))
+        held.locator = LightLocator.join([locator for locator, _ in held.of_venue.values()])
+        held.tracker = VenueTracker.join([tracker for _, tracker in held.of_venue.values()])
 
     def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
+        """Take a model up: compiled, it answers; the model itself, with its survey, is let go."""
         try:
             venue = self._store.load_venue(tenant, venue_id)
-            model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue).for_serving()
-            make_locator((model,), self._kind)  # refuses a model that this kind cannot use
-            held.models[venue_id] = model
+            model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
+            held.of_venue[venue_id] = make_locator((model,), self._kind), VenueTracker((model,))
             held.venues[venue_id] = venue
         except (AtriumError, OSError) as error:
             _log.error("the model of venue %s cannot be used: %s", venue_id, error)

@@ -7,7 +7,6 @@ from positioning.errors import RankerError
 from positioning.full import FullLocator
 from positioning.light import LightLocator
 from positioning.model import VenueModel
-from positioning.ports import Locator
 from positioning.ranker import Ranker, ranker_from_bytes
 from runtime.settings import LocatorKind
 
@@ -27,7 +26,7 @@ def load_ranker(name: str = SHIPPED) -> Ranker:
     return ranker_from_bytes(path.read_bytes())
 
 
-def make_locator(models: Sequence[VenueModel], kind: LocatorKind) -> Locator:
+def make_locator(models: Sequence[VenueModel], kind: LocatorKind) -> LightLocator:
     """The locator of this kind over these models.
 
     Raises:

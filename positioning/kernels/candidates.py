@@ -15,12 +15,12 @@ _FRONT_WEIGHT = np.float32(0.1)
 _FRONT_SCALE_M = 4.0
 _LEAST_DESCRIBED = 4
 MOST_DESCRIBED = 12
-"""Candidates of a scan that are described and ranked: those with more than a thousandth of the best one's score, 4 at
+"""Candidates of a scan that are described and ranked: those with more than a hundredth of the best one's score, 4 at
 least. The true store is among them nearly always (docs, "The full locator")."""
 _FAR_M = 300.0
 _WORTH_A_LOOK = np.float32(0.01)
-"""Of the best candidate's score. On a simulated mall 5.9 candidates a scan are then described, and hold the true store
-for all of 4,096 scans as twelve do; on Xixi's survey, walks held out, 5.7 hold 98.7 %, twelve 99.3 %."""
+"""Of the best candidate's score. On a simulated mall 4.6 candidates a scan are then described, which hold the true store
+for 99.95 % of 4,096 scans; a thousandth has 6.1 and all, and ranks no scan otherwise first."""
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")

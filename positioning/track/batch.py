@@ -15,7 +15,6 @@ from positioning.fronts import FrontTable
 from positioning.kernels.fronts import N_CANDIDATES
 from positioning.kernels.track_places import advance_places
 from positioning.kernels.track_stores import join_stores
-from positioning.model import VenueModel
 from positioning.position import Candidate, Located, Position
 from positioning.radio_map import F64, I32
 from positioning.track.record import Records, pack
@@ -84,7 +83,7 @@ class Batch:
 
     def _advance_places(self, is_placed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         n = len(self.scans)
-        records, frame = self.records, self.venue.model.radio_map.frame
+        records, frame = self.records, self.venue.frame
         walked, n_steps = np.zeros((n, 2)), np.zeros(n)
         told = np.full((n, 3), math.nan)
         for i, scan in enumerate(self.scans):
@@ -119,13 +118,13 @@ class Batch:
         self, at: NDArray[np.intp], has_steps: NDArray[np.bool_], xy_m: F64, radius_m: F64
     ) -> tuple[I32, F64]:
         """Candidates and their probabilities (n, 20); -1 and 0 where there is none."""
-        n, model, records = len(self.scans), self.venue.model, self.records
+        n, venue, records = len(self.scans), self.venue, self.records
         store = np.full((n, N_CANDIDATES), -1, dtype=np.int32)
         probability = np.zeros((n, N_CANDIDATES))
-        if model.fronts is None or len(at) == 0:
+        if venue.fronts is None or len(at) == 0:
             return store, probability
         told_store, told, in_store = self._told(at)
-        front, distance_m = model.fronts.measure(xy_m[at], model.front_level[self.level[at]])
+        front, distance_m = venue.fronts.measure(xy_m[at], venue.front_level[self.level[at]])
         part = records[at]
         found = np.empty((len(at), N_CANDIDATES), dtype=np.int32)
         found_probability = np.empty((len(at), N_CANDIDATES))
@@ -133,8 +132,8 @@ class Batch:
         join_stores(
             self.is_new[at],
             self.wait_s[at],
-            self.venue.near,
-            self.venue.near_share,
+            venue.near,
+            venue.near_share,
             told_store,
             told,
             in_store,
@@ -180,10 +179,12 @@ class Batch:
         self, is_placed: NDArray[np.bool_], xy_m: F64, radius_m: F64, store: I32, probability: F64
     ) -> list[Located]:
         """The single scans' answers with the filter's places and stores; those it does not place stay as they are."""
-        model = self.venue.model
-        lon_lat_deg = model.radio_map.frame.to_lon_lat_deg(xy_m).tolist()
+        venue = self.venue
+        lon_lat_deg = venue.frame.to_lon_lat_deg(xy_m).tolist()
         inside_of, radius_of = self.records["inside"].tolist(), radius_m.tolist()
-        candidates = None if model.fronts is None else _list_candidates(model.fronts, model, store, probability)
+        candidates = (
+            None if venue.fronts is None else _list_candidates(venue.fronts, venue.set_threshold, store, probability)
+        )
         answers = list(self.located)
         for i, is_ours in enumerate(is_placed.tolist()):
             single = answers[i].position
@@ -193,7 +194,7 @@ class Batch:
             listed, store_set = ((), ()) if candidates is None else candidates[i]
             if listed:
                 inside = None if inside is None else inside_of[i]
-                named = listed[0] if inside is None or inside >= model.calibration.inside_threshold else None
+                named = listed[0] if inside is None or inside >= venue.inside_threshold else None
                 certainty = 1.0 if inside is None else inside
                 confidence = 1.0 - certainty if named is None else named.probability * certainty
             lon_deg, lat_deg = lon_lat_deg[i]
@@ -219,12 +220,12 @@ class Batch:
 
 
 def _list_candidates(
-    fronts: FrontTable, model: VenueModel, store: I32, probability: F64
+    fronts: FrontTable, set_threshold: float, store: I32, probability: F64
 ) -> list[tuple[tuple[Candidate, ...], tuple[StoreId, ...]]]:
     """Each answer's candidates and answer set, shares of those shown made to sum to 1."""
     ids, names = fronts.store_ids, fronts.store_names
     has_any = store[:, 0] >= 0
-    n_in_set = np.maximum((probability >= model.calibration.set_threshold).sum(axis=1), 1) * has_any
+    n_in_set = np.maximum((probability >= set_threshold).sum(axis=1), 1) * has_any
     n_shown = np.maximum((probability >= _SHOWN_PROBABILITY).sum(axis=1), n_in_set)
     most = max(int(n_shown.max(initial=0)), 1)
     shown = np.where(np.arange(most) < n_shown[:, None], probability[:, :most], 0.0)

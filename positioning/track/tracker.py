@@ -4,7 +4,7 @@ The work is ``batch.py``'s. A scan of another level is answered alone and leaves
 moves the filter there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fingerprints.scan import Scan
 from kernel.clock import to_epoch_us
@@ -25,7 +25,17 @@ class Tracker:
     """
 
     def __init__(self, models: Sequence[VenueModel]) -> None:
-        self._venues = {model.venue_id: TrackedVenue.of(model) for model in models}
+        self._hold(TrackedVenue.of(model) for model in models)
+
+    @classmethod
+    def join(cls, trackers: Sequence["Tracker"]) -> "Tracker":
+        """One over the venues of them all; a venue of several is that of the last."""
+        joined = cls(())
+        joined._hold(venue for tracker in trackers for venue in tracker._venues.values())
+        return joined
+
+    def _hold(self, venues: Iterable[TrackedVenue]) -> None:
+        self._venues = {venue.venue_id: venue for venue in venues}
         self._of_stamp = {venue.stamp: venue_id for venue_id, venue in self._venues.items()}
 
     def advance(self, record: bytes | None, located: Located, scan: Scan) -> tuple[bytes | None, Located]:

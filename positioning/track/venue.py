@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernel.ids import VenueId
 from positioning.fronts import FrontTable
 from positioning.model import VenueModel
 from positioning.radio_map import F64, I32
 from positioning.track.settings import MOVE_M
+from venues.frame import LocalFrame
 
 _N_NEAR = 24
 """Neighbours that a move may lead to: beyond the 24th, exp(-distance / 20 m) leaves under 1 % in a usual mall."""
@@ -17,10 +19,16 @@ _N_NEAR = 24
 
 @dataclass(frozen=True, slots=True)
 class TrackedVenue:
-    """A model with what tracking derives from it. ``near`` and ``near_share`` (n_stores, n_near): neighbours on the
-    same level, -1 for none, and the share of moves that goes there; ``stamp`` names levels and stores as numbered."""
+    """What tracking takes of a model and derives from it. ``near`` and ``near_share`` (n_stores, n_near): neighbours on
+    the same level, -1 for none, and the share of moves that goes there; ``stamp`` names levels and stores as numbered;
+    thresholds as of ``model.Calibration``."""
 
-    model: VenueModel
+    venue_id: VenueId
+    frame: LocalFrame
+    fronts: FrontTable | None
+    front_level: I32
+    inside_threshold: float
+    set_threshold: float
     stamp: int
     level_at: Mapping[tuple[str | None, str | None], int]
     store_at: Mapping[str, int]
@@ -39,7 +47,12 @@ class TrackedVenue:
             else _neighbours(model.fronts)
         )
         return TrackedVenue(
-            model=model,
+            venue_id=model.venue_id,
+            frame=model.radio_map.frame,
+            fronts=model.fronts,
+            front_level=model.front_level,
+            inside_threshold=model.calibration.inside_threshold,
+            set_threshold=model.calibration.set_threshold,
             stamp=int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little"),
             level_at=levels,
             store_at={store_id: i for i, store_id in enumerate(stores)},

@@ -124,7 +124,7 @@ def test_each_feature_has_a_name_and_a_finite_value(
     assert (pairs.n_described[:100] >= 4).all()
     assert (pairs.feature[~described] == 0).all()
     assert (pairs.store[:, : described.shape[1]][described] >= 0).all()
-    worth = pairs.score >= 0.001 * pairs.score[:, :1]
+    worth = pairs.score >= 0.01 * pairs.score[:, :1]
     np.testing.assert_array_equal(pairs.n_described[:100], np.clip(worth[:100].sum(axis=1), 4, 12))
 
 

@@ -118,6 +118,19 @@ def test_each_reason_is_told_apart_in_one_batch_whatever_the_neighbours(
         assert all((answer.position is None) == (answer.reason is not None) for answer in locator.locate(asked))
 
 
+def test_joined_locators_answer_as_one_over_all_their_venues(model: VenueModel, later: list[LabelledScan]) -> None:
+    other = replace(model, venue_id=VenueId("other"))
+    scans = [held.scan for held in later[:20]]
+    asked = [
+        replace(scan, venue_id=venue_id) for scan in scans for venue_id in (model.venue_id, other.venue_id)
+    ] + scans
+    joined = LightLocator.join([LightLocator((model,)), LightLocator((other,))])
+    assert joined.venue_ids == (model.venue_id, other.venue_id)
+    assert joined.locate(asked) == LightLocator((model, other)).locate(asked)
+    with pytest.raises(ValueError, match="two of one venue"):
+        LightLocator.join([LightLocator((model,)), LightLocator((model,))])
+
+
 def faintest(scan: Scan, model: VenueModel, n: int) -> tuple[Reading, ...]:
     """The scan's n faintest readings of the venue's radios."""
     known = [reading for reading in scan.readings if reading.transmitter in model.radio_map.index]

@@ -148,14 +148,13 @@ def test_addresses_stay_in_the_file_and_answers_with_it(model: VenueModel, surve
     assert again.radio_map.index == model.radio_map.index
     scans = [item.scan for item in survey[::29]]
     assert LightLocator((again,)).locate(scans) == LightLocator((model,)).locate(scans)
-    assert LightLocator((model.for_serving(),)).locate(scans) == LightLocator((model,)).locate(scans)
 
 
 def test_the_plain_reference_knows_addresses_alone(model: VenueModel, survey: list[LabelledScan]) -> None:
     """It must stay what it was: each address a transmitter."""
     scans = [item.scan for item in survey[::29]]
     plain = locate_plainly(model, scans)
-    merged = locate_plainly(model.for_serving(), scans)
+    merged = locate_plainly(replace(model, survey=model.radio_map), scans)
     assert not np.allclose(plain.xy_m, merged.xy_m)
     by_address = replace(model.survey, radio=None)
     unmerged = assemble_model(model.venue_id, by_address, model.settings, model.calibration, None)
