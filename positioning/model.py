@@ -69,7 +69,7 @@ class Calibration:
         n_inside: held-out survey scans that were inside a store.
         n_held_out: held-out survey scans in all.
         ranker: the hash of the shared ranker that the next two are for; empty where none was fitted.
-        rank: weights that make its scores logits (``full.weigh_scores``).
+        rank: weights that make its scores logits (``full.weigh_evidence``).
         rank_set_threshold, rank_walkway_set_threshold: as the two before, for the full locator.
     """
 
