@@ -2,7 +2,8 @@
 
 The malls, surveys and scans are made as in ``hardness.py``: 20 to 60 scans a store by 3 phones, then 8 a store by 12
 others when radios have aged. Beside it the light locator and the plain reference, from the same run; then every phone
-10 dB louder or quieter, and 40 % of the radios silent. Simulated figures rank methods; they promise nothing for a mall.
+10 dB louder or quieter, and 40 % of the radios silent; and the survey's own phones at its date, with all radios and
+with 40 % of them silent. Simulated figures rank methods; they promise nothing for a mall.
 
 Run it with ``atrium bench ranker`` or ``python -m benchmarks.ranker``; about 5 minutes.
 """
@@ -57,7 +58,8 @@ def over_seeds(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def measure(seed: int) -> dict[str, Any]:
     """One mall."""
-    venue, survey, test = make_scans(seed)
+    mall = make_aged_mall(seed)
+    venue, survey, test = mall.venue, mall.survey, mall.test
     ranker = load_ranker()
     model = train_venue(survey, venue, venue_id=VenueId(venue.id), ranker=ranker).model
     full, light = FullLocator((model,), ranker), LightLocator((model,))
@@ -82,16 +84,20 @@ def measure(seed: int) -> dict[str, Any]:
     for offset_db in _OFFSETS_DB:
         out[f"full, {offset_db:+g} dB"] = figures(full, [_louder(item, offset_db) for item in test])
     out["full, 40 % silent"] = figures(full, _silenced(test, np.random.default_rng([seed, 8])))
+    out["full, as surveyed"] = figures(full, mall.as_surveyed)
+    out["full, as surveyed, 40 % silent"] = figures(full, _silenced(mall.as_surveyed, np.random.default_rng([seed, 8])))
     return out
 
 
 @dataclass(frozen=True)
 class AgedMall:
-    """A mall, its survey, and the scans asked when its radios had aged (``later``)."""
+    """A mall, its survey, and the scans asked when its radios had aged (``later``); ``as_surveyed`` are others of the
+    survey's phones at its date."""
 
     venue: Venue
     survey: list[LabelledScan]
     test: list[LabelledScan]
+    as_surveyed: list[LabelledScan]
     later: RadioField
     cells: "Cells"
     spec: RadioSpec
@@ -119,11 +125,13 @@ def make_aged_mall(seed: int, asking: Sequence[PhoneRadio] | None = None) -> Age
     cells = Cells.of(venue, field)
     n_stores = len(cells.of_store)
     per_store = rng.integers(*_SURVEY_SCANS, n_stores, endpoint=True)
-    survey = scan_stores(venue, field, cells, per_store, draw_phones(3, spec, rng), rng, "s")
+    phones = draw_phones(3, spec, rng)
+    survey = scan_stores(venue, field, cells, per_store, phones, rng, "s")
     asked = np.full(n_stores, _TEST_SCANS)
     others = draw_phones(12, spec, rng) if asking is None else asking
     test = scan_stores(venue, later, cells, asked, others, rng, "t")
-    return AgedMall(venue, survey, test, later, cells, spec)
+    as_surveyed = scan_stores(venue, field, cells, asked, phones, np.random.default_rng([seed, 9]), "a")
+    return AgedMall(venue, survey, test, as_surveyed, later, cells, spec)
 
 
 @dataclass(frozen=True)
