@@ -19,8 +19,8 @@ MOST_DESCRIBED = 12
 least. The true store is among them nearly always (docs, "The full locator")."""
 _FAR_M = 300.0
 _WORTH_A_LOOK = np.float32(0.01)
-"""Of the best candidate's score. On a simulated mall 4.6 candidates a scan are then described, which hold the true store
-for 99.95 % of 4,096 scans; a thousandth has 6.1 and all, and ranks no scan otherwise first."""
+"""Of the best candidate's score. On a simulated mall 4.6 candidates a scan are then described, which hold the true
+store for 99.95 % of 4,096 scans; a thousandth has 6.1 and all, and ranks no scan otherwise first."""
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
