@@ -38,8 +38,6 @@ _SMALL_MAP = 2_000
 """Survey scans up to which the thorough search is fast enough, so that nothing need be given up."""
 _SEARCH_TOLERANCE_RATIO = 0.005
 """What a faster search may cost beside the thorough one."""
-_Tried = tuple[Settings, F64]
-"""Settings, and the cost of each asked scan with them: NaN where it is not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +49,40 @@ class Choice:
 
 
 def choose_settings(radio_map: RadioMap) -> Choice:
-    """Try the fixed set: the cheapest representations win, then the least power and the most neighbours that cost no
+    """Try the fixed set: the cheapest representations win, then the votes spread over the most neighbours that cost no
     more to tell, then the least search.
 
     Settings cost no more than others where the mean difference on the same scans is within its own standard error,
     taken over whole walks: the one-standard-error rule of Breiman et al., "Classification and Regression Trees", 1984,
-    paired. Of equals the smoothest is taken (votes that fall slower, more neighbours, slower fading).
+    paired. Of equals the smoothest is taken (more neighbours, slower fading).
     """
     held_out = HeldOutScans.of(radio_map, _asked(radio_map))
     weighing = replace(_choose_weighing(held_out), representations=REPRESENTATIONS)
     index, distance = held_out.match(Settings(weighing, 1, 1.0, False, *_THOROUGH))
-    tried: list[_Tried] = []
+    tried: list[tuple[Settings, F64, float]] = []
     for columns in _SETS:
         of_set = np.ascontiguousarray(distance[:, :, columns])
         for settings in _votes(replace(weighing, representations=tuple(REPRESENTATIONS[c] for c in columns))):
-            tried.append((settings, held_out.costs_m(held_out.settle(settings, index, of_set))))
-    cheapest = min(tried, key=lambda one: _mean(one[1]))
+            settled = held_out.settle(settings, index, of_set)
+            tried.append((settings, held_out.costs_m(settled), spread_of_votes(settled.weight)))
+    cheapest, cheapest_m, _ = min(tried, key=lambda one: _mean(one[1]))
     equals = [
         one
         for one in tried
-        if one[0].weighing == cheapest[0].weighing and _costs_no_more(one[1], cheapest[1], held_out.walk)
+        if one[0].weighing == cheapest.weighing and _costs_no_more(one[1], cheapest_m, held_out.walk)
     ]
-    best = min(equals, key=lambda one: (one[0].weight_power, -one[0].k, _mean(one[1])))
-    return _choose_search(held_out, Choice(best[0], _mean(best[1])))
+    best, costs_m, _ = max(equals, key=lambda one: one[2])
+    return _choose_search(held_out, Choice(best, _mean(costs_m)))
+
+
+def spread_of_votes(weight: F32) -> float:
+    """Over how many neighbours the votes (n, n_short) of a scan are spread: the mean of (sum w)^2 / sum w^2.
+
+    Source: Kish, "Survey Sampling", 1965: the effective number of observations of unequal weights.
+    """
+    total, squares = weight.sum(axis=1), (weight**2).sum(axis=1)
+    answered = squares > 0
+    return float((total[answered] ** 2 / squares[answered]).mean()) if answered.any() else 0.0
 
 
 def choose_radios(radio_map: RadioMap) -> RadioMap:
