@@ -17,6 +17,8 @@ ACCURACY_SHARE = 0.68
 SET_SHARE = 0.95
 LEAST_OF_SETS = 100
 """Held-out scans of a kind under which its 5 % are told by five or fewer."""
+_LEAST_SCALE = 0.02
+"""A survey of one spot errs by nothing where it is asked: no answer claims that."""
 _LEAST_OF_EACH = 20
 """Held-out scans of a kind below which a logistic would learn the few, not the kind."""
 
@@ -39,7 +41,8 @@ def fit_error(held_out: HeldOut) -> tuple[tuple[float, ...], float]:
     target = np.log(held_out.error_m + 0.5)
     ridge = 1e-3 * len(features) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
     weights = tuple(np.linalg.solve(features.T @ features + ridge, features.T @ target).tolist())
-    return weights, float(np.quantile(held_out.error_m / predict_error_m(features, weights), ACCURACY_SHARE))
+    scale = float(np.quantile(held_out.error_m / predict_error_m(features, weights), ACCURACY_SHARE))
+    return weights, max(scale, _LEAST_SCALE)
 
 
 def fit_level(held_out: HeldOut) -> tuple[float, ...]:

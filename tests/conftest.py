@@ -9,11 +9,13 @@ import pytest
 
 from runtime.demo import store_mall
 from runtime.home import open_home
+from runtime.kernel_cache import forget_stale_kernels
 from sim.layout import MallSpec
 from sim.world import World, make_world
 from tests.living_server import SCANS_PER_STORE, Living, copy_home, serve
 
 _ROOT = Path(__file__).resolve().parent.parent
+forget_stale_kernels()
 
 
 @pytest.fixture(scope="session")

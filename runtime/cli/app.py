@@ -8,6 +8,7 @@ import typer
 
 from runtime.cli import admin, bench, heal, models, places, play, ranker, serve, sim
 from runtime.cli.terminal import make_group
+from runtime.kernel_cache import forget_stale_kernels
 
 app = make_group("Which store is this phone in, and what should it see there?")
 app.add_typer(places.venue, name="venue")
@@ -38,6 +39,7 @@ def main() -> None:
     logging.basicConfig(
         level=os.environ.get("ATRIUM_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    forget_stale_kernels()
     try:
         app()
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from positioning.kernels import forget_older_than_source
+from runtime.kernel_cache import forget_older_than_source
 
 
 def test_what_was_compiled_before_the_last_edit_is_forgotten(tmp_path: Path) -> None:
