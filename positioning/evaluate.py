@@ -84,7 +84,7 @@ def evaluate(
     truth = read_truth(model, scans)
     located = locator.locate([item.scan for item in scans])
     scored = score_located(model, truth, located)
-    plain = _score_plain(model, truth, scans)
+    plain = score_plain(model, truth, scans)
     generator = rng if rng is not None else np.random.default_rng(DEFAULT_SEED)
     return Evaluation(
         figures=summarise(scored),
@@ -200,7 +200,7 @@ def score_located(model: VenueModel, truth: TruthIn, located: Sequence[Located])
     )
 
 
-def _score_plain(model: VenueModel, truth: TruthIn, scans: Sequence[LabelledScan]) -> Scored:
+def score_plain(model: VenueModel, truth: TruthIn, scans: Sequence[LabelledScan]) -> Scored:
     answers = locate_plainly(model, [item.scan for item in scans])
     nan = np.full(len(scans), math.nan)
     answered = answers.level >= 0

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "positioning",
     "hardness",
     "ranker",
+    "shoppers",
     "healing",
     "coverage",
     "sparse",
