@@ -54,7 +54,9 @@ def fit_fronts(held_out: HeldOut, fronts: Fronts) -> tuple[float, ...]:
     """The candidates' weights in the conditional logit."""
     is_store = fronts.store >= 0
     is_true = is_store & (fronts.store == held_out.front[:, None])
-    return _fit_conditional_logit(fronts.feature, is_store, is_true)
+    if is_true.any(axis=1).sum() < _LEAST_OF_EACH:
+        return (1.0, -1.0, -1.0, 1.0, *([0.0] * (N_FEATURES - 4)))  # nearer and voted for: right in any venue
+    return fit_logit(fronts.feature, is_store, is_true, np.zeros(N_FEATURES), 1e-3)
 
 
 def fit_later(calibration: Calibration, later: HeldOut, fronts: Fronts, accuracy_m: F64) -> Calibration:
@@ -124,11 +126,16 @@ def _fit_logistic(features: F64, is_true: NDArray[np.bool_]) -> tuple[float, ...
     return tuple((fitted.coef_[0] / scale).tolist())
 
 
-def _fit_conditional_logit(features: F64, is_store: NDArray[np.bool_], is_true: NDArray[np.bool_]) -> tuple[float, ...]:
-    """Maximum likelihood with a small ridge, over the scans whose true store is among the candidates."""
+def fit_logit(
+    features: F64, is_store: NDArray[np.bool_], is_true: NDArray[np.bool_], prior: F64, ridge: float
+) -> tuple[float, ...]:
+    """Weights of a conditional logit over the scans whose true store is among the candidates.
+
+    Args:
+        features: (n, n_candidates, n_features).
+        prior: (n_features,) what the weights are pulled towards, by ``ridge`` times their squared distance a scan.
+    """
     usable = is_true.any(axis=1)
-    if usable.sum() < _LEAST_OF_EACH:
-        return (1.0, -1.0, -1.0, 1.0, *([0.0] * (N_FEATURES - 4)))  # nearer and voted for: right in any venue
     x, stores, truth = features[usable], is_store[usable], is_true[usable]
     x = np.where(stores[:, :, None], x, 0.0)
     n = len(x)
@@ -137,10 +144,10 @@ def _fit_conditional_logit(features: F64, is_store: NDArray[np.bool_], is_true: 
         probability = front_probabilities(x, stores, tuple(weights.tolist()))
         of_true = np.clip(probability[truth], 1e-12, 1.0)
         slope = np.einsum("nc,ncf->f", probability - truth, x) / n
-        return float(-np.log(of_true).mean() + 1e-3 * weights @ weights), slope + 2e-3 * weights
+        off = weights - prior
+        return float(-np.log(of_true).mean() + ridge * off @ off), slope + 2.0 * ridge * off
 
-    found = minimize(loss, np.zeros(N_FEATURES), jac=True, method="L-BFGS-B")
-    return tuple(found.x.tolist())
+    return tuple(minimize(loss, prior, jac=True, method="L-BFGS-B").x.tolist())
 
 
 def _best_threshold(probability: F64, is_inside: NDArray[np.bool_]) -> float:

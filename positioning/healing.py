@@ -16,7 +16,7 @@ from fingerprints.scan import Scan
 from fingerprints.transmitters import is_beacon
 from kernel.clock import from_epoch_us
 from kernel.ids import StoreId
-from positioning.calibrate import HeldOut, fit_fronts, fit_sets, fit_walkway_set
+from positioning.calibrate import fit_logit, fit_sets, fit_walkway_set
 from positioning.choose import HeldOutScans
 from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.confirmed import ConfirmedScan, distinct
@@ -38,8 +38,10 @@ from positioning.statistics import StoreTables
 from positioning.store_map import build_store_map
 
 _MOST_OF_SURVEY = 2_000
-RECALIBRATE_FROM = 300
-"""Confirmed scans from which they, held out by group, say what answers are worth (research: positioning, section 4)."""
+RECALIBRATE_FROM = 100
+"""Confirmed scans from which they, held out by group, say what answers are worth."""
+_PULL_SCANS = 30.0
+"""How hard the present weights hold the new ones, in confirmed scans: the fewer there are, the less moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,12 @@ def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibr
     fronts, radio_map, calibration = model.fronts, model.radio_map, model.calibration
     assert fronts is not None
     confirmed = _AskedAgain.of(model, asked)
-    none: NDArray[np.float64] = np.zeros(len(asked))
-    store = model.m_front[asked]
-    front = fit_fronts(HeldOut(confirmed.settled, none, none > 0, store, store), confirmed.found)
+    ridge = _PULL_SCANS / len(asked)
+    found, store = confirmed.found, confirmed.store
+    is_true = (found.store >= 0) & (found.store == store[:, None])
+    front = calibration.front
+    if is_true.any():
+        front = fit_logit(found.feature, found.store >= 0, is_true, np.array(front), ridge)
     of_store, of_walkway = fit_sets(*confirmed.judge(front))
     survey = None
     if calibration.tells_inside:
@@ -182,6 +187,7 @@ def _recalibrate(model: VenueModel, asked: I64, ranker: Ranker | None) -> Calibr
         radio_map.walk,
         ranker,
         walkway_asked=survey,
+        refit_ridge=ridge,
     )
 
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from positioning.buildings import build_building_table, hear_buildings_held_out
-from positioning.calibrate import fit_sets, fit_walkway_set
+from positioning.calibrate import fit_logit, fit_sets, fit_walkway_set
 from positioning.confidence import describe_inside, front_probabilities, logistic, predict_error_m
 from positioning.damage import hear_later
 from positioning.fronts import FrontTable
@@ -44,6 +43,7 @@ def fit_rank(
     ranker: Ranker,
     *,
     walkway_asked: I64 | None = None,
+    refit_ridge: float | None = None,
 ) -> Calibration:
     """The calibration with the ranker's part: weights by maximum likelihood, and the answer sets' thresholds.
 
@@ -53,9 +53,14 @@ def fit_rank(
         asked: places of the map; each is asked without its part of the walks.
         walk: (n_map,) what is held out together.
         walkway_asked: places whose scans tell the threshold in walkways, where ``asked`` are scans in stores alone.
+        refit_ridge: the pull, a scan, towards the calibration's own weights, which are then fitted again; None for
+            weights of a new model.
     """
     heard, later = hold_out(calibration, radio_map, settings, fronts, levels_and_stores, n_stores, asked, walk, ranker)
-    weights = fit_weights(heard.store, heard.evidence, heard.truth)
+    if refit_ridge is None:
+        weights = fit_weights(heard.store, heard.evidence, heard.truth)
+    else:
+        weights = fit_weights(heard.store, heard.evidence, heard.truth, calibration.rank, refit_ridge)
     of_store, of_walkway = fit_sets(
         later.probability_of_true(weights)[later.is_usable], later.is_in_store[later.is_usable]
     )
@@ -104,24 +109,14 @@ class RankedScans:
         return of_true
 
 
-def fit_weights(store: I32, evidence: F64, truth: I32) -> tuple[float, ...]:
-    """A conditional logit over the evidence of ``full.weigh_evidence``, pulled towards the bare score."""
+def fit_weights(
+    store: I32, evidence: F64, truth: I32, prior: tuple[float, ...] = _AS_IT_IS, ridge: float = _RIDGE
+) -> tuple[float, ...]:
+    """A conditional logit over the evidence of ``full.weigh_evidence``, pulled towards ``prior``: the bare score."""
     is_true = (store == truth[:, None]) & (store >= 0)
-    usable = is_true.any(axis=1)
-    if usable.sum() < _LEAST_SCANS:
-        return _AS_IT_IS
-    x, stores, true = evidence[usable], store[usable] >= 0, is_true[usable]
-    x = np.where(stores[:, :, None], x, 0.0)
-    prior = np.array(_AS_IT_IS)
-
-    def loss(weights: F64) -> tuple[float, F64]:
-        probability = front_probabilities(x, stores, tuple(weights.tolist()))
-        slope = np.einsum("nc,ncf->f", probability - true, x) / len(x)
-        off = weights - prior
-        value = float(-np.log(np.clip(probability[true], 1e-12, 1.0)).mean() + _RIDGE * off @ off)
-        return value, slope + 2.0 * _RIDGE * off
-
-    return tuple(minimize(loss, prior, jac=True, method="L-BFGS-B").x.tolist())
+    if is_true.any(axis=1).sum() < _LEAST_SCANS:
+        return prior
+    return fit_logit(evidence, store >= 0, is_true, np.array(prior), ridge)
 
 
 def hold_out(

@@ -16,10 +16,11 @@ from kernel.errors import AtriumError
 from kernel.ids import CampaignId, StoreId, VenueId
 from runtime.clocks import SystemClock
 from runtime.home import Home
-from runtime.models import load_model, train_stored
+from runtime.models import load_model
 from runtime.records.campaigns import insert_campaign, list_campaigns, set_status
 from runtime.records.history import latest_instant
 from runtime.records.tenants import DEFAULT_TENANT, make_key
+from runtime.training import train_stored
 from venues.archive import ImdfArchive
 from venues.model import Store, Venue
 

@@ -1,16 +1,12 @@
-"""A venue's survey and model, between the disk and positioning."""
-
-from collections.abc import Callable
+"""A venue's survey and model, from the disk."""
 
 from fingerprints.readers import read_ndjson
 from fingerprints.scan import LabelledScan
 from kernel.ids import VenueId
-from positioning.bundle import from_bytes, to_bytes
+from positioning.bundle import from_bytes
 from positioning.model import VenueModel
-from positioning.train import TrainedVenue, train_venue
 from runtime.errors import UntrainedVenueError
 from runtime.home import Home
-from runtime.rankers import load_ranker
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import read_file
 
@@ -25,14 +21,6 @@ def load_survey(home: Home, venue_id: VenueId) -> tuple[LabelledScan, ...]:
     if not path.exists():
         raise UntrainedVenueError(f"venue {venue_id} has no survey: `atrium survey import PATH --venue {venue_id}`")
     return read_ndjson(read_file(path), file=path.name).scans
-
-
-def train_stored(home: Home, venue_id: VenueId, tell: Callable[[str, float], None] | None = None) -> TrainedVenue:
-    """Compile a venue's stored survey, store the model, and give it back with its quality."""
-    venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
-    trained = train_venue(load_survey(home, venue_id), venue, venue_id=venue_id, progress=tell, ranker=load_ranker())
-    home.venues.save_model(DEFAULT_TENANT, venue_id, to_bytes(trained.model))
-    return trained
 
 
 def load_model(home: Home, venue_id: VenueId) -> VenueModel:

@@ -26,7 +26,7 @@ LocatorOption = Annotated[LocatorKind, typer.Option("--locator", help="full: wit
 
 def train(venue_id: VenueOption, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Compile a venue's survey into its radio map, fit the calibration, print the quality on held-out survey."""
-    from runtime.models import train_stored
+    from runtime.training import train_stored
 
     home = open_home(data_dir)
     with progress("training", 1.0) as advance:

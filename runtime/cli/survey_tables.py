@@ -1,14 +1,18 @@
 """A survey's quality as lines and tables for a person."""
 
+from typing import TYPE_CHECKING
+
 from rich.markup import escape
 
-from positioning.survey_quality import SurveyQuality
 from runtime.cli.terminal import out, print_table, say
+
+if TYPE_CHECKING:
+    from positioning.survey_quality import SurveyQuality
 
 _SHOWN = 20
 
 
-def print_quality(quality: SurveyQuality) -> None:
+def print_quality(quality: "SurveyQuality") -> None:
     """Warnings on standard error; counts, expectations, confusable stores and next steps on standard output."""
     counts, foreseen, coverage = quality.counts, quality.forecast, quality.coverage
     for warning in quality.warnings:

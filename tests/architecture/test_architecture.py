@@ -83,6 +83,7 @@ def test_only_the_command_line_and_its_helpers_import_the_simulator() -> None:
 def test_the_serving_path_loads_no_training_library() -> None:
     code = (
         "import sys, runtime.wiring, runtime.server, positioning.light, positioning.full, positioning.bundle;"
+        "import runtime.cli, runtime.models;"
         "print([m for m in ('lightgbm', 'sklearn', 'pandas', 'ibis') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -1,5 +1,6 @@
 """Healing on a small simulated mall: what changed is found, bad labels are refused, no group of stores may lose."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -172,6 +173,21 @@ def test_the_sets_in_walkways_are_fitted_anew_from_the_survey(
         held = evaluate(locator, healed, walkways).figures.set_coverage
         assert held is not None
         assert held > 80.0  # percent; a walkway's sets hold some 90 weeks later (docs/algorithms/confidence.md)
+
+
+def test_what_answers_are_worth_moves_from_a_hundred_confirmed_scans_on_and_more_with_more(
+    model: VenueModel, unlabelled: list[Scan], small_world: World, ranker: Ranker
+) -> None:
+    confirmed = confirm_labelled(hear(small_world, 1, 18))[0]
+
+    def moved(asked: list[ConfirmedScan]) -> tuple[float, float]:
+        now, was = heal(model, asked, unlabelled, ranker=ranker).model.calibration, model.calibration
+        return math.dist(now.front, was.front), math.dist(now.rank, was.rank)
+
+    few, some, many = moved(confirmed[::4]), moved(confirmed[::3]), moved(confirmed)
+    assert few == (0.0, 0.0)  # 90 scans
+    assert 0.0 < some[0] < many[0]
+    assert 0.0 < some[1] < many[1]
 
 
 def test_the_present_model_is_not_changed_and_a_healed_one_survives_its_file(
