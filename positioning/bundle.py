@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernel.ids import LevelId, TransmitterId, VenueId
+from positioning.bundle_check import check_part
 from positioning.epochs import Epochs, one_epoch
 from positioning.errors import BundleError
 from positioning.fronts import FrontTable, build_front_table
@@ -102,7 +103,7 @@ def from_bytes(data: bytes, venue: Venue | None) -> VenueModel:
     content, arrays = _read(data)
     try:
         return _assemble(content, arrays, venue)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise BundleError(f"its content does not have the shape of format {FORMAT}: {error}") from error
 
 
@@ -140,10 +141,13 @@ def _assemble(content: dict[str, Any], arrays: dict[str, NDArray[Any]], venue: V
     stores = [] if fronts is None else list(fronts.store_ids)
     if stores != content["stores"]:
         raise BundleError("the venue's stores have changed since it was trained; train it again")
+    n_stores = 0 if venue is None else len(venue.stores)
+    check_part(content, arrays, n_stores)
     model = _assemble_part(venue_id, content, arrays, fronts)
     if content["beacons"] is None:
         return model
     of_beacons = {name: arrays[f"{_BEACONS}{name}"] for name in _ARRAYS}
+    check_part(content["beacons"], of_beacons, n_stores)
     return replace(model, beacons=_assemble_part(venue_id, content["beacons"], of_beacons, fronts))
 
 

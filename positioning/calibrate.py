@@ -105,13 +105,17 @@ def fit_walkway_set(probability_of_true: F64, is_in_store: NDArray[np.bool_], ot
 def conformal_threshold(probability_of_true: F64) -> float:
     """The least-ambiguous-set threshold: 95 % of true stores reach it (with the finite-sample correction).
 
+    Where over 5 % are no candidates at all (a survey whose levels are named wrongly), no threshold can hold them: then
+    it is 95 % of those that are. Under 19 scans all candidates are in the set.
+
     Source: Sadinle, Lei, Wasserman, "Least ambiguous set-valued classifiers with bounded error levels", JASA 2019.
     """
-    n = len(probability_of_true)
-    if n == 0:
+    rank = int(np.floor((len(probability_of_true) + 1) * (1.0 - SET_SHARE)))
+    if rank < 1:
         return 0.0
-    rank = int(np.floor((n + 1) * (1.0 - SET_SHARE)))
-    return float(np.sort(probability_of_true)[rank - 1]) if rank >= 1 else 0.0
+    threshold = float(np.sort(probability_of_true)[rank - 1])
+    reached = probability_of_true[probability_of_true > 0.0]
+    return threshold if threshold > 0.0 or len(reached) == 0 else conformal_threshold(reached)
 
 
 def _fit_logistic(features: F64, is_true: NDArray[np.bool_]) -> tuple[float, ...]:

@@ -4,6 +4,8 @@ numba looks for changes in the outermost function's own file alone. The kernels 
 files, so the old code would answer on.
 """
 
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,14 +13,27 @@ import positioning.kernels
 
 
 def forget_stale_kernels() -> None:
-    """Look at the kernels beside this code; where nothing may be written, nothing is edited either."""
+    """Look wherever numba may have put what it compiled of the kernels of this code."""
     forget_older_than_source(Path(positioning.kernels.__path__[0]))
 
 
 def forget_older_than_source(folder: Path) -> None:
-    """Remove numba's indices in a folder's cache that are older than any of its sources."""
+    """Remove numba's indices of a folder's kernels that are older than any of its sources."""
     edited_at = max(path.stat().st_mtime for path in folder.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
-        with suppress(OSError):  # another process may be doing the same
-            if index.stat().st_mtime < edited_at:
-                index.unlink()
+    for cache in _caches_of(folder):
+        for index in cache.glob("*.nbi"):
+            with suppress(OSError):  # another process may be doing the same
+                if index.stat().st_mtime < edited_at:
+                    index.unlink()
+
+
+def _caches_of(folder: Path) -> Iterator[Path]:
+    """Beside the code; in ``NUMBA_CACHE_DIR``; where the code's folder may not be written, in the user's own.
+
+    In the last two a folder stands for each folder of code, named after it; those of other installations are looked at
+    too, which costs them a compilation at most.
+    """
+    yield folder / "__pycache__"
+    for root in (os.environ.get("NUMBA_CACHE_DIR"), str(Path.home() / ".cache" / "numba")):
+        if root:
+            yield from Path(root).glob(f"{folder.name}_*")

@@ -148,7 +148,7 @@ def size_sets(
         threshold = of_walkway if in_store[i] < inside_threshold else of_store
         n = 0
         for c in range(store.shape[1]):
-            n += probability[i, c] >= threshold
+            n += store[i, c] >= 0 and probability[i, c] >= threshold
         if store.shape[1] > 0 and store[i, 0] >= 0:
             n = max(n, 1)
         out[i] = n

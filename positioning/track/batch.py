@@ -225,7 +225,7 @@ def _list_candidates(
     """Each answer's candidates and answer set, shares of those shown made to sum to 1."""
     ids, names = fronts.store_ids, fronts.store_names
     has_any = store[:, 0] >= 0
-    n_in_set = np.maximum((probability >= set_threshold).sum(axis=1), 1) * has_any
+    n_in_set = np.maximum(((probability >= set_threshold) & (store >= 0)).sum(axis=1), 1) * has_any
     n_shown = np.maximum((probability >= _SHOWN_PROBABILITY).sum(axis=1), n_in_set)
     most = max(int(n_shown.max(initial=0)), 1)
     shown = np.where(np.arange(most) < n_shown[:, None], probability[:, :most], 0.0)

@@ -5,6 +5,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from kernel.ids import VenueId
 from positioning.bundle import from_bytes, to_bytes
 from positioning.errors import BundleError
+from positioning.model import VenueModel
 from sim.world import World
 from venues.build import build_venue
 from venues.model import Venue
@@ -126,3 +128,56 @@ def test_an_array_whose_own_header_is_broken_is_told(bundle: bytes, venue: Venue
 
     with pytest.raises(BundleError, match="not readable"):
         from_bytes(rewritten(bundle, open_a_bracket), venue)
+
+
+def changed(model: VenueModel, part: str, **values: object) -> VenueModel:
+    """The model with other values in a part of it."""
+    return replace(model, **{part: replace(getattr(model, part), **values)})
+
+
+@pytest.mark.parametrize(
+    ("part", "values"),
+    [
+        ("calibration", {"error": (1.0,)}),
+        ("calibration", {"front": (0.0,) * 5_000}),
+        ("calibration", {"set_threshold": float("inf")}),
+        ("calibration", {"inside_threshold": "high"}),
+        ("settings", {"k": 0}),
+        ("settings", {"n_short": 0}),
+        ("settings", {"n_short": 10**9}),
+        ("settings", {"k": 1e30}),
+    ],
+)
+def test_numbers_that_no_model_has_are_refused_though_the_hash_is_right(
+    bundle: bytes, venue: Venue, part: str, values: dict[str, object]
+) -> None:
+    model = from_bytes(bundle, venue)
+    with pytest.raises(BundleError, match="shape of format"):
+        from_bytes(to_bytes(changed(model, part, **values)), venue)
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "value"),
+    [
+        ("xy_m", (0, 0), np.nan),
+        ("level", 0, 7),
+        ("level", 0, -1),
+        ("store", 3, 10**8),
+        ("rssi_dbm", 5, np.nan),
+        ("transmitter", 5, 10**6),
+        ("indptr", 2, 10**7),
+        ("indptr", -1, 1),
+    ],
+)
+def test_places_that_a_kernel_would_run_off_to_are_refused(
+    bundle: bytes, venue: Venue, name: str, at: int | tuple[int, int], value: float
+) -> None:
+    model = from_bytes(bundle, venue)
+    holder = model.radio_map if hasattr(model.radio_map, name) else model.radio_map.readings
+    survey = model.survey if hasattr(model.survey, name) else model.survey.readings
+    for held in {id(holder): holder, id(survey): survey}.values():
+        array = getattr(held, name)
+        array.flags.writeable = True
+        array[at] = value
+    with pytest.raises(BundleError, match="shape of format"):
+        from_bytes(to_bytes(model), venue)

@@ -6,6 +6,7 @@ import pytest
 from positioning.calibrate import LEAST_OF_SETS, conformal_threshold, fit_sets
 from positioning.confidence import describe_inside
 from positioning.damage import hear_later
+from positioning.kernels.confidence import size_sets
 from positioning.kernels.fronts import share_inside
 from positioning.radio_map import ReadingBatch
 
@@ -70,3 +71,19 @@ def test_what_lies_between_silences_the_faint() -> None:
     later = hear_later(batch_of(2, 50), np.random.default_rng(4), floor_dbm=-95.0, loss_db=loss_db)
     assert np.diff(later.indptr)[0] > 20
     assert np.diff(later.indptr)[1] == 0
+
+
+def test_a_set_holds_candidates_alone_however_low_its_threshold() -> None:
+    """Under 19 held-out scans the threshold is 0, which the places of no candidate reach too."""
+    store = np.array([[4, 2, -1, -1], [-1, -1, -1, -1]], dtype=np.int32)
+    probability = np.array([[0.7, 0.3, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    n_in_set = np.empty(2, dtype=np.int32)
+    size_sets(store, probability, np.array([1.0, 1.0]), 0.5, 0.0, 0.0, n_in_set)
+    assert n_in_set.tolist() == [2, 0]
+
+
+def test_stores_that_are_no_candidates_do_not_bring_the_threshold_to_nothing() -> None:
+    reached = np.linspace(0.2, 0.9, 90)
+    assert conformal_threshold(np.concatenate([np.zeros(10), reached])) == conformal_threshold(reached) > 0.2
+    assert conformal_threshold(np.zeros(40)) == 0.0
+    assert conformal_threshold(reached[:18]) == 0.0

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from runtime.kernel_cache import forget_older_than_source
 
 
@@ -17,3 +19,15 @@ def test_what_was_compiled_before_the_last_edit_is_forgotten(tmp_path: Path) -> 
         os.utime(tmp_path / name, (at_s, at_s))
     forget_older_than_source(tmp_path)
     assert sorted(path.name for path in cache.iterdir()) == ["data.nbc", "new.nbi"]
+
+
+def test_so_it_is_where_numba_was_told_to_keep_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, cache = tmp_path / "kernels", tmp_path / "cache" / "kernels_0123abcd"
+    for made in (folder, cache):
+        made.mkdir(parents=True)
+    (folder / "one.py").touch()
+    (cache / "old.nbi").touch()
+    os.utime(cache / "old.nbi", (100, 100))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    forget_older_than_source(folder)
+    assert list(cache.iterdir()) == []
