@@ -12,6 +12,8 @@ from positioning.kernels.confidence import N_ANSWER_FEATURES
 from positioning.kernels.fronts import N_FEATURES
 
 _MOST_NEIGHBOURS = 4_096
+_INSIDE_WITHOUT_DENSITIES = 6
+"""Weights of "inside any store" but those of the densities, two a representation (``confidence.describe_inside``)."""
 _LENGTHS = {
     "error": {N_ANSWER_FEATURES},
     "level": {N_ANSWER_FEATURES},
@@ -55,10 +57,12 @@ def check_part(content: dict[str, Any], arrays: dict[str, NDArray[Any]], n_store
 
 def _check_numbers(content: dict[str, Any]) -> None:
     calibration, settings = content["calibration"], content["settings"]
+    n_voting = len(settings["weighing"]["representations"])
+    lengths = _LENGTHS | {"inside": {0, _INSIDE_WITHOUT_DENSITIES + 2 * n_voting}}
     for name, value in calibration.items():
         if isinstance(value, list):
             _expect(all(_is_number(item) for item in value), f"numbers as {name}")
-            _expect(len(value) in _LENGTHS.get(name, {len(value)}), f"{_LENGTHS.get(name)} weights as {name}")
+            _expect(len(value) in lengths[name], f"{lengths[name]} weights as {name}, found {len(value)}")
         elif name != "ranker":
             _expect(_is_number(value), f"a number as {name}")
     for name in ("k", "n_short"):

@@ -26,7 +26,6 @@ from positioning.radio_map import F64, I32, ReadingBatch, encode, encode_connect
 from positioning.ranker import Ranker
 from positioning.representation import weigh
 from positioning.train import train_venue
-from runtime.rankers import load_ranker
 from sim.world import World
 
 SPREAD = {
@@ -36,11 +35,6 @@ SPREAD = {
     "rank_walkway_set_threshold": 0.25,
 }
 """Thresholds so far apart that one taken for another shows."""
-
-
-@pytest.fixture(scope="module")
-def ranker() -> Ranker:
-    return load_ranker()
 
 
 @pytest.fixture(scope="module")

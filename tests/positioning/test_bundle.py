@@ -140,6 +140,7 @@ def changed(model: VenueModel, part: str, **values: object) -> VenueModel:
     [
         ("calibration", {"error": (1.0,)}),
         ("calibration", {"front": (0.0,) * 5_000}),
+        ("calibration", {"inside": (0.0,) * 3}),
         ("calibration", {"set_threshold": float("inf")}),
         ("calibration", {"inside_threshold": "high"}),
         ("settings", {"k": 0}),

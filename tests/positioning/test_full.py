@@ -22,7 +22,6 @@ from positioning.radio_map import ReadingBatch, encode, encode_connected
 from positioning.ranker import Ranker
 from positioning.store_map import StoreMap, build_store_map
 from positioning.train import train_venue
-from runtime.rankers import load_ranker
 from sim.export import shopper_scans
 from sim.world import World
 from tests.living_server import SCANS_PER_STORE
@@ -31,11 +30,6 @@ from tests.living_server import SCANS_PER_STORE
 @pytest.fixture(scope="module")
 def survey(small_world: World) -> list[LabelledScan]:
     return small_world.survey(scans_per_store=SCANS_PER_STORE)
-
-
-@pytest.fixture(scope="module")
-def ranker() -> Ranker:
-    return load_ranker()
 
 
 @pytest.fixture(scope="module")

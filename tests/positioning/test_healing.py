@@ -24,15 +24,9 @@ from positioning.position import Candidate, Located, Position
 from positioning.promotion import LEAST_SCANS, judge_candidate
 from positioning.ranker import Ranker
 from positioning.train import train_venue
-from runtime.rankers import load_ranker
 from sim.survey import SURVEY_AT, walk_survey
 from sim.world import World
 from tests.living_server import SCANS_PER_STORE
-
-
-@pytest.fixture(scope="module")
-def ranker() -> Ranker:
-    return load_ranker()
 
 
 @pytest.fixture(scope="module")
