@@ -183,10 +183,10 @@ def _notes(done: Replayed, plan: ReplayPlan, visits: Sequence[Visit], counted: S
         notes.append("no phone allowed visits (--consent), so none was kept")
     elif not any(visit.place.kind is PlaceKind.STORE for visit in counted):
         stays = [visit.dwell_s for visit in visits if visit.place.kind is PlaceKind.STORE]
-        asked = plan.rules.store.min_dwell.total_seconds()
+        asked = plan.rules.fast.store.min_dwell.total_seconds()
         longest = f"the longest of {len(stays)} stays was {max(stays):.0f} s" if stays else "no stay was confirmed"
         notes.append(
-            f"no store visit counted: {longest}, the rules ask {plan.rules.store.k} of {plan.rules.store.n} fixes "
+            f"no store visit counted: {longest}, the rules ask {plan.rules.fast.store.k} of {plan.rules.fast.store.n} fixes "
             f"and {asked:.0f} s (--rules FILE.toml changes them)"
         )
     if plan.campaigns and Purpose.MARKETING not in plan.consents:

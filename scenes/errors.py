@@ -1,8 +1,9 @@
 """Errors of scenes.
 
 InputRefusedError
-├── RulesError       a rule file with an unknown key or a value out of range
-└── SnapshotError    a stored scene that cannot be read back
+├── RulesError            a rule file with an unknown key or a value out of range
+├── SnapshotError         a stored scene that cannot be read back
+└── TooManyPlacesError    more venues or stores than a record can number
 """
 
 from kernel.errors import InputRefusedError
@@ -18,3 +19,9 @@ class SnapshotError(InputRefusedError):
     """A snapshot of another version, or damaged."""
 
     code = "invalid_snapshot"
+
+
+class TooManyPlacesError(InputRefusedError):
+    """A record has 15 bits for a venue, and for a store of it."""
+
+    code = "too_many_places"

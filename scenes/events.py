@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from kernel.ids import DeviceRef, EventId, VisitId, derive_id
 from scenes.state import Place, Visit
 
-EventType = Literal["visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed"]
-ExitReason = Literal["gap", "moved", "consent"]
+EventType = Literal["visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "place.passed", "phase.changed"]
+ExitReason = Literal["gap", "moved", "closed", "consent"]
+EXIT_REASONS: Final[tuple[ExitReason, ...]] = ("gap", "moved", "closed", "consent")
+"""By the kernels' numbers; ``closed`` at the end of the venue's day."""
+PASSING_MS: Final = 30 * 60_000
+"""A front is passed once in such a span of the venue's day, however often the phone goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +46,24 @@ def visit_event(kind: EventType, visit: Visit, occurred_at: datetime, **data: An
     )
 
 
-def phase_event(
-    device: DeviceRef, occurred_at: datetime, before: str, after: str, place: Place | None, number: int
-) -> SceneEvent:
-    """The phone's phase changed from ``before`` to ``after``; ``number`` counts the changes of its scene.
-
-    Late scans leave the newest instant where it is, so the instant alone would name several changes.
-    """
+def phase_event(device: DeviceRef, occurred_at: datetime, before: str, after: str, place: Place | None) -> SceneEvent:
+    """The phone's phase changed from ``before`` to ``after``."""
     return SceneEvent(
-        event_id=EventId(derive_id("evt", device, "phase", after, occurred_at.isoformat(), str(number))),
+        event_id=EventId(derive_id("evt", device, "phase", before, after, occurred_at.isoformat())),
         type="phase.changed",
         occurred_at=occurred_at,
         place=place,
         visit_id=None,
         data={"from": before, "to": after},
+    )
+
+
+def passed_event(device: DeviceRef, place: Place, occurred_at: datetime, span: int) -> SceneEvent:
+    """The phone went by a store front; ``span`` numbers the ``PASSING_MS`` of the day, each of which tells it once."""
+    return SceneEvent(
+        event_id=EventId(derive_id("evt", device, "passed", place.id, occurred_at.date().isoformat(), str(span))),
+        type="place.passed",
+        occurred_at=occurred_at,
+        place=place,
+        visit_id=None,
     )

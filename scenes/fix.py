@@ -1,29 +1,99 @@
-"""From a position to the evidence that a scene is made of."""
+"""From a position to the evidence that a scene is made of, and that evidence as numbers."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from positioning.position import Located
+from scenes.kernels.record import I32, I64, U8, UNKNOWN, WALKWAY, make_code
+from scenes.places import PlaceBook
+from scenes.record import to_ms
+from scenes.rules import evidence_steps
+from scenes.service_day import ServiceDays
 from scenes.state import Fix
 
+MAX_STORES = 5
+"""Stores a fix remembers: the top 5 hold over 97 % of the probability."""
+_LEAST_OF_FRONT = 0.5
+_LEAST_OF_WALKWAY = 0.5
 
-def fix_of(located: Located, at: datetime) -> Fix:
+
+def fix_of(located: Located, at: datetime, *, is_approaching: bool = False) -> Fix:
     """The fix that a scan's answer gives; an answer without a position is a fix of an unknown place.
 
     The evidence for a store is ``in_store`` x its probability. Where the survey cannot tell inside from outside
     (``in_store`` None), it is the front's probability alone.
+
+    Args:
+        is_approaching: the phone itself says that it is on its way to a venue.
     """
+    at = at.replace(microsecond=at.microsecond // 1_000 * 1_000)
     position = located.position
     if position is None:
-        return Fix(at)
+        return Fix(at, is_approaching=is_approaching)
     inside = 1.0 if position.in_store is None else position.in_store
+    first = position.candidates[0] if position.candidates else None
     return Fix(
         at=at,
         venue_id=position.venue_id,
         level_id=position.level_id,
         stores=tuple((c.store_id, inside * c.probability) for c in position.candidates[:MAX_STORES]),
         walkway=None if position.in_store is None else 1.0 - position.in_store,
+        front=None if first is None or first.probability < _LEAST_OF_FRONT else first.store_id,
     )
 
 
-MAX_STORES = 5
-"""Stores a fix remembers: the top 5 hold over 97 % of the probability, and the state stays small."""
+@dataclass(frozen=True, slots=True)
+class FixRows:
+    """n fixes as numbers, for ``kernels/visits.advance_fixes``; each (n,)."""
+
+    at_ms: I64
+    base_min: I64
+    venue: I32
+    code: I32
+    front: I32
+    is_approaching: U8
+
+    def __len__(self) -> int:
+        return len(self.at_ms)
+
+    def take(self, places: Sequence[int] | I64) -> "FixRows":
+        """Some of them, in that order."""
+        at = np.asarray(places, dtype=np.int64)
+        return FixRows(*(getattr(self, name)[at] for name in self.__slots__))
+
+    @staticmethod
+    def join(parts: Sequence["FixRows"]) -> "FixRows":
+        """One behind another."""
+        return FixRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in FixRows.__slots__))
+
+
+def pack_fixes(fixes: Sequence[Fix], book: PlaceBook, days: ServiceDays) -> FixRows:
+    """Fixes as numbers. Of each the best store is kept, or the walkway where that is likelier than it and than not."""
+    rows = np.empty((len(fixes), 6), dtype=np.int64)
+    for i, fix in enumerate(fixes):
+        base_min = days.base_min(fix.venue_id, fix.at)
+        if fix.venue_id is None:
+            rows[i] = to_ms(fix.at), base_min, 0, 0, 0, fix.is_approaching
+            continue
+        venue = book.venue(fix.venue_id)
+        best, evidence = fix.stores[0] if fix.stores else (None, 0.0)
+        store, front = UNKNOWN, 0
+        if fix.walkway is not None and fix.walkway > max(evidence, _LEAST_OF_WALKWAY):
+            store, evidence = WALKWAY, fix.walkway
+            front = 0 if fix.front is None else book.store(venue, fix.front)
+        elif best is not None:
+            store = book.store(venue, best)
+        code = make_code(store, evidence_steps(evidence), book.level(venue, fix.level_id), int(fix.is_at_exit))
+        rows[i] = to_ms(fix.at), base_min, venue, code, front, fix.is_approaching
+    columns = rows.T
+    return FixRows(
+        columns[0].copy(),
+        columns[1].copy(),
+        columns[2].astype(np.int32),
+        columns[3].astype(np.int32),
+        columns[4].astype(np.int32),
+        columns[5].astype(np.uint8),
+    )

@@ -6,7 +6,29 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from scenes.errors import RulesError
+from scenes.kernels.record import (
+    ALONE,
+    DWELL_MS,
+    EVIDENCE_STEPS,
+    GAP_MS,
+    LEAST,
+    MERGE_MS,
+    MOST_MARKS,
+    MOST_WINDOW,
+    N_RULE,
+    WINDOW_MS,
+    K,
+    N,
+    RuleArrays,
+)
+
+MAX_WINDOW_FIXES = MOST_WINDOW
+"""The window is part of each phone's record, which is 128 bytes."""
+NEVER = 2.0
+"""No fix confirms a place by itself."""
 
 
 class PlaceKind(StrEnum):
@@ -27,6 +49,7 @@ class VisitRule:
         n: how many of the phone's last fixes are looked at.
         window: fixes older than this confirm nothing.
         min_evidence: a fix speaks for a store only if ``in_store`` x probability reaches this.
+        alone_evidence: one fix with this much confirms the place by itself; above 1 none does.
         min_dwell: a shorter stay closes as not counted: it is in no footfall.
         leave_gap: an open visit ends when no fix was inside for this long.
         merge_gap: coming back within this, with no visit of the kind elsewhere in between, continues the visit
@@ -41,6 +64,7 @@ class VisitRule:
     window: timedelta = timedelta(seconds=300)
     leave_gap: timedelta = timedelta(seconds=300)
     min_evidence: float = 0.3
+    alone_evidence: float = NEVER
     dwell_marks: tuple[timedelta, ...] = ()
 
     def __post_init__(self) -> None:
@@ -48,41 +72,110 @@ class VisitRule:
             raise RulesError(f"expected 1 <= k <= n <= {MAX_WINDOW_FIXES}, found k={self.k}, n={self.n}")
         if not 0.0 <= self.min_evidence <= 1.0:
             raise RulesError(f"expected min_evidence within 0..1, found {self.min_evidence}")
+        if not 0.0 <= self.alone_evidence <= NEVER:
+            raise RulesError(f"expected alone_evidence within 0..{NEVER:g}, found {self.alone_evidence}")
         if min(self.min_dwell, self.merge_gap, self.window, self.leave_gap) < timedelta(0):
             raise RulesError("durations may not be negative")
+        if len(self.dwell_marks) > MOST_MARKS:
+            raise RulesError(f"expected at most {MOST_MARKS} dwell marks, found {len(self.dwell_marks)}")
 
 
-MAX_WINDOW_FIXES = 20
-"""The window is part of each phone's stored state, so it stays small."""
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """The rule for each kind of place."""
+
+    store: VisitRule
+    level: VisitRule
+    venue: VisitRule
+
+    def of(self, kind: PlaceKind) -> VisitRule:
+        """The rule for one kind of place."""
+        rule: VisitRule = getattr(self, kind.value)
+        return rule
+
+
+_STORE = VisitRule(
+    k=3,
+    n=5,
+    min_dwell=timedelta(seconds=60),
+    merge_gap=timedelta(minutes=15),
+    dwell_marks=(timedelta(minutes=3), timedelta(minutes=10)),
+)
+_LEVEL = VisitRule(k=3, n=5, min_dwell=timedelta(seconds=120), merge_gap=timedelta(minutes=15))
+_VENUE = VisitRule(k=2, n=5, min_dwell=timedelta(seconds=300), merge_gap=timedelta(hours=3))
+_MANY = timedelta(minutes=75)
+_SURE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class SceneRules:
-    """The visit rules for each kind of place, and how late a scan may come.
+    """The visit rules by how often a phone scans and by kind of place, and how late a scan may come.
 
     Vendors' minimum dwell for a mall store lies between 30 s and 5 min; 60 s for a store, 120 s for a level and
     300 s for the venue stand in the middle (research page on scenes, section 5).
+
+    Args:
+        fast: for phones that scan every ``slow_from`` or oftener.
+        slow: as an application in front may on Android, four times in two minutes: 3 of 5 would take two minutes.
+        sparse: beyond ``sparse_from``, as in the background, twice an hour: a store visit cannot be known, so one fix
+            begins it where that is all but sure, and two half an hour apart count; the rest is weak presence.
+        passing: who visited a store within this did not pass it by.
+        lateness: a scan that comes later than this behind its phone's newest changes nothing.
     """
 
-    store: VisitRule = VisitRule(
-        k=3,
-        n=5,
-        min_dwell=timedelta(seconds=60),
-        merge_gap=timedelta(minutes=15),
-        dwell_marks=(timedelta(minutes=3), timedelta(minutes=10)),
+    fast: KindRules = KindRules(_STORE, _LEVEL, _VENUE)
+    slow: KindRules = KindRules(replace(_STORE, k=2, n=3), replace(_LEVEL, k=2, n=3), _VENUE)
+    sparse: KindRules = KindRules(
+        *(
+            replace(rule, k=2, n=2, window=_MANY, leave_gap=_MANY, alone_evidence=_SURE)
+            for rule in (_STORE, _LEVEL, _VENUE)
+        )
     )
-    level: VisitRule = VisitRule(k=3, n=5, min_dwell=timedelta(seconds=120), merge_gap=timedelta(minutes=15))
-    venue: VisitRule = VisitRule(k=2, n=5, min_dwell=timedelta(seconds=300), merge_gap=timedelta(hours=3))
+    slow_from: timedelta = timedelta(seconds=20)
+    sparse_from: timedelta = timedelta(seconds=120)
+    passing: timedelta = timedelta(minutes=30)
     lateness: timedelta = timedelta(seconds=120)
 
     def of(self, kind: PlaceKind) -> VisitRule:
-        """The rule for one kind of place."""
-        return {PlaceKind.STORE: self.store, PlaceKind.LEVEL: self.level, PlaceKind.VENUE: self.venue}[kind]
+        """The rule for one kind of place, of phones that scan often."""
+        return self.fast.of(kind)
 
     @property
-    def window_fixes(self) -> int:
-        """How many fixes a phone's state must hold."""
-        return max(self.store.n, self.level.n, self.venue.n)
+    def rates(self) -> tuple[KindRules, ...]:
+        """From the phones that scan oftenest on."""
+        return self.fast, self.slow, self.sparse
+
+    def arrays(self) -> RuleArrays:
+        """For the kernels."""
+        kinds = tuple(PlaceKind)
+        rule = np.zeros((len(self.rates), len(kinds), N_RULE), dtype=np.int32)
+        marks_ms = np.full((len(kinds), MOST_MARKS), np.iinfo(np.int32).max, dtype=np.int32)
+        for at, kind in enumerate(kinds):
+            for rate, rules in enumerate(self.rates):
+                rule[rate, at] = _row(rules.of(kind))
+            marks = [_ms(mark) for mark in self.fast.of(kind).dwell_marks]
+            marks_ms[at, : len(marks)] = marks
+        rate_ds = np.array([_ms(self.slow_from) // 100, _ms(self.sparse_from) // 100], dtype=np.int32)
+        return RuleArrays(rule, marks_ms, rate_ds, _ms(self.passing))
+
+
+def _row(rule: VisitRule) -> list[int]:
+    row = [0] * N_RULE
+    row[K], row[N] = rule.k, rule.n
+    row[WINDOW_MS], row[GAP_MS] = _ms(rule.window), _ms(rule.leave_gap)
+    row[DWELL_MS], row[MERGE_MS] = _ms(rule.min_dwell), _ms(rule.merge_gap)
+    row[LEAST] = evidence_steps(rule.min_evidence)
+    row[ALONE] = EVIDENCE_STEPS + 1 if rule.alone_evidence > 1.0 else evidence_steps(rule.alone_evidence)
+    return row
+
+
+def evidence_steps(evidence: float) -> int:
+    """Evidence in the steps of a record."""
+    return round(EVIDENCE_STEPS * min(max(evidence, 0.0), 1.0))
+
+
+def _ms(duration: timedelta) -> int:
+    return duration // timedelta(milliseconds=1)
 
 
 _DURATIONS = {
@@ -91,13 +184,16 @@ _DURATIONS = {
     "window_s": "window",
     "leave_gap_s": "leave_gap",
 }
-_KEYS = {"k", "n", "min_evidence", "dwell_marks_s", *_DURATIONS}
+_KEYS = {"k", "n", "min_evidence", "alone_evidence", "dwell_marks_s", *_DURATIONS}
+_WHOLE = {"lateness_s": "lateness", "slow_from_s": "slow_from", "sparse_from_s": "sparse_from", "passing_s": "passing"}
+_RATES = ("fast", "slow", "sparse")
 
 
 def parse_rules(table: Mapping[str, Any]) -> SceneRules:
     """Read rules from a parsed TOML table; what is not named keeps its default.
 
-    Keys at the top hold for every kind of place; a table ``[store]``, ``[level]`` or ``[venue]`` for that kind::
+    Keys at the top hold for every kind of place and rate of scans; a table ``[store]``, ``[level]`` or ``[venue]`` for that
+    kind; ``[slow]`` or ``[sparse.store]`` for phones that scan so::
 
         k = 3
         n = 5
@@ -106,21 +202,41 @@ def parse_rules(table: Mapping[str, Any]) -> SceneRules:
         [venue]
         min_dwell_s = 300
 
+        [slow.store]
+        k = 2
+
     Raises:
         RulesError: an unknown key or a value out of range; names the key.
     """
-    kinds = {kind.value for kind in PlaceKind}
-    shared = {key: value for key, value in table.items() if key not in kinds and key != "lateness_s"}
     rules = SceneRules()
-    for kind in PlaceKind:
-        own = table.get(kind.value, {})
-        if not isinstance(own, Mapping):
-            raise RulesError(f"{kind.value}: expected a table")
-        changes: dict[str, Any] = {kind.value: _apply(rules.of(kind), {**shared, **own}, kind.value)}
-        rules = replace(rules, **changes)
-    if "lateness_s" in table:
-        rules = replace(rules, lateness=_duration(table["lateness_s"], "lateness_s"))
-    return rules
+    for rate in _RATES:
+        of_rate = _table(table, rate)
+        kinds: KindRules = getattr(rules, rate)
+        for kind in PlaceKind:
+            values = {
+                **_shared(table),
+                **_table(table, kind.value),
+                **_shared(of_rate),
+                **_table(of_rate, kind.value),
+            }
+            changes: dict[str, Any] = {kind.value: _apply(kinds.of(kind), values, kind.value)}
+            kinds = replace(kinds, **changes)
+        changed: dict[str, Any] = {rate: kinds}
+        rules = replace(rules, **changed)
+    whole: dict[str, Any] = {name: _duration(table[key], key) for key, name in _WHOLE.items() if key in table}
+    return replace(rules, **whole)
+
+
+def _shared(table: Mapping[str, Any]) -> dict[str, Any]:
+    named = {*(kind.value for kind in PlaceKind), *_RATES, *_WHOLE}
+    return {key: value for key, value in table.items() if key not in named}
+
+
+def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    own = table.get(name, {})
+    if not isinstance(own, Mapping):
+        raise RulesError(f"{name}: expected a table")
+    return own
 
 
 def _apply(rule: VisitRule, values: Mapping[str, Any], where: str) -> VisitRule:

@@ -137,7 +137,7 @@ class DayTally:
 
     def _true_visits(self, day: "Day") -> NDArray[np.void]:
         """Stays in stores of all phones, by the rules' own definition of a visit, to the second."""
-        rule, plan = self.rules.store, day.plan
+        rule, plan = self.rules.fast.store, day.plan
         rows = []
         for phone, shopper in enumerate(day.shoppers):
             at_s = np.arange(shopper.arrives_s, shopper.leaves_s, _SAMPLE_S)

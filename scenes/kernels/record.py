@@ -1,0 +1,131 @@
+"""How a phone's scene lies in memory: 32 whole numbers of 32 bits, 128 bytes.
+
+Instants are milliseconds since the record's service day began (``BASE``, the venue's local 04:00, in minutes since 1960);
+places are the numbers of a ``places.PlaceBook``. A record of zeros is a phone that nothing is known of.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+
+N_RECORD = 32
+BASE = 0
+LAST = 1
+"""The newest fix."""
+HEAD = 2
+"""Venue (16 bits), phase (3), fixes in the window (3)."""
+PHASE_SINCE = 3
+RATE = 4
+"""The usual interval between fixes in tenths of a second (16 bits), and another venue that the last fix named (15)."""
+FRONT = 5
+"""The store front being passed (16 bits), and since when, in steps of 2 s (15)."""
+WINDOW = 6
+"""Seven fixes, the oldest first, two numbers each: instant, code."""
+MOST_WINDOW = 7
+VISITS = WINDOW + 2 * MOST_WINDOW
+"""Of store, level and venue, four numbers each: ARRIVED, INSIDE, INFO, STAT."""
+ARRIVED, INSIDE, INFO, STAT = range(4)
+"""INFO: place (16 bits), state (2), counted (1), marks passed (4), revision (8). STAT: mean evidence (16), fixes (15)."""
+NOTHING, OPEN, CLOSED = range(3)
+STORE, LEVEL, VENUE = range(3)
+UNKNOWN, WALKWAY, FIRST_STORE = 0, 1, 2
+"""Store numbers that are none."""
+UNNAMED_LEVEL = 63
+AWAY, APPROACHING, IN_VENUE, IN_STORE, LEAVING = range(5)
+FRONT_STEP_MS = 2_000
+EVIDENCE_STEPS = 255
+_STATE_AT, _COUNTED_AT, _MARKS_AT, _REVISION_AT = 16, 18, 19, 23
+MOST_REVISION = 255
+MOST_FIXES = 32_767
+
+K, N, WINDOW_MS, GAP_MS, LEAST, ALONE, DWELL_MS, MERGE_MS = range(8)
+N_RULE = 8
+MOST_MARKS = 8
+
+
+class RuleArrays(NamedTuple):
+    """``rules.SceneRules`` for the kernels.
+
+    Args:
+        rule: (n_rates, 3, 8) of each rate of fixes and kind of place; evidence in steps of 1 / 255.
+        marks_ms: (3, 8) dwell marks, ascending, the greatest number of 32 bits for none.
+        rate_ds: (n_rates - 1,) the greatest interval of each rate but the last, in tenths of a second.
+        passing_ms: a store visited within this is not passed by.
+    """
+
+    rule: I32
+    marks_ms: I32
+    rate_ds: I32
+    passing_ms: int
+
+
+@register_jitable(inline="always")
+def state_of(info: int) -> int:
+    """NOTHING, OPEN or CLOSED."""
+    return (info >> _STATE_AT) & 3
+
+
+@register_jitable(inline="always")
+def place_of(info: int) -> int:
+    """The number of the visit's place."""
+    return info & 0xFFFF
+
+
+@register_jitable(inline="always")
+def is_counted(info: int) -> int:
+    """1 once the visit has lasted."""
+    return (info >> _COUNTED_AT) & 1
+
+
+@register_jitable(inline="always")
+def marks_of(info: int) -> int:
+    """Dwell marks passed."""
+    return (info >> _MARKS_AT) & 15
+
+
+@register_jitable(inline="always")
+def revision_of(info: int) -> int:
+    """How often the visit was taken up again."""
+    return (info >> _REVISION_AT) & MOST_REVISION
+
+
+@register_jitable(inline="always")
+def make_info(place: int, state: int, counted: int, marks: int, revision: int) -> int:
+    """INFO of its parts."""
+    return place | (state << _STATE_AT) | (counted << _COUNTED_AT) | (marks << _MARKS_AT) | (revision << _REVISION_AT)
+
+
+@register_jitable(inline="always")
+def make_code(store: int, evidence: int, level: int, is_at_exit: int) -> int:
+    """A fix of the window; 0 for one that knows no place."""
+    return store | (evidence << 16) | (level << 24) | (is_at_exit << 30)
+
+
+@register_jitable(inline="always")
+def store_of(code: int) -> int:
+    """UNKNOWN, WALKWAY or a store's number."""
+    return code & 0xFFFF
+
+
+@register_jitable(inline="always")
+def evidence_of(code: int) -> int:
+    """Of the store or the walkway, 0 to 255."""
+    return (code >> 16) & 255
+
+
+@register_jitable(inline="always")
+def level_of(code: int) -> int:
+    """The number of the level; 0 where the fix knows no venue."""
+    return (code >> 24) & 63
+
+
+@register_jitable(inline="always")
+def is_at_exit(code: int) -> int:
+    """1 where the fix is at a way out."""
+    return (code >> 30) & 1
