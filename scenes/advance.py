@@ -55,7 +55,7 @@ _Call = Callable[[int, I32], tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event, the place of the fix that made it in the batch (-1 for a sweep), and the visit as it is from then on."""
+    """An event, the number of the fix (of a sweep: of the phone) that made it, and the visit as it is from then on."""
 
     fix: int
     event: SceneEvent
@@ -123,28 +123,26 @@ def advance(phones: Phones, phone: Sequence[int] | I64, fixes: FixRows, rules: R
 
 def sweep(
     phones: Phones, now: datetime, day_base_min: I64, rules: RuleArrays, book: PlaceBook
-) -> tuple[I32, NDArray[np.bool_], tuple[tuple[int, Told], ...]]:
+) -> tuple[I32, NDArray[np.bool_], tuple[Told, ...]]:
     """Close what has run out: to be called every few seconds.
 
     Args:
         day_base_min: (n_venues,) by number, when each venue's present day began, in minutes since 1960.
 
     Returns:
-        The records after it, which of them changed, and what is told, with whose it is.
+        The records after it, which of them changed, and what is told.
     """
     records = phones.records.copy()
     changed = np.zeros(len(records), dtype=np.uint8)
     every = np.arange(len(records), dtype=np.int64)
-    whose: list[int] = []
 
     def call(start: int, events: I32) -> tuple[int, int]:
         done: tuple[int, int] = close_stale(records, every, to_ms(now), day_base_min, rules, start, events, changed)
         return done
 
     events = _drain(call, len(records))
-    whose = events[:, E_FIX].tolist()
-    told = read_events(events, [phones.refs[at] for at in whose], book)
-    return records, changed.astype(np.bool_), tuple(zip(whose, told, strict=True))
+    told = read_events(events, [phones.refs[at] for at in events[:, E_FIX].tolist()], book)
+    return records, changed.astype(np.bool_), told
 
 
 def close_all(
@@ -186,7 +184,7 @@ def _read(row: I32, device: DeviceRef, book: PlaceBook) -> Told:
         if state_of(int(row[E_INFO])) == OPEN:
             inner = _visit(row, device, book).place
         before, after = PHASES[int(row[E_A])], PHASES[int(row[E_B])]
-        return Told(fix, phase_event(device, at, before, after, inner), None)
+        return Told(fix, phase_event(device, at, before.value, after.value, inner), None)
     visit = _visit(row, device, book)
     if told == ENTERED:
         latency_s = (at - visit.arrived_at).total_seconds()

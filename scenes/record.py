@@ -184,9 +184,7 @@ def restore(data: bytes, book: PlaceBook) -> I32:
         record[at] = (code & ~0xFFFF) | store_at.get(store, store)
     for kind, row in _rows():
         info = int(record[row + INFO])
-        renumbered = {STORE: store_at, LEVEL: level_at}.get(
-            kind, dict.fromkeys([place_of(info)], venue)
-        )
+        renumbered = {STORE: store_at, LEVEL: level_at}.get(kind, dict.fromkeys([place_of(info)], venue))
         if state_of(info) != NOTHING:
             record[row + INFO] = (info & ~0xFFFF) | renumbered[place_of(info)]
     front = int(record[FRONT])

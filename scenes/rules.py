@@ -192,8 +192,8 @@ _RATES = ("fast", "slow", "sparse")
 def parse_rules(table: Mapping[str, Any]) -> SceneRules:
     """Read rules from a parsed TOML table; what is not named keeps its default.
 
-    Keys at the top hold for every kind of place and rate of scans; a table ``[store]``, ``[level]`` or ``[venue]`` for that
-    kind; ``[slow]`` or ``[sparse.store]`` for phones that scan so::
+    Keys at the top hold for every kind of place and rate of scans; a table ``[store]``, ``[level]`` or ``[venue]``
+    for that kind; ``[slow]`` or ``[sparse.store]`` for phones that scan so::
 
         k = 3
         n = 5

@@ -19,7 +19,7 @@ class Phase(StrEnum):
 
 
 class Presence(StrEnum):
-    """How sure a scene is that the phone is where it was last heard: ``WEAK`` while no visit is confirmed, as of a phone
+    """How sure a scene is that the phone is where it was last heard: ``WEAK`` while no visit is confirmed, as of one
     that scans twice an hour."""
 
     CONFIRMED = "confirmed"

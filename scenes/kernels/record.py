@@ -1,7 +1,7 @@
 """How a phone's scene lies in memory: 32 whole numbers of 32 bits, 128 bytes.
 
-Instants are milliseconds since the record's service day began (``BASE``, the venue's local 04:00, in minutes since 1960);
-places are the numbers of a ``places.PlaceBook``. A record of zeros is a phone that nothing is known of.
+Instants are milliseconds since the record's service day began (``BASE``, the venue's local 04:00, in minutes since
+1960); places are the numbers of a ``places.PlaceBook``. A record of zeros is a phone that nothing is known of.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,12 @@ BASE = 0
 LAST = 1
 """The newest fix."""
 HEAD = 2
-"""Venue (16 bits), phase (3), fixes in the window (3)."""
+"""Venue (16 bits), phase (3), fixes in the window (3), rate (2)."""
 PHASE_SINCE = 3
 RATE = 4
-"""The usual interval between fixes in tenths of a second (16 bits), and another venue that the last fix named (15)."""
+"""The last interval between fixes in tenths of a second (16 bits), and another venue that the last fix named (15).
+
+A phone's rate is that of the shorter of its last two intervals: one long silence makes no other phone of it."""
 FRONT = 5
 """The store front being passed (16 bits), and since when, in steps of 2 s (15)."""
 WINDOW = 6
@@ -31,7 +33,8 @@ MOST_WINDOW = 7
 VISITS = WINDOW + 2 * MOST_WINDOW
 """Of store, level and venue, four numbers each: ARRIVED, INSIDE, INFO, STAT."""
 ARRIVED, INSIDE, INFO, STAT = range(4)
-"""INFO: place (16 bits), state (2), counted (1), marks passed (4), revision (8). STAT: mean evidence (16), fixes (15)."""
+"""INFO: place (16 bits), state (2), counted (1), marks passed (4), revision (8). STAT: mean evidence (16 bits), fixes
+(15)."""
 NOTHING, OPEN, CLOSED = range(3)
 STORE, LEVEL, VENUE = range(3)
 UNKNOWN, WALKWAY, FIRST_STORE = 0, 1, 2
@@ -63,6 +66,18 @@ class RuleArrays(NamedTuple):
     marks_ms: I32
     rate_ds: I32
     passing_ms: int
+
+
+@register_jitable(inline="always")
+def rate_of(head: int) -> int:
+    """Which of the rules' rates the phone's fixes come at."""
+    return (head >> 22) & 3
+
+
+@register_jitable(inline="always")
+def with_rate(head: int, rate: int) -> int:
+    """HEAD with another rate."""
+    return (head & ~(3 << 22)) | (rate << 22)
 
 
 @register_jitable(inline="always")

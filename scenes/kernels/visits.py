@@ -4,7 +4,6 @@ One record is advanced by one fix at a time; a batch may hold any number of fixe
 than its phone's newest is left alone and marked late: ``scenes/revise.py`` takes it.
 """
 
-import numpy as np
 from numba import njit
 
 from scenes.kernels.record import (
@@ -57,9 +56,11 @@ from scenes.kernels.record import (
     make_info,
     marks_of,
     place_of,
+    rate_of,
     revision_of,
     state_of,
     store_of,
+    with_rate,
 )
 
 ENTERED, DWELLED, EXITED, REVISED, PHASE, PASSED = range(6)
@@ -67,12 +68,14 @@ ENTERED, DWELLED, EXITED, REVISED, PHASE, PASSED = range(6)
 GAP, MOVED, DAY_OVER, CONSENT = range(4)
 """Reasons of an exit."""
 E_FIX, E_TYPE, E_KIND, E_VENUE, E_BASE, E_AT, E_ARRIVED, E_INSIDE, E_INFO, E_STAT, E_A, E_B = range(12)
-"""Columns of an event: the fix that made it (-1 for a sweep), the place's kind, its venue and record's base, the instant,
-the visit after it; A and B: reason of an exit, the mark in ms, when a visit was left that goes on, phases from and to."""
+"""Columns of an event: the fix that made it (of a sweep: the record), the place's kind, its venue, the record's base,
+the instant, the visit after it; A and B: reason of an exit, the mark in ms, when a visit was left that goes on, phases
+from and to."""
 N_EVENT = 12
 MOST_EVENTS_A_FIX = 40
 """Three visits closed twice over and begun, eight marks each, a front passed, a phase: a bound, never reached."""
-_MINUTE_MS = np.int64(60_000)
+_MINUTE_MS = 60_000
+_LONGEST_GAP_DS = 0xFFFF
 _DAY_MS = 86_400_000 + 2 * 3_600_000
 """A service day is at most 25 hours; later than this, whatever a record holds is of another day."""
 
@@ -115,11 +118,11 @@ def advance_fixes(
         if n_events + MOST_EVENTS_A_FIX > len(events):
             return i, n_events
         rec = records[slot[i]]
-        base = base_min[i] if venue[i] != 0 or rec[BASE] == 0 else np.int64(rec[BASE])
-        t = at_ms[i] - _MINUTE_MS * base
+        base = int(base_min[i]) if venue[i] != 0 or rec[BASE] == 0 else int(rec[BASE])
+        t = int(at_ms[i]) - _MINUTE_MS * base
         out_late[i] = 0
         if rec[BASE] != 0:
-            since = at_ms[i] - _MINUTE_MS * np.int64(rec[BASE]) - np.int64(rec[LAST])
+            since = int(at_ms[i]) - _MINUTE_MS * int(rec[BASE]) - int(rec[LAST])
             if since <= 0:
                 out_late[i] = 1
                 if wants_view:
@@ -127,13 +130,12 @@ def advance_fixes(
                 continue
             if base != rec[BASE] or t >= _DAY_MS:
                 n_events = _end_day(rec, i, events, n_events)
-                base = base_min[i]
-                t = at_ms[i] - _MINUTE_MS * base
+                rec[BASE] = 0
+                base = int(base_min[i])
+                t = int(at_ms[i]) - _MINUTE_MS * base
         if rec[BASE] == 0:
             _start_day(rec, base)
-        n_events = _advance_one(
-            rec, i, np.int64(t), venue[i], code[i], front[i], is_approaching[i], rules, events, n_events
-        )
+        n_events = _advance_one(rec, i, t, venue[i], code[i], front[i], is_approaching[i], rules, events, n_events)
         if wants_view:
             out_view[i] = rec
     return len(slot), n_events
@@ -160,26 +162,20 @@ def close_stale(
         if rec[BASE] == 0:
             continue
         at = rec[HEAD] & 0xFFFF
-        now = now_ms - _MINUTE_MS * np.int64(rec[BASE])
+        now = now_ms - _MINUTE_MS * int(rec[BASE])
         if now <= rec[LAST]:
             continue
         before = n_events
         front = rec[FRONT]
         is_over = now >= _DAY_MS or (at != 0 and at < len(day_base_min) and day_base_min[at] > rec[BASE])
         if is_over:
-            had = _has_open(rec)
-            n_events = _end_day(rec, -1, events, n_events)
-            out_changed[i] = 1 if had or n_events > before else 0
-            if out_changed[i] == 0:
-                rec[BASE] = 0
-                out_changed[i] = 1
+            n_events = _end_day(rec, i, events, n_events)
+            out_changed[i] = 1 if n_events > before else 0
             continue
-        rate = _rate_of(rec[RATE] & 0xFFFF, rules)
-        n_events = _close_gaps(rec, -1, now, rate, rules, events, n_events)
-        if rec[FRONT] != 0 and now - (rec[FRONT] >> 16) * FRONT_STEP_MS > rules.rule[rate, STORE, GAP_MS]:
-            n_events = _pass_front(rec, -1, now, rules, events, n_events)
+        rate = rate_of(rec[HEAD])
+        n_events = _run_out(rec, i, now, rules, events, n_events)
         is_near = (rec[HEAD] >> 16) & 7 == APPROACHING and now - rec[LAST] <= rules.rule[rate, VENUE, GAP_MS]
-        n_events = _settle_phase(rec, -1, now, 1 if is_near else 0, events, n_events)
+        n_events = _settle_phase(rec, i, now, 1 if is_near else 0, events, n_events)
         out_changed[i] = 1 if n_events > before or rec[FRONT] != front else 0
     return len(slot), n_events
 
@@ -187,7 +183,7 @@ def close_stale(
 @njit(cache=True, nogil=True)
 def close_record(rec: I32, now_ms: int, reason: int, events: I32) -> int:
     """Close whatever is open of one phone, as when a consent is withdrawn; the number of events."""
-    now = np.int64(now_ms) - _MINUTE_MS * np.int64(rec[BASE])
+    now = now_ms - _MINUTE_MS * int(rec[BASE])
     n_events = _close_with_inner(rec, VENUE, -1, now, reason, events, 0)
     rec[FRONT] = 0
     return _settle_phase(rec, -1, now, 0, events, n_events)
@@ -195,24 +191,20 @@ def close_record(rec: I32, now_ms: int, reason: int, events: I32) -> int:
 
 @njit(cache=True, nogil=True)
 def _start_day(rec: I32, base: int) -> None:
-    phase = (rec[HEAD] >> 16) & 7
-    rate = rec[RATE] & 0xFFFF
     rec[:] = 0
     rec[BASE] = base
     rec[LAST] = -1
-    rec[HEAD] = phase << 16
-    rec[RATE] = rate
 
 
 @njit(cache=True, nogil=True)
 def _end_day(rec: I32, i: int, events: I32, n_events: int) -> int:
-    """Close all at the end of a service day; the record is then of no day, but keeps the phone's rate of fixes."""
-    last = np.int64(rec[LAST])
+    """Close all at the end of a service day; the record then holds no place, but the newest instant."""
+    base, last = rec[BASE], rec[LAST]
     n_events = _close_with_inner(rec, VENUE, i, last, DAY_OVER, events, n_events)
     n_events = _settle_phase(rec, i, last, 0, events, n_events)
-    rate = rec[RATE] & 0xFFFF
     rec[:] = 0
-    rec[RATE] = rate
+    rec[BASE] = base
+    rec[LAST] = last
     return n_events
 
 
@@ -229,16 +221,15 @@ def _advance_one(
     events: I32,
     n_events: int,
 ) -> int:
-    interval = rec[RATE] & 0xFFFF
+    n_events = _run_out(rec, i, t, rules, events, n_events)
+    rate, gap = 0, rec[RATE] & 0xFFFF
     other = rec[RATE] >> 16
     if rec[LAST] >= 0:
-        gap = min((t - rec[LAST]) // 100, 36_000)
-        interval = gap if interval == 0 else (3 * interval + gap + 2) // 4
-        interval = max(interval, 1)
-    rate = _rate_of(interval, rules)
-    n_events = _close_gaps(rec, i, t, rate, rules, events, n_events)
+        before = gap
+        gap = min((t - rec[LAST]) // 100, _LONGEST_GAP_DS)
+        rate = _rate_at(min(before, gap) if before > 0 else gap, rules)
     here = rec[HEAD] & 0xFFFF
-    if venue != 0 and venue != here:
+    if venue not in (0, here):
         if here == 0 or other == venue or not _has_open(rec):
             n_events = _close_with_inner(rec, VENUE, i, t, MOVED, events, n_events)
             phase = (rec[HEAD] >> 16) & 7
@@ -252,7 +243,8 @@ def _advance_one(
             code = 0
     elif venue != 0:
         other = 0
-    rec[RATE] = interval | (other << 16)
+    rec[RATE] = max(gap, 1) | (other << 16) if rec[LAST] >= 0 else other << 16
+    rec[HEAD] = with_rate(rec[HEAD], rate)
     rec[LAST] = t
     _remember(rec, t, code)
     if code != 0:
@@ -269,7 +261,7 @@ def _advance_one(
 
 
 @njit(cache=True, nogil=True)
-def _rate_of(interval: int, rules: RuleArrays) -> int:
+def _rate_at(interval: int, rules: RuleArrays) -> int:
     rate = 0
     while rate < len(rules.rate_ds) and interval > rules.rate_ds[rate]:
         rate += 1
@@ -342,14 +334,14 @@ def _begin(
     row = VISITS + 4 * kind
     held = rec[row + INFO]
     is_held = state_of(held) == CLOSED
-    left = np.int64(rec[row + INSIDE]) if is_held else np.int64(-1)
+    left = int(rec[row + INSIDE]) if is_held else -1
     n = (rec[HEAD] >> 19) & 7
-    arrived, stat = np.int64(t), np.int64(0)
+    arrived, stat = t, 0
     for at in range(max(n - rule[N], 0), n):
         when, code = rec[WINDOW + 2 * at], rec[WINDOW + 2 * at + 1]
         if when > left and t - when <= rule[WINDOW_MS] and _speaks(code, kind, place, rule[LEAST]):
             if stat == 0:
-                arrived = np.int64(when)
+                arrived = int(when)
             stat = _mean(stat, evidence_of(code) if kind == STORE else 255)
     if is_held and place_of(held) == place and arrived - left <= rule[MERGE_MS]:
         n_fixes = min((rec[row + STAT] >> 16) + (stat >> 16), MOST_FIXES)
@@ -395,11 +387,15 @@ def _pass_marks(
 
 
 @njit(cache=True, nogil=True)
-def _close_gaps(rec: I32, i: int, now: int, rate: int, rules: RuleArrays, events: I32, n_events: int) -> int:
+def _run_out(rec: I32, i: int, now: int, rules: RuleArrays, events: I32, n_events: int) -> int:
+    """What time alone ends: visits that no fix was inside for their gap, and the front that was passed."""
+    rate = rate_of(rec[HEAD])
     for kind in range(3):
         row = VISITS + 4 * kind
         if state_of(rec[row + INFO]) == OPEN and now - rec[row + INSIDE] > rules.rule[rate, kind, GAP_MS]:
             n_events = _close_with_inner(rec, kind, i, now, GAP, events, n_events)
+    if rec[FRONT] != 0 and now - (rec[FRONT] >> 16) * FRONT_STEP_MS > rules.rule[rate, STORE, GAP_MS]:
+        n_events = _pass_front(rec, i, now, rules, events, n_events)
     return n_events
 
 
@@ -416,10 +412,10 @@ def _close_with_inner(rec: I32, outermost: int, i: int, now: int, reason: int, e
 
 @njit(cache=True, nogil=True)
 def _has_open(rec: I32) -> bool:
+    is_open = False
     for kind in range(3):
-        if state_of(rec[VISITS + 4 * kind + INFO]) == OPEN:
-            return True
-    return False
+        is_open |= state_of(rec[VISITS + 4 * kind + INFO]) == OPEN
+    return is_open
 
 
 @njit(cache=True, nogil=True)
@@ -428,7 +424,7 @@ def _walk_by(rec: I32, i: int, t: int, store: int, front: int, rules: RuleArrays
     passing = rec[FRONT] & 0xFFFF
     if store != WALKWAY:
         return n_events
-    if front == 0 or front == passing:
+    if front in (0, passing):
         return n_events
     if passing != 0:
         n_events = _pass_front(rec, i, t, rules, events, n_events)
@@ -443,11 +439,10 @@ def _pass_front(rec: I32, i: int, t: int, rules: RuleArrays, events: I32, n_even
     rec[FRONT] = 0
     row = VISITS + 4 * STORE
     info = rec[row + INFO]
-    if state_of(info) != NOTHING and place_of(info) == passing:
-        if state_of(info) == OPEN or t - rec[row + INSIDE] <= rules.passing_ms:
-            return n_events
-    n_events = _tell(rec, i, PASSED, STORE, since, passing, 0, events, n_events)
-    return n_events
+    is_there = state_of(info) != NOTHING and place_of(info) == passing
+    if is_there and (state_of(info) == OPEN or t - rec[row + INSIDE] <= rules.passing_ms):
+        return n_events
+    return _tell(rec, i, PASSED, STORE, since, passing, 0, events, n_events)
 
 
 @njit(cache=True, nogil=True)
