@@ -67,6 +67,7 @@ def _scene_json(scene: SceneView) -> dict[str, Any]:
         "visit_id": scene.visit_id,
         "since": None if scene.since is None else rfc3339(scene.since),
         "dwell_s": None if scene.dwell_s is None else round(scene.dwell_s, 3),
+        "presence": None if scene.presence is None else scene.presence.value,
     }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from campaigns.campaign import Campaign, Zones
 from campaigns.decide import Delivery, Ledger, Moment, RunningLedger, decide
 from fingerprints.scan import Scan
@@ -16,14 +18,19 @@ from flow.errors import ClockAheadError
 from flow.track import track
 from kernel.errors import AtriumError
 from kernel.ids import DeviceId, DeviceRef, VisitId
-from members.device import Allowance, Device, allowance_of
+from members.device import Device, allowance_of
 from positioning.ports import Locator, Tracker
 from positioning.position import Located
-from scenes.advance import advance, close_all, is_late
+from scenes.advance import Phones, Told, advance, close_all
 from scenes.events import SceneEvent
-from scenes.fix import fix_of
+from scenes.fix import FixRows, fix_of, pack_fixes
+from scenes.kernels.record import I32
+from scenes.places import PlaceBook
+from scenes.record import has_open_visits, last_at, new_record, open_visits, phase_of, presence_of
+from scenes.revise import in_order, revise
 from scenes.rules import SceneRules
-from scenes.state import Phase, PhoneScene, Visit
+from scenes.service_day import ServiceDays
+from scenes.state import Fix, Phase, Presence, Visit
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A phone's clock may run this far ahead; beyond it the scan is refused (``clock_ahead``)."""
@@ -36,7 +43,8 @@ class Deps:
     """What a batch needs beside its phones' state; read only.
 
     ``now`` is the driver's clock; ``refuses_future`` is set where that clock is the machine's own. Without a
-    ``tracker`` each scan is answered by itself.
+    ``tracker`` each scan is answered by itself. ``places`` and ``days`` remember what they were asked, which changes no
+    answer.
     """
 
     locator: Locator
@@ -46,17 +54,25 @@ class Deps:
     rules: SceneRules
     code_key: bytes
     now: datetime
+    places: PlaceBook
+    days: ServiceDays
     refuses_future: bool = True
     tracker: Tracker | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchState:
-    """The live state a batch reads and gives back: its phones' scenes and tracks, and the campaigns' ledger."""
+    """The live state a batch reads and gives back: its phones' scenes and tracks, and the campaigns' ledger.
 
-    scenes: Mapping[DeviceRef, PhoneScene] = field(default_factory=dict)
+    Args:
+        scenes: each (32,), a packed record (``scenes/kernels/record.py``).
+        fixes: the day's fixes of the phones of ``phones_behind``: what a late scan is put among.
+    """
+
+    scenes: Mapping[DeviceRef, I32] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     tracks: Mapping[DeviceRef, bytes] = field(default_factory=dict)
+    fixes: Mapping[DeviceRef, FixRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,7 @@ class SceneView:
     visit_id: VisitId | None
     since: datetime | None
     dwell_s: float | None
+    presence: Presence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +113,10 @@ class Effects:
     events: tuple[PersonEvent, ...] = ()
     visits: tuple[tuple[Device, Visit], ...] = ()
     deliveries: tuple[Delivery, ...] = ()
-    scenes: Mapping[DeviceRef, PhoneScene | None] = field(default_factory=dict)
+    scenes: Mapping[DeviceRef, I32 | None] = field(default_factory=dict)
     """The scenes that changed; None means forget it."""
+    fixes: Mapping[DeviceRef, FixRows] = field(default_factory=dict)
+    """What was taken into scenes: the log that they can be made anew from."""
     tracks: Mapping[DeviceRef, bytes | None] = field(default_factory=dict)
     """The tracks that changed, likewise. They hold coordinates: for the live state alone, never for the records."""
 
@@ -109,6 +128,19 @@ class BatchResult:
     replies: tuple[Reply, ...]
     state: BatchState
     effects: Effects
+
+
+def phones_behind(
+    scans: Sequence[Scan], members: Mapping[DeviceId, Device], scenes: Mapping[DeviceRef, I32]
+) -> set[DeviceRef]:
+    """The phones with a scan that is no newer than their newest: a batch needs their day's fixes."""
+    behind: set[DeviceRef] = set()
+    for scan in scans:
+        device = None if scan.device_id is None else members.get(scan.device_id)
+        newest = None if device is None or device.ref not in scenes else last_at(scenes[device.ref])
+        if device is not None and newest is not None and scan.at <= newest:
+            behind.add(device.ref)
+    return behind
 
 
 def run_batch(scans: Sequence[Scan], state: BatchState, deps: Deps) -> BatchResult:
@@ -125,11 +157,20 @@ def run_batch(scans: Sequence[Scan], state: BatchState, deps: Deps) -> BatchResu
         located, moved = track(deps.tracker, scans, located, phones, state.tracks)
         run.tracks |= moved
         run.changed_tracks |= moved
-    replies: list[Reply | None] = [None] * len(scans)
-    for index in sorted(range(len(scans)), key=lambda i: scans[i].at):
-        replies[index] = run.take(scans[index], located[index])
+    order = sorted(range(len(scans)), key=lambda i: scans[i].at)
+    replies: list[Reply | None] = [run.refuse(scan, answer) for scan, answer in zip(scans, located, strict=True)]
+    asked = [_Asked(i, run.device_of(scans[i]), fix_of(located[i], scans[i].at)) for i in order if replies[i] is None]
+    run.advance(asked, state.fixes)
+    for one in asked:
+        replies[one.place] = run.reply(scans[one.place], located[one.place], one)
+    run.keep_open_visits()
     effects = Effects(
-        tuple(run.events), tuple(run.visits.values()), tuple(run.deliveries), run.changed, run.changed_tracks
+        tuple(run.events),
+        tuple(run.visits.values()),
+        tuple(run.deliveries),
+        run.changed,
+        run.fixes,
+        run.changed_tracks,
     )
     return BatchResult(
         tuple(reply for reply in replies if reply is not None),
@@ -139,18 +180,32 @@ def run_batch(scans: Sequence[Scan], state: BatchState, deps: Deps) -> BatchResu
 
 
 @dataclass(slots=True)
+class _Asked:
+    """A scan that a scene is asked to take: its place in the batch, its phone, its fix, the phone's record after it."""
+
+    place: int
+    device: Device
+    fix: Fix
+    after: I32 | None = None
+    is_late: bool = False
+    is_newest: bool = False
+
+
+@dataclass(slots=True)
 class _Run:
     """The batch while it is being answered; lives within one call."""
 
     deps: Deps
-    scenes: dict[DeviceRef, PhoneScene]
+    scenes: dict[DeviceRef, I32]
     ledger: RunningLedger
     tracks: dict[DeviceRef, bytes]
     events: list[PersonEvent] = field(default_factory=list)
     visits: dict[VisitId, tuple[Device, Visit]] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
-    changed: dict[DeviceRef, PhoneScene | None] = field(default_factory=dict)
+    changed: dict[DeviceRef, I32 | None] = field(default_factory=dict)
+    fixes: dict[DeviceRef, FixRows] = field(default_factory=dict)
     changed_tracks: dict[DeviceRef, bytes | None] = field(default_factory=dict)
+    moved: dict[DeviceRef, Device] = field(default_factory=dict)
 
     def remembered(self, scan: Scan) -> DeviceRef | None:
         """The phone whose track the scan may move; None for one that is refused, too old or allows no visits."""
@@ -160,59 +215,127 @@ class _Run:
         device = self.deps.members.get(scan.device_id)
         return device.ref if device is not None and allowance_of(device).keeps_visits else None
 
-    def take(self, scan: Scan, located: Located) -> Reply:
+    def device_of(self, scan: Scan) -> Device:
+        """The phone of a scan that was not refused."""
+        assert scan.device_id is not None
+        return self.deps.members[scan.device_id]
+
+    def refuse(self, scan: Scan, located: Located) -> Reply | None:
+        """The reply to a scan that moves no scene; None for one that may."""
         ahead = scan.at - self.deps.now
         if self.deps.refuses_future and ahead > CLOCK_TOLERANCE:
             return Reply(scan, error=ClockAheadError(ahead))
         device = None if scan.device_id is None else self.deps.members.get(scan.device_id)
-        allowed = allowance_of(device)
         if device is None:
             return Reply(scan, located)
-        if not allowed.keeps_visits:
+        if not allowance_of(device).keeps_visits:
             self._forget(device, scan.at)
             return Reply(scan, located)
-        if -ahead > MAX_AGE:
-            return Reply(scan, located, is_late=True)
-        return self._advance(scan, located, device, allowed)
+        return Reply(scan, located, is_late=True) if -ahead > MAX_AGE else None
 
-    def _advance(self, scan: Scan, located: Located, device: Device, allowed: Allowance) -> Reply:
-        scene = self.scenes.get(device.ref, PhoneScene())
-        if is_late(scene, scan.at, self.deps.rules):
-            return Reply(scan, located, view_of(scene), is_late=True)
-        fix = fix_of(located, scan.at)
-        moved = advance(scene, fix, self.deps.rules, device.ref)
-        self._keep(device, moved.scene, moved.events, moved.visits)
+    def advance(self, asked: Sequence[_Asked], history: Mapping[DeviceRef, FixRows]) -> None:
+        """Take the fixes into their phones' scenes: the late ones first, then the rest in one go."""
+        rows = pack_fixes([one.fix for one in asked], self.deps.places, self.deps.days)
+        rules = self.deps.rules.arrays()
+        of_phone: dict[DeviceRef, list[int]] = {}
+        for at, one in enumerate(asked):
+            of_phone.setdefault(one.device.ref, []).append(at)
+        fresh: list[int] = []
+        for ref, places in of_phone.items():
+            newest = last_at(self.scenes[ref]) if ref in self.scenes else None
+            late = [at for at in places if newest is not None and asked[at].fix.at <= newest]
+            taken = self._take_late(asked, late, rows, history.get(ref)) if newest is not None and late else []
+            new = _surest(places[len(late) :], rows)
+            fresh += new
+            if taken or new:
+                self.fixes[ref] = rows.take([*taken, *new])
+                self.moved[ref] = asked[places[0]].device
+        fresh.sort()
+        refs = list(dict.fromkeys(asked[at].device.ref for at in fresh))
+        place_of = {ref: at for at, ref in enumerate(refs)}
+        before = [self.scenes.get(ref, new_record()) for ref in refs]
+        done = advance(
+            Phones(refs, np.array(before, dtype=np.int32).reshape(len(refs), -1) if refs else new_record()[None][:0]),
+            [place_of[asked[at].device.ref] for at in fresh],
+            rows.take(fresh),
+            rules,
+            self.deps.places,
+        )
+        for number, at in enumerate(fresh):
+            asked[at].after, asked[at].is_newest = done.after[number], True
+        for told in done.told:
+            self._tell(asked[fresh[told.fix]].device, told)
+        for ref, at in place_of.items():
+            self.scenes[ref] = self.changed[ref] = done.records[at]
+
+    def _take_late(self, asked: Sequence[_Asked], late: Sequence[int], rows: FixRows, day: FixRows | None) -> list[int]:
+        """Fold a phone's day again with its late fixes; the places of those that were taken."""
+        device = asked[late[0]].device
+        newest = last_at(self.scenes[device.ref])
+        assert newest is not None
+        taken = [at for at in late if day is not None and newest - asked[at].fix.at <= self.deps.rules.lateness]
+        for at in late:
+            asked[at].is_late = at not in taken
+        if taken and day is not None:
+            done = revise(
+                device.ref, day, rows.take(taken), self.deps.rules.arrays(), self.deps.places, asked[taken[-1]].fix.at
+            )
+            self.scenes[device.ref] = self.changed[device.ref] = done.record
+            for told in done.told:
+                self._tell(device, told)
+        for at in late:
+            asked[at].after = self.scenes[device.ref]
+        return taken
+
+    def reply(self, scan: Scan, located: Located, asked: _Asked) -> Reply:
+        """The reply to a scan that was asked of a scene, and what campaigns say to it."""
+        device = asked.device
+        record = self.scenes[device.ref] if asked.after is None else asked.after
+        seen = view_of(record, device.ref, self.deps.places)
         given: tuple[Delivery, ...] = ()
-        if allowed.gets_cards and moved.scene.open_visits:
-            moment = Moment(device.person, scan.at, fix, moved.scene.open_visits)
+        if asked.is_newest and self.deps.campaigns and allowance_of(device).gets_cards and has_open_visits(record):
+            visits = open_visits(record, device.ref, self.deps.places)
+            moment = Moment(device.person, scan.at, asked.fix, visits)
             decided = decide(moment, self.deps.campaigns, self.deps.zones, self.ledger.now, self.deps.code_key)
             self.ledger.take(decided)
             self.deliveries += decided
             given = tuple(delivery for delivery in decided if delivery.is_delivered)
-        return Reply(scan, located, view_of(moved.scene), given)
+        return Reply(scan, located, seen, given, is_late=asked.is_late)
+
+    def keep_open_visits(self) -> None:
+        """The open visits of the phones that moved, as they are now."""
+        for ref, device in self.moved.items():
+            for visit in open_visits(self.scenes[ref], ref, self.deps.places).values():
+                self.visits[visit.visit_id] = device, visit
 
     def _forget(self, device: Device, at: datetime) -> None:
         """A phone that no longer allows visits: what is open closes, scene and track go."""
         if self.tracks.pop(device.ref, None) is not None:
             self.changed_tracks[device.ref] = None
-        scene = self.scenes.pop(device.ref, None)
-        if scene is not None:
-            closed = close_all(scene, scene.last_at or at, "consent", device.ref)
-            self._keep(device, None, closed.events, closed.visits)
+        record = self.scenes.pop(device.ref, None)
+        if record is not None:
+            _, told = close_all(record, device.ref, last_at(record) or at, "consent", self.deps.places)
+            for one in told:
+                self._tell(device, one)
+            self.changed[device.ref] = None
 
-    def _keep(
-        self, device: Device, scene: PhoneScene | None, events: Sequence[SceneEvent], visits: Sequence[Visit]
-    ) -> None:
-        if scene is not None:
-            self.scenes[device.ref] = scene
-        self.changed[device.ref] = scene
-        self.events += [PersonEvent(device, event) for event in events]
-        self.visits |= {visit.visit_id: (device, visit) for visit in visits}
+    def _tell(self, device: Device, told: Told) -> None:
+        self.events.append(PersonEvent(device, told.event))
+        if told.visit is not None:
+            self.visits[told.visit.visit_id] = device, told.visit
 
 
-def view_of(scene: PhoneScene) -> SceneView:
+def _surest(places: Sequence[int], rows: FixRows) -> list[int]:
+    """One fix an instant of a phone: the surer (``revise.in_order``)."""
+    if len(places) < 2:
+        return list(places)
+    return [places[at] for at in in_order(rows.take(places)).tolist()]
+
+
+def view_of(record: I32, device: DeviceRef, places: PlaceBook) -> SceneView:
     """What a phone is told: its phase, and the innermost open visit."""
-    visit = scene.innermost
+    phase, since = phase_of(record)
+    visit = next(iter(open_visits(record, device, places).values()), None)
     if visit is None:
-        return SceneView(scene.phase, None, scene.phase_since, None)
-    return SceneView(scene.phase, visit.visit_id, visit.arrived_at, visit.dwell_s)
+        return SceneView(phase, None, since, None, presence_of(record))
+    return SceneView(phase, visit.visit_id, visit.arrived_at, visit.dwell_s, presence_of(record))

@@ -35,4 +35,4 @@ def commit_replay(database: Database, tenant: TenantId, done: Replayed, plan: Re
             if get_campaign(connection, tenant, campaign.id) is None:
                 insert_campaign(connection, tenant, campaign, now)
                 set_status(connection, campaign.id, CampaignStatus.LIVE)
-        store_effects(connection, tenant, effects, (), now)
+        store_effects(connection, tenant, effects, (), now, done.places)

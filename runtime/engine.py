@@ -35,14 +35,18 @@ from runtime.live_state import LiveState, load_live_states
 from runtime.locators import Locators
 from runtime.presence import PresenceCounter, oldest_day
 from runtime.records.effects import Answer, campaigns_by_id, store_effects
+from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.secrets import ServerKeys
-from scenes.advance import close_all, close_stale
+from scenes.advance import Told, close_all
+from scenes.kernels.record import I32
+from scenes.record import last_at
 from scenes.rules import SceneRules
-from scenes.state import PhoneScene, Visit
+from scenes.service_day import ServiceDays
+from scenes.state import Visit
 
 _log = logging.getLogger(__name__)
 
@@ -260,7 +264,7 @@ class ScanEngine:
         now = self._clock.now()
         with self._database.read() as connection:
             live = state.campaigns(connection)
-            before = state.slice(connection, list(members.values()))
+            before = state.slice(connection, members, [a.scan for a in new])
         deps = Deps(
             locator=self._locators.of(state.tenant),
             members=members,
@@ -269,6 +273,8 @@ class ScanEngine:
             rules=self._rules,
             code_key=self._keys.codes,
             now=now,
+            places=state.places,
+            days=ServiceDays(self._locators.zones(state.tenant)),
             refuses_future=self._clock.refuses_future,
             tracker=self._locators.tracker_of(state.tenant),
         )
@@ -286,7 +292,7 @@ class ScanEngine:
         effects = result.effects
         if kept or effects.events or effects.visits or effects.deliveries or effects.scenes:
             with self._database.write() as connection:
-                store_effects(connection, state.tenant, effects, kept, now)
+                store_effects(connection, state.tenant, effects, kept, now, state.places)
         state.keep(effects)
         for a, body, reply in zip(new, bodies, result.replies, strict=True):
             a.outcome = body
@@ -364,7 +370,7 @@ class ScanEngine:
             effects = self._stale(state, now)
             if effects.events or effects.scenes:
                 with self._database.write() as connection:
-                    store_effects(connection, state.tenant, effects, (), now)
+                    store_effects(connection, state.tenant, effects, (), now, state.places)
                 state.keep(effects)
             state.to_recheck.clear()
         counts = self._presence.take_changes()
@@ -375,30 +381,29 @@ class ScanEngine:
 
     def _stale(self, state: LiveState, now: datetime) -> Effects:
         """What the passing of time alone does: visits run out, withdrawn consents take effect, old scenes go."""
+        days = ServiceDays(self._locators.zones(state.tenant))
+        bases = days.base_of_each(state.places, now)
+        moved, told = state.scenes.sweep(now, bases, self._rules.arrays(), state.places)
+        changed: dict[DeviceRef, I32 | None] = dict(moved)
+        said: list[tuple[DeviceRef, Told]] = list(told)
         events: list[PersonEvent] = []
         visits: list[tuple[Device, Visit]] = []
-        changed: dict[DeviceRef, PhoneScene | None] = {}
         with self._database.read() as connection:
-            for ref in state.to_recheck - state.scenes.keys():
-                if not allowance_of(state.device(connection, ref)).keeps_visits:
-                    changed[ref] = None  # no scene, but perhaps answers of the day
-            for ref, scene in state.scenes.items():
-                is_fresh = scene.last_at is not None and now - scene.last_at <= MAX_AGE
-                if not scene.open_visits and is_fresh and ref not in state.to_recheck:
+            changed |= dict.fromkeys(state.scenes.silent_since(now - MAX_AGE))
+            for ref in {*state.to_recheck, *(ref for ref, _ in told)}:
+                if allowance_of(state.device(connection, ref)).keeps_visits:
                     continue
+                changed[ref] = None  # where there is no scene, there may be answers of the day
+                said = [(whose, one) for whose, one in said if whose != ref]
+                for record in state.scenes.take([ref]).values():
+                    _, closed = close_all(record, ref, last_at(record) or now, "consent", state.places)
+                    said += [(ref, one) for one in closed]
+            for ref, one in said:
                 device = state.device(connection, ref)
-                if device is None or not allowance_of(device).keeps_visits:
-                    moved = close_all(scene, scene.last_at or now, "consent", ref)
-                    changed[ref] = None
-                else:
-                    moved = close_stale(scene, now, self._rules, ref)
-                    if moved.scene != scene:
-                        changed[ref] = moved.scene
-                    if not moved.scene.open_visits and now - (scene.last_at or now) > MAX_AGE:
-                        changed[ref] = None
                 if device is not None:
-                    events += [PersonEvent(device, event) for event in moved.events]
-                    visits += [(device, visit) for visit in moved.visits]
+                    events.append(PersonEvent(device, one.event))
+                    if one.visit is not None:
+                        visits.append((device, one.visit))
         return Effects(tuple(events), tuple(visits), (), changed)
 
     def _clean(self) -> None:
@@ -407,8 +412,9 @@ class ScanEngine:
         answers_over = self._clock.now() - MAX_AGE - timedelta(minutes=10)
         with self._database.write() as connection:
             n_answers = drop_old_answers(connection, answers_over, CLEAN_AT_ONCE_ROWS)
+            n_fixes = drop_old_fixes(connection, answers_over, CLEAN_AT_ONCE_ROWS)
             n_calls = drop_old_idempotency(connection, SystemClock().now() - KEPT, CLEAN_AT_ONCE_ROWS)
-        if CLEAN_AT_ONCE_ROWS in {n_answers, n_calls}:
+        if CLEAN_AT_ONCE_ROWS in {n_answers, n_calls, n_fixes}:
             self._next_clean = time.monotonic() + SWEEP_EVERY_S
         for state in self._states.values():
             state.forget_strangers()

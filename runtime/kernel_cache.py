@@ -1,6 +1,6 @@
 """Compiled kernels on disk: what was compiled before a kernel was edited is thrown away.
 
-numba looks for changes in the outermost function's own file alone. The kernels of positioning call kernels of other
+numba looks for changes in the outermost function's own file alone. The kernels here call kernels of other
 files, so the old code would answer on.
 """
 
@@ -10,11 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import positioning.kernels
+import scenes.kernels
 
 
 def forget_stale_kernels() -> None:
     """Look wherever numba may have put what it compiled of the kernels of this code."""
-    forget_older_than_source(Path(positioning.kernels.__path__[0]))
+    for kernels in (positioning.kernels, scenes.kernels):
+        forget_older_than_source(Path(kernels.__path__[0]))
 
 
 def forget_older_than_source(folder: Path) -> None:

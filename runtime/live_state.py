@@ -4,20 +4,24 @@ A cache of the records and nothing more: whatever is here was committed first, s
 nothing. One engine owns one database.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
 from campaigns.campaign import Campaign, Zone
 from campaigns.decide import Delivery, Ledger, Reason
-from flow.run_batch import BatchState, Effects
+from fingerprints.scan import Scan
+from flow.run_batch import BatchState, Effects, phones_behind
 from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, TenantId, VisitId
 from members.device import Device, device_ref
 from runtime.records.campaigns import get_zones, given_to, live_campaigns, settled
 from runtime.records.devices import get_devices
-from runtime.records.history import load_open_scenes
-from scenes.state import PhoneScene
+from runtime.records.fixes import load_days
+from runtime.records.history import load_scenes
+from scenes.places import PlaceBook
+from scenes.record import restore
+from scenes.table import SceneTable
 
 
 @dataclass(slots=True)
@@ -40,7 +44,8 @@ class LiveState:
 
     def __init__(self, tenant: TenantId, people_key: bytes) -> None:
         self.tenant = tenant
-        self.scenes: dict[DeviceRef, PhoneScene] = {}
+        self.scenes = SceneTable()
+        self.places = PlaceBook()
         self.tracks: dict[DeviceRef, bytes] = {}
         """In memory alone: they hold coordinates, and a lost one costs a phone's next scan a few metres."""
         self._people_key = people_key
@@ -81,14 +86,17 @@ class LiveState:
             )
         return self._campaigns
 
-    def slice(self, connection: Connection, devices: Collection[Device]) -> BatchState:
-        """The state a batch of these phones reads."""
+    def slice(self, connection: Connection, members: Mapping[DeviceId, Device], scans: Sequence[Scan]) -> BatchState:
+        """The state a batch of these scans reads."""
+        devices = members.values()
         strangers = [device for device in devices if device.person not in self._ledgers]
         if strangers:
             self._load_ledgers(connection, strangers)
         people = {device.person for device in devices}
+        scenes = self.scenes.take([device.ref for device in devices])
+        behind = {ref: scenes[ref] for ref in phones_behind(scans, members, scenes)}
         return BatchState(
-            {device.ref: self.scenes[device.ref] for device in devices if device.ref in self.scenes},
+            scenes,
             Ledger(
                 given=dict(self.campaigns(connection).given),
                 given_to={
@@ -99,21 +107,20 @@ class LiveState:
                 settled={key: why for person in people for key, why in self._ledgers[person].settled.items()},
             ),
             {device.ref: self.tracks[device.ref] for device in devices if device.ref in self.tracks},
+            load_days(connection, behind, self.places) if behind else {},
         )
 
     def keep(self, effects: Effects) -> None:
         """Take over what was just committed."""
-        for ref, scene in effects.scenes.items():
-            if scene is None:
-                self.scenes.pop(ref, None)
-                self.tracks.pop(ref, None)
-            else:
-                self.scenes[ref] = scene
-        for ref, record in effects.tracks.items():
+        self.scenes.put(effects.scenes)
+        for ref, record in effects.scenes.items():
             if record is None:
                 self.tracks.pop(ref, None)
+        for ref, held in effects.tracks.items():
+            if held is None:
+                self.tracks.pop(ref, None)
             else:
-                self.tracks[ref] = record
+                self.tracks[ref] = held
         for delivery in effects.deliveries:
             self._keep_delivery(delivery)
 
@@ -157,7 +164,7 @@ class LiveState:
 def load_live_states(connection: Connection, people_key: bytes) -> dict[TenantId, LiveState]:
     """The live states as they were at the last commit."""
     states: dict[TenantId, LiveState] = {}
-    for ref, (tenant, scene) in load_open_scenes(connection).items():
+    for tenant, ref, data in load_scenes(connection):
         state = states.setdefault(tenant, LiveState(tenant, people_key))
-        state.scenes[ref] = scene
+        state.scenes.put({ref: restore(data, state.places)})
     return states

@@ -3,6 +3,8 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from datetime import tzinfo
+from zoneinfo import ZoneInfo
 
 from kernel.errors import AtriumError
 from kernel.ids import TenantId, VenueId
@@ -63,6 +65,16 @@ class Locators:
         held = self._resident.get(tenant)
         venue = None if held is None else held.venues.get(venue_id)
         return None if venue is None else venue.time_zone
+
+    def zones(self, tenant: TenantId) -> dict[VenueId, tzinfo]:
+        """The time zones of the resident venues whose maps give one."""
+        held = self._resident.get(tenant)
+        venues = {} if held is None else held.venues
+        return {
+            venue_id: ZoneInfo(venue.time_zone)
+            for venue_id, venue in venues.items()
+            if venue is not None and venue.time_zone is not None
+        }
 
     def _look(self, tenant: TenantId, held: _Resident) -> None:
         stamps = {

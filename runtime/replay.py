@@ -6,7 +6,7 @@ Touches no stored state; ``commit_replay`` stores the whole of it in one transac
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -18,14 +18,19 @@ from fingerprints.readers import BadLine
 from fingerprints.scan import Scan
 from fingerprints.wire import decode_json, to_scan
 from flow.answers import reply_json, rfc3339
-from flow.run_batch import BatchState, Deps, Effects, PersonEvent, run_batch
-from kernel.ids import DeviceId, DeviceRef, PersonRef, StoreId, VisitId, derive_id
+from flow.run_batch import BatchState, Deps, Effects, PersonEvent, phones_behind, run_batch
+from kernel.ids import DeviceId, DeviceRef, PersonRef, StoreId, VenueId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose
 from positioning.ports import Locator, Tracker
 from runtime.records.effects import campaigns_by_id, delivery_data, event_data
-from scenes.advance import close_stale
+from scenes.fix import FixRows
+from scenes.fix_log import FixLog
+from scenes.kernels.record import I32
+from scenes.places import PlaceBook
 from scenes.rules import PlaceKind, SceneRules
-from scenes.state import PhoneScene, Visit
+from scenes.service_day import ServiceDays
+from scenes.state import Visit
+from scenes.table import SceneTable
 
 BATCH = 1_000
 
@@ -40,6 +45,7 @@ class ReplayPlan:
     consents: Sequence[Purpose]
     code_key: bytes
     tracker: Tracker | None = None
+    zones: Mapping[VenueId, tzinfo] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,7 +56,9 @@ class Replayed:
     events: list[PersonEvent] = field(default_factory=list)
     visits: dict[VisitId, tuple[Device, Visit]] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)
-    scenes: dict[DeviceRef, PhoneScene] = field(default_factory=dict)
+    scenes: SceneTable = field(default_factory=SceneTable)
+    places: PlaceBook = field(default_factory=PlaceBook)
+    log: FixLog = field(default_factory=FixLog)
     devices: dict[DeviceId, Device] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     n_late: int = 0
@@ -58,7 +66,9 @@ class Replayed:
 
     def effects(self) -> Effects:
         """What would have been stored."""
-        return Effects(tuple(self.events), tuple(self.visits.values()), tuple(self.deliveries), dict(self.scenes))
+        scenes: dict[DeviceRef, I32] = self.scenes.take(self.scenes)
+        fixes: dict[DeviceRef, FixRows] = self.log.days_of(scenes)
+        return Effects(tuple(self.events), tuple(self.visits.values()), tuple(self.deliveries), scenes, fixes)
 
 
 def read_scans(lines: Iterable[bytes]) -> tuple[list[Scan], list[BadLine]]:
@@ -80,6 +90,7 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
     campaigns = [replace(campaign, status=CampaignStatus.LIVE) for campaign in plan.campaigns]
     by_id = campaigns_by_id(campaigns)
     state = BatchState()
+    days = ServiceDays(plan.zones)
     ordered = sorted(scans, key=lambda scan: scan.at)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
@@ -93,9 +104,15 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
             rules=plan.rules,
             code_key=plan.code_key,
             now=now,
+            places=done.places,
+            days=days,
             refuses_future=False,
             tracker=plan.tracker,
         )
+        refs = {done.devices[scan.device_id].ref for scan in batch if scan.device_id is not None}
+        scenes = done.scenes.take(refs)
+        behind = {ref: scenes[ref] for ref in phones_behind(batch, done.devices, scenes)}
+        state = replace(state, scenes=scenes, fixes=done.log.days_of(behind))
         result = run_batch(batch, state, deps)
         for reply in result.replies:
             done.replies.append(reply_json(reply, by_id))
@@ -103,11 +120,12 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
             if reply.located is not None:
                 done.reasons[reply.located.reason or "position"] += 1
         _take(done, result.effects)
-        state = BatchState(_sweep(done, result.state.scenes, now, plan.rules), result.state.ledger, result.state.tracks)
+        state = result.state
+        _sweep(done, now, plan.rules, days)
         done.last_at = now
         tell(start + len(batch))
     if done.last_at is not None:
-        done.scenes = dict(_sweep(done, state.scenes, done.last_at + timedelta(days=1), plan.rules))
+        _sweep(done, done.last_at + timedelta(days=1), plan.rules, days)
     return done
 
 
@@ -126,27 +144,23 @@ def _take(done: Replayed, effects: Effects) -> None:
     done.events += effects.events
     done.visits |= {visit.visit_id: (device, visit) for device, visit in effects.visits}
     done.deliveries += effects.deliveries
+    done.scenes.put(effects.scenes)
+    done.log.add(effects.fixes)
 
 
-def _sweep(
-    done: Replayed, scenes: Mapping[DeviceRef, PhoneScene], now: datetime, rules: SceneRules
-) -> Mapping[DeviceRef, PhoneScene]:
+def _sweep(done: Replayed, now: datetime, rules: SceneRules, days: ServiceDays) -> None:
     devices = {device.ref: device for device in done.devices.values()}
-    kept = dict(scenes)
-    for ref, scene in scenes.items():
-        if scene.open_visits:
-            moved = close_stale(scene, now, rules, ref)
-            kept[ref] = moved.scene
-            done.events += [PersonEvent(devices[ref], event) for event in moved.events]
-            done.visits |= {visit.visit_id: (devices[ref], visit) for visit in moved.visits}
-    return kept
+    moved, told = done.scenes.sweep(now, days.base_of_each(done.places, now), rules.arrays(), done.places)
+    done.scenes.put(moved)
+    done.events += [PersonEvent(devices[ref], one.event) for ref, one in told]
+    done.visits |= {one.visit.visit_id: (devices[ref], one.visit) for ref, one in told if one.visit is not None}
 
 
 def summary_of(
     done: Replayed, plan: ReplayPlan, store_names: Mapping[StoreId, str], n_bad_lines: int
 ) -> dict[str, Any]:
     """The replay in numbers, and in ``notes`` what a reader should know about them."""
-    visits = [visit for _, visit in done.visits.values()]
+    visits = [visit for _, visit in done.visits.values() if not visit.is_void]
     counted = [visit for visit in visits if visit.is_counted]
     delivered = [delivery for delivery in done.deliveries if delivery.is_delivered]
     stores = Counter(
@@ -183,10 +197,11 @@ def _notes(done: Replayed, plan: ReplayPlan, visits: Sequence[Visit], counted: S
         notes.append("no phone allowed visits (--consent), so none was kept")
     elif not any(visit.place.kind is PlaceKind.STORE for visit in counted):
         stays = [visit.dwell_s for visit in visits if visit.place.kind is PlaceKind.STORE]
-        asked = plan.rules.fast.store.min_dwell.total_seconds()
+        rule = plan.rules.fast.store
+        asked = rule.min_dwell.total_seconds()
         longest = f"the longest of {len(stays)} stays was {max(stays):.0f} s" if stays else "no stay was confirmed"
         notes.append(
-            f"no store visit counted: {longest}, the rules ask {plan.rules.fast.store.k} of {plan.rules.fast.store.n} fixes "
+            f"no store visit counted: {longest}, the rules ask {rule.k} of {rule.n} fixes "
             f"and {asked:.0f} s (--rules FILE.toml changes them)"
         )
     if plan.campaigns and Purpose.MARKETING not in plan.consents:

@@ -1,19 +1,30 @@
 """Compiles the numeric kernels by using each once on a small simulated mall; later starts load them from disk."""
 
 import time
+from datetime import timedelta
 
+import numpy as np
+
+from kernel.ids import DeviceRef
 from positioning.bundle import from_bytes, to_bytes
 from positioning.full import FullLocator
 from positioning.light import LightLocator
 from positioning.track.tracker import Tracker
 from positioning.train import train_venue
 from runtime.rankers import load_ranker
+from scenes.advance import Phones, advance, close_all, sweep
+from scenes.fix import fix_of, pack_fixes
+from scenes.kernels.record import N_RECORD
+from scenes.places import PlaceBook
+from scenes.rules import SceneRules
+from scenes.service_day import ServiceDays
+from scenes.state import Fix
 from sim.layout import MallSpec
 from sim.world import make_world
 
 
 def warm_kernels() -> float:
-    """Build, survey, train and locate in a mall of one level; how many seconds it took."""
+    """Build, survey, train, locate and visit in a mall of one level; how many seconds it took."""
     started = time.monotonic()
     world = make_world(0, MallSpec(n_levels=1))
     survey = world.survey(scans_per_store=6)
@@ -22,5 +33,18 @@ def warm_kernels() -> float:
     model = from_bytes(to_bytes(trained.model), world.mall.venue)
     scans = [held.scan for held in survey[:50]]
     FullLocator((model,), ranker).locate(scans)
-    Tracker((model,)).advance_many([None] * len(scans), LightLocator((model,)).locate(scans), scans)
+    located = LightLocator((model,)).locate(scans)
+    Tracker((model,)).advance_many([None] * len(scans), located, scans)
+    _warm_scenes([fix_of(answer, scan.at) for answer, scan in zip(located, scans, strict=True)])
     return time.monotonic() - started
+
+
+def _warm_scenes(fixes: list[Fix]) -> None:
+    """One phone after another that were heard once."""
+    places, days, rules = PlaceBook(), ServiceDays({}), SceneRules().arrays()
+    rows = pack_fixes(fixes, places, days)
+    phones = Phones([DeviceRef(str(i)) for i in range(len(fixes))], np.zeros((len(fixes), N_RECORD), dtype=np.int32))
+    done = advance(phones, np.arange(len(fixes)), rows, rules, places)
+    now = fixes[-1].at + timedelta(days=1)
+    sweep(Phones(phones.refs, done.records), now, days.base_of_each(places, now), rules, places)
+    close_all(done.records[0], phones.refs[0], now, "consent", places)

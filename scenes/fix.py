@@ -65,6 +65,19 @@ class FixRows:
         return FixRows(*(getattr(self, name)[at] for name in self.__slots__))
 
     @staticmethod
+    def of_table(table: I64) -> "FixRows":
+        """Of one table, (n, 6), in the order of the attributes."""
+        at_ms, base_min, venue, code, front, is_approaching = table.T
+        return FixRows(
+            at_ms.copy(),
+            base_min.copy(),
+            venue.astype(np.int32),
+            code.astype(np.int32),
+            front.astype(np.int32),
+            is_approaching.astype(np.uint8),
+        )
+
+    @staticmethod
     def join(parts: Sequence["FixRows"]) -> "FixRows":
         """One behind another."""
         return FixRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in FixRows.__slots__))
@@ -88,12 +101,4 @@ def pack_fixes(fixes: Sequence[Fix], book: PlaceBook, days: ServiceDays) -> FixR
             store = book.store(venue, best)
         code = make_code(store, evidence_steps(evidence), book.level(venue, fix.level_id), int(fix.is_at_exit))
         rows[i] = to_ms(fix.at), base_min, venue, code, front, fix.is_approaching
-    columns = rows.T
-    return FixRows(
-        columns[0].copy(),
-        columns[1].copy(),
-        columns[2].astype(np.int32),
-        columns[3].astype(np.int32),
-        columns[4].astype(np.int32),
-        columns[5].astype(np.uint8),
-    )
+    return FixRows.of_table(rows)

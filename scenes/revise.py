@@ -14,7 +14,7 @@ from kernel.ids import DeviceRef, EventId, VisitId, derive_id
 from scenes.advance import Phones, Told, advance
 from scenes.events import SceneEvent, visit_event
 from scenes.fix import FixRows
-from scenes.kernels.record import I32, RuleArrays
+from scenes.kernels.record import I32, I64, RuleArrays
 from scenes.places import PlaceBook
 from scenes.record import new_record
 from scenes.state import Visit
@@ -43,22 +43,22 @@ def revise(
         late: at least one; of two fixes of one instant the surer is taken, so a fix that comes again changes nothing.
         now: when this is found.
     """
-    before = _fold(device, in_order(day), rules, book)
-    after_rows = in_order(FixRows.join([day, late]))
-    after = _fold(device, after_rows, rules, book)
+    whole = FixRows.join([day, late])
+    before = _fold(device, day.take(in_order(day)), rules, book)
+    after = _fold(device, whole.take(in_order(whole)), rules, book)
     told = _differences(before[1], after[1], now)
     number = len(late) - 1
     return Revised(after[0], tuple(replace(one, fix=number) for one in told))
 
 
-def in_order(rows: FixRows) -> FixRows:
-    """By their instants, one an instant: the surer, of equals the lower place."""
+def in_order(rows: FixRows) -> I64:
+    """The places of fixes by their instants, one an instant: the surer, of equals the lower place."""
     known = rows.venue > 0
     evidence = np.where(known, 1 + (rows.code >> 16 & 255), 0)
     order = np.lexsort((rows.front, rows.code, -evidence, rows.at_ms))
     at_ms = rows.at_ms[order]
     is_first = np.r_[True, at_ms[1:] != at_ms[:-1]] if len(order) else np.zeros(0, dtype=bool)
-    return rows.take(order[is_first])
+    return order[is_first].astype(np.int64)
 
 
 def _fold(
@@ -89,7 +89,7 @@ def _differences(
             continue
         was, said = before[visit_id]
         known = {one.event.event_id for one in said}
-        if visit != was:
+        if (visit.left_at, visit.is_counted) != (was.left_at, was.is_counted):
             told.append(Told(0, _revised(visit, was, now), visit))
         told += [one for one in events if one.event.event_id not in known and one.event.type != "visit.revised"]
     return told

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
+import numpy as np
+
 from kernel.ids import VenueId
+from scenes.kernels.record import I64
+from scenes.places import PlaceBook
 from scenes.record import EPOCH
 
 DAY_BEGINS: time = time(4)
@@ -45,3 +49,7 @@ class ServiceDays:
         base = (start - EPOCH) // timedelta(minutes=1)
         self._days[venue_id] = start, over, base
         return base
+
+    def base_of_each(self, places: PlaceBook, at: datetime) -> I64:
+        """(n_venues,) the same of all venues, by their numbers."""
+        return np.array([self.base_min(venue_id, at) for venue_id in places.venue_ids], dtype=np.int64)

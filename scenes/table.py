@@ -52,7 +52,7 @@ class SceneTable:
         """What time alone ends (``advance.sweep``); nothing is kept until it is ``put``."""
         phones = Phones(list(self._slot), self._records[list(self._slot.values())])
         records, is_changed, told = sweep(phones, now, day_base_min, rules, book)
-        changed = {phones.refs[at]: records[at] for at in np.flatnonzero(is_changed)}
+        changed = {phones.refs[at]: records[at] for at in np.flatnonzero(is_changed).tolist()}
         return changed, tuple((phones.refs[one.fix], one) for one in told)
 
     def silent_since(self, before: datetime) -> Collection[DeviceRef]:

@@ -7,7 +7,7 @@ and a coupon is redeemed once. Its clock is what it is told, and a phone too far
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import cast
 
 import msgspec
@@ -20,14 +20,17 @@ from campaigns.decide import Delivery
 from campaigns.errors import AlreadyRedeemedError
 from fingerprints.scan import LabelledScan, Scan
 from flow.answers import reply_json
-from flow.run_batch import BatchState, Deps, PersonEvent, Reply, run_batch
+from flow.run_batch import BatchState, Deps, PersonEvent, Reply, phones_behind, run_batch
 from kernel.errors import AtriumError
-from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, StoreId, VisitId, derive_id
+from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, StoreId, VenueId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose, allowance_of
 from positioning.ports import Locator, Tracker
-from scenes.advance import close_stale
+from scenes.fix_log import FixLog
+from scenes.places import PlaceBook
 from scenes.rules import SceneRules
+from scenes.service_day import ServiceDays
 from scenes.state import Visit
+from scenes.table import SceneTable
 from sim.server import SaidEvent, SaidVisit
 
 UNKNOWN_CODE = "unknown_code"
@@ -43,6 +46,10 @@ class FlowServer:
     rules: SceneRules = field(default_factory=SceneRules)
     wants_truth: bool = False
     tracker: Tracker | None = None
+    zones: Mapping[VenueId, tzinfo] = field(default_factory=dict)
+    _scenes: SceneTable = field(default_factory=SceneTable)
+    _places: PlaceBook = field(default_factory=PlaceBook)
+    _log: FixLog = field(default_factory=FixLog)
     _visits: dict[VisitId, tuple[DeviceId, Visit]] = field(default_factory=dict)
     _deliveries: list[Delivery] = field(default_factory=list)
     _events: list[SaidEvent] = field(default_factory=list)
@@ -88,8 +95,15 @@ class FlowServer:
         """Take new scans into the flow. A refused one is no answer: it may come again and be taken."""
         if not fresh:
             return {}
-        result = run_batch(list(fresh.values()), self._state, self._deps(now))
+        scans = list(fresh.values())
+        refs = [self._members[one.device_id].ref for one in scans if one.device_id in self._members]
+        scenes = self._scenes.take(refs)
+        behind = {ref: scenes[ref] for ref in phones_behind(scans, self._members, scenes)}
+        state = replace(self._state, scenes=scenes, fixes=self._log.days_of(behind))
+        result = run_batch(scans, state, self._deps(now))
         self._state = result.state
+        self._scenes.put(result.effects.scenes)
+        self._log.add(result.effects.fixes)
         self._keep(result.effects.events, result.effects.visits)
         self._deliveries += result.effects.deliveries
         for delivery in result.effects.deliveries:
@@ -121,21 +135,20 @@ class FlowServer:
 
     def sweep(self, now: datetime) -> None:
         """Close the visits of phones that have long been silent."""
-        scenes = dict(self._state.scenes)
-        for ref, scene in self._state.scenes.items():
-            if scene.open_visits:
-                moved = close_stale(scene, now, self.rules, ref)
-                scenes[ref] = moved.scene
-                device = self._members[self._names[ref]]
-                self._keep(
-                    [PersonEvent(device, event) for event in moved.events], [(device, visit) for visit in moved.visits]
-                )
-        self._state = BatchState(scenes, self._state.ledger, self._state.tracks)
+        days = ServiceDays(self.zones).base_of_each(self._places, now)
+        moved, told = self._scenes.sweep(now, days, self.rules.arrays(), self._places)
+        self._scenes.put(moved)
+        of = {ref: self._members[self._names[ref]] for ref, _ in told}
+        self._keep(
+            [PersonEvent(of[ref], one.event) for ref, one in told],
+            [(of[ref], one.visit) for ref, one in told if one.visit is not None],
+        )
 
     def close_all(self, now: datetime) -> None:
         """Close all visits; the day's answers are forgotten."""
         self.sweep(now)
         self._answers.clear()
+        self._log = FixLog()
 
     def visits(self) -> list[SaidVisit]:
         """The last word on each visit, in the order in which they began to be."""
@@ -149,6 +162,7 @@ class FlowServer:
                 visit.is_counted,
             )
             for device_id, visit in self._visits.values()
+            if not visit.is_void
         ]
 
     def events(self) -> list[SaidEvent]:
@@ -173,6 +187,8 @@ class FlowServer:
             rules=self.rules,
             code_key=self.code_key,
             now=now,
+            places=self._places,
+            days=ServiceDays(self.zones),
             tracker=self.tracker,
         )
 

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -151,7 +152,8 @@ def serve_by_flow(mall: Mall) -> AbstractContextManager[FlowServer]:
     venue = build_venue(mall.world.mall.archive, venue_id)  # as an import has it, to the last digit
     model = train_venue(mall.survey, venue, venue_id=venue.id).model
     key = f"sim-{seed}".encode()
-    return nullcontext(FlowServer(LightLocator((model,)), mall.campaigns, key, tracker=Tracker((model,))))
+    zones = {} if venue.time_zone is None else {venue.id: ZoneInfo(venue.time_zone)}
+    return nullcontext(FlowServer(LightLocator((model,)), mall.campaigns, key, tracker=Tracker((model,)), zones=zones))
 
 
 def play_mall(

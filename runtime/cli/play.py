@@ -4,6 +4,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -53,6 +54,7 @@ def replay(
         consents=_purposes(consent),
         code_key=home.keys.codes,
         tracker=Tracker((model,)) if track else None,
+        zones={} if venue is None or venue.time_zone is None else {chosen: ZoneInfo(venue.time_zone)},
     )
     scans, bad_lines = read_scans(open_lines(path, iter(sys.stdin.buffer)))
     for bad in bad_lines[:20]:

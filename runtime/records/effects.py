@@ -17,6 +17,7 @@ from flow.run_batch import Effects, PersonEvent
 from kernel.clock import to_epoch_us
 from kernel.ids import CampaignId, DeviceRef, TenantId, derive_id
 from members.device import Device
+from runtime.records.fixes import insert_fixes
 from runtime.records.schema import (
     answers,
     campaign_people,
@@ -24,11 +25,15 @@ from runtime.records.schema import (
     coupons,
     deliveries,
     events,
+    fixes,
     scenes,
     visits,
 )
 from runtime.records.upsert import insert_new, upsert
-from scenes.state import PhoneScene, Visit, snapshot
+from scenes.kernels.record import I32
+from scenes.places import PlaceBook
+from scenes.record import last_at, snapshot
+from scenes.state import Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,12 @@ class Answer:
 
 
 def store_effects(
-    connection: Connection, tenant: TenantId, effects: Effects, kept: Sequence[Answer], recorded_at: datetime
+    connection: Connection,
+    tenant: TenantId,
+    effects: Effects,
+    kept: Sequence[Answer],
+    recorded_at: datetime,
+    places: PlaceBook,
 ) -> None:
     """Store a batch. The caller's transaction rolls back whole on any error.
 
@@ -50,11 +60,11 @@ def store_effects(
         BudgetGuardError: the campaign has less left than the ledger said: another writer was first.
     """
     recorded_us = to_epoch_us(recorded_at)
-    upsert(connection, visits, [_visit_row(tenant, device, visit) for device, visit in effects.visits])
+    _store_visits(connection, tenant, effects)
     rows = [_event_row(tenant, event, recorded_us) for event in effects.events]
     rows += [row for delivery in effects.deliveries for row in _delivery_events(tenant, delivery, recorded_us)]
     insert_new(connection, events, rows, "id")
-    _store_scenes(connection, tenant, effects)
+    _store_scenes(connection, tenant, effects, places)
     if kept:
         connection.execute(
             answers.insert(),
@@ -72,13 +82,24 @@ def store_effects(
     _store_deliveries(connection, tenant, effects.deliveries)
 
 
-def _store_scenes(connection: Connection, tenant: TenantId, effects: Effects) -> None:
+def _store_visits(connection: Connection, tenant: TenantId, effects: Effects) -> None:
+    """What late scans showed not to have been is no visit any more; its events tell of it."""
+    kept = [(device, visit) for device, visit in effects.visits if not visit.is_void]
+    upsert(connection, visits, [_visit_row(tenant, device, visit) for device, visit in kept])
+    void = [visit.visit_id for _, visit in effects.visits if visit.is_void]
+    if void:
+        connection.execute(visits.delete().where(visits.c.id.in_(void)))
+
+
+def _store_scenes(connection: Connection, tenant: TenantId, effects: Effects, places: PlaceBook) -> None:
     kept = [(ref, scene) for ref, scene in effects.scenes.items() if scene is not None]
-    upsert(connection, scenes, [_scene_row(tenant, ref, scene) for ref, scene in kept])
+    upsert(connection, scenes, [_scene_row(tenant, ref, scene, places) for ref, scene in kept])
+    insert_fixes(connection, tenant, effects.fixes, places)
     forgotten = [ref for ref, scene in effects.scenes.items() if scene is None]
     if forgotten:
         connection.execute(scenes.delete().where(scenes.c.device_ref.in_(forgotten)))
         connection.execute(answers.delete().where(answers.c.device_ref.in_(forgotten)))
+        connection.execute(fixes.delete().where(fixes.c.device_ref.in_(forgotten)))
 
 
 def _store_deliveries(connection: Connection, tenant: TenantId, made: Sequence[Delivery]) -> None:
@@ -136,12 +157,13 @@ def _take_budget(connection: Connection, campaign_id: CampaignId, times: int) ->
         raise BudgetGuardError(f"campaign {campaign_id} is paused, or has less than {times} left")
 
 
-def _scene_row(tenant: TenantId, ref: DeviceRef, scene: PhoneScene) -> dict[str, Any]:
+def _scene_row(tenant: TenantId, ref: DeviceRef, record: I32, places: PlaceBook) -> dict[str, Any]:
+    newest = last_at(record)
     return {
         "device_ref": ref,
         "tenant_id": tenant,
-        "snapshot": snapshot(scene),
-        "last_us": 0 if scene.last_at is None else to_epoch_us(scene.last_at),
+        "snapshot": snapshot(record, places),
+        "last_us": 0 if newest is None else to_epoch_us(newest),
     }
 
 

@@ -14,7 +14,7 @@ from kernel.ids import CampaignId, CardId, DeviceRef, PersonRef, TenantId, Venue
 from runtime.records.paging import read_page
 from runtime.records.schema import answers, deliveries, events, scenes, visits
 from scenes.rules import PlaceKind
-from scenes.state import PhoneScene, Place, Visit, restore
+from scenes.state import Place, Visit
 
 
 def list_visits(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]:
@@ -62,22 +62,10 @@ def list_deliveries(connection: Connection, tenant: TenantId, limit: int, cursor
     return Page(rows, page.next_cursor)
 
 
-def load_scenes(connection: Connection, refs: Collection[DeviceRef]) -> dict[DeviceRef, PhoneScene]:
-    """The stored scenes of these phones.
-
-    Raises:
-        scenes.errors.SnapshotError: one is damaged.
-    """
-    rows = connection.execute(sa.select(scenes).where(scenes.c.device_ref.in_(list(refs))))
-    return {DeviceRef(row.device_ref): restore(row.snapshot) for row in rows}
-
-
-def load_open_scenes(connection: Connection) -> dict[DeviceRef, tuple[TenantId, PhoneScene]]:
-    """All stored scenes, for a start."""
-    return {
-        DeviceRef(row.device_ref): (TenantId(row.tenant_id), restore(row.snapshot))
-        for row in connection.execute(sa.select(scenes))
-    }
+def load_scenes(connection: Connection) -> list[tuple[TenantId, DeviceRef, bytes]]:
+    """All stored scenes, for a start: the snapshots of ``scenes.record``."""
+    rows = connection.execute(sa.select(scenes))
+    return [(TenantId(row.tenant_id), DeviceRef(row.device_ref), row.snapshot) for row in rows]
 
 
 def load_answers(

@@ -221,6 +221,26 @@ scenes = Table(
     Column("last_us", BigInteger, nullable=False),
 )
 
+fixes = Table(
+    "fixes",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("device_ref", _ID, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("base_min", Integer, nullable=False),
+    Column("venue_id", _ID),
+    Column("level_id", _ID),
+    Column("store_id", _ID),
+    Column("front_id", _ID),
+    Column("evidence", Integer, nullable=False),
+    Column("is_walkway", Boolean, nullable=False),
+    Column("is_at_exit", Boolean, nullable=False),
+    Column("is_approaching", Boolean, nullable=False),
+    Index(None, "device_ref", "at_ms"),
+    Index(None, "at_ms"),
+)
+
 answers = Table(
     "answers",
     metadata,

@@ -26,7 +26,7 @@ RATE = 4
 
 A phone's rate is that of the shorter of its last two intervals: one long silence makes no other phone of it."""
 FRONT = 5
-"""The store front being passed (16 bits), and since when, in steps of 2 s (15)."""
+"""The store front being passed (16 bits), and since when, in steps of 4 s (15)."""
 WINDOW = 6
 """Seven fixes, the oldest first, two numbers each: instant, code."""
 MOST_WINDOW = 7
@@ -41,7 +41,7 @@ UNKNOWN, WALKWAY, FIRST_STORE = 0, 1, 2
 """Store numbers that are none."""
 UNNAMED_LEVEL = 63
 AWAY, APPROACHING, IN_VENUE, IN_STORE, LEAVING = range(5)
-FRONT_STEP_MS = 2_000
+FRONT_STEP_MS = 4_000
 EVIDENCE_STEPS = 255
 _STATE_AT, _COUNTED_AT, _MARKS_AT, _REVISION_AT = 16, 18, 19, 23
 MOST_REVISION = 255

@@ -2,22 +2,24 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.campaign import Campaign, CampaignStatus, Card, Offer, Target, Trigger
 from fingerprints.scan import Reading, Scan
 from flow.answers import reply_json
 from flow.errors import ClockAheadError
-from flow.run_batch import BatchState, Deps, run_batch
+from flow.run_batch import BatchState, Deps, phones_behind, run_batch
 from kernel.ids import CampaignId, DeviceId, DeviceRef, LevelId, PersonRef, ScanId, StoreId, TransmitterId, VenueId
 from members.device import AgeBand, Consent, Device, Purpose
 from positioning.position import Candidate, Located, NoPositionReason, Position
+from scenes.places import PlaceBook
 from scenes.rules import SceneRules
+from scenes.service_day import ServiceDays
 
 NOW = datetime(2026, 4, 18, 12, tzinfo=UTC)
 VENUE = VenueId("v")
@@ -73,7 +75,23 @@ CAMPAIGN = Campaign(
 
 def deps(now: datetime = NOW + timedelta(hours=1), refuses_future: bool = False) -> Deps:
     members = {DeviceId(name): device(name) for name in ("p", "q", "r", "s")}
-    return Deps(ByFirstReading(), members, [CAMPAIGN], {}, SceneRules(), b"k" * 32, now, refuses_future)
+    return Deps(
+        ByFirstReading(),
+        members,
+        [CAMPAIGN],
+        {},
+        SceneRules(),
+        b"k" * 32,
+        now,
+        PlaceBook(),
+        ServiceDays({}),
+        refuses_future,
+    )
+
+
+def told_of(state: BatchState) -> tuple[dict[str, bytes], object]:
+    """What can be compared of a state."""
+    return {ref: record.tobytes() for ref, record in state.scenes.items()}, state.ledger
 
 
 draws = st.lists(
@@ -93,15 +111,17 @@ def scans_from(drawn: list[tuple[str | None, str | None, int]]) -> list[Scan]:
 
 
 @given(draws, st.integers(0, 60))
+@settings(deadline=None)
 def test_any_split_of_a_batch_gives_the_same_replies_state_and_effects(
     drawn: list[tuple[str | None, str | None, int]], cut: int
 ) -> None:
     scans = scans_from(drawn)
-    whole = run_batch(scans, BatchState(), deps())
-    first = run_batch(scans[:cut], BatchState(), deps())
-    second = run_batch(scans[cut:], first.state, deps())
+    given_deps = deps()
+    whole = run_batch(scans, BatchState(), given_deps)
+    first = run_batch(scans[:cut], BatchState(), given_deps)
+    second = run_batch(scans[cut:], first.state, given_deps)
     assert first.replies + second.replies == whole.replies
-    assert second.state == whole.state
+    assert told_of(second.state) == told_of(whole.state)
     assert first.effects.events + second.effects.events == whole.effects.events
     assert first.effects.deliveries + second.effects.deliveries == whole.effects.deliveries
     last = {visit.visit_id: visit for _, visit in first.effects.visits + second.effects.visits}
@@ -109,6 +129,7 @@ def test_any_split_of_a_batch_gives_the_same_replies_state_and_effects(
 
 
 @given(draws)
+@settings(deadline=None)
 def test_arguments_do_not_change_and_the_budget_holds(drawn: list[tuple[str | None, str | None, int]]) -> None:
     scans, state = scans_from(drawn), BatchState()
     before = copy.deepcopy((scans, state))
@@ -126,7 +147,32 @@ def test_scans_out_of_order_in_a_batch_are_taken_in_time_and_answered_in_place()
     shuffled = [ordered[i] for i in (3, 0, 5, 1, 4, 2)]
     result = run_batch(shuffled, BatchState(), deps())
     assert [reply.scan for reply in result.replies] == shuffled
-    assert result.state == run_batch(ordered, BatchState(), deps()).state
+    assert told_of(result.state) == told_of(run_batch(ordered, BatchState(), deps()).state)
+
+
+def test_a_late_scan_is_put_in_its_place_and_one_too_late_or_without_a_log_changes_nothing() -> None:
+    given_deps = deps()
+    scans = [scan("p", "a", 10 * i) for i in range(8)]
+    whole = run_batch(scans, BatchState(), given_deps)
+    part = run_batch([*scans[:3], *scans[4:]], BatchState(), given_deps)
+    ref = device("p").ref
+    state = replace(part.state, fixes={ref: part.effects.fixes[ref]})
+    assert phones_behind([scans[3]], given_deps.members, part.state.scenes) == {ref}
+    late = run_batch([scans[3]], state, given_deps)
+    assert told_of(late.state) == told_of(whole.state)
+    assert not late.replies[0].is_late
+    assert late.replies[0].deliveries == ()
+    assert late.effects.events == ()  # nothing that was told is otherwise
+    assert {v.visit_id: v for _, v in late.effects.visits} == {v.visit_id: v for _, v in whole.effects.visits}
+    too_late = run_batch([scan("p", "b", 70 - 121)], state, given_deps)
+    without = run_batch([scans[3]], part.state, given_deps)
+    for refused in (too_late, without):
+        assert refused.replies[0].is_late
+        assert told_of(refused.state) == told_of(part.state)
+        assert refused.effects.fixes == {}
+    again = run_batch([scans[4]], state, given_deps)
+    assert told_of(again.state) == told_of(part.state)
+    assert again.effects.events == ()
 
 
 def test_a_scan_from_the_future_is_refused_by_the_machines_clock_alone() -> None:

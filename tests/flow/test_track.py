@@ -14,7 +14,9 @@ from kernel.clock import to_epoch_us
 from kernel.ids import DeviceId, DeviceRef, LevelId, PersonRef, ScanId, TransmitterId, VenueId
 from members.device import AgeBand, Consent, Device, Purpose
 from positioning.position import Located, Position
+from scenes.places import PlaceBook
 from scenes.rules import SceneRules
+from scenes.service_day import ServiceDays
 
 NOW = datetime(2026, 4, 18, 12, tzinfo=UTC)
 VENUE = VenueId("v")
@@ -66,7 +68,9 @@ def deps(*, tracked: bool = True, now: datetime = NOW + timedelta(hours=1), refu
     members = {DeviceId(name): device(name, Purpose.VISITS) for name in ("p", "q")}
     members[DeviceId("shy")] = device("shy", Purpose.ANALYTICS)
     tracker = Counting() if tracked else None
-    return Deps(Anywhere(), members, [], {}, SceneRules(), b"k" * 32, now, refuses_future, tracker)
+    return Deps(
+        Anywhere(), members, [], {}, SceneRules(), b"k" * 32, now, PlaceBook(), ServiceDays({}), refuses_future, tracker
+    )
 
 
 def told_m(scans: Sequence[Scan], state: BatchState, given: Deps) -> list[float | None]:

@@ -3,8 +3,9 @@
 import pytest
 
 from scenes.errors import RulesError, SnapshotError
+from scenes.places import PlaceBook
+from scenes.record import new_record, restore, snapshot
 from scenes.rules import parse_rules
-from scenes.state import PhoneScene, restore, snapshot
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,11 @@ from scenes.state import PhoneScene, restore, snapshot
         ({"kk": 3}, "kk"),
         ({"k": 6, "n": 5}, "k=6"),
         ({"k": 0}, "k=0"),
-        ({"n": 21}, "n=21"),
+        ({"n": 8}, "n=8"),
+        ({"alone_evidence": 2.5}, "alone_evidence"),
+        ({"slow": {"store": {"kk": 1}}}, "kk"),
+        ({"sparse": 3}, "sparse"),
+        ({"dwell_marks_s": list(range(9))}, "dwell marks"),
         ({"k": "3"}, "k"),
         ({"k": True}, "k"),
         ({"min_dwell_s": -1}, "min_dwell_s"),
@@ -28,7 +33,7 @@ def test_nonsense_names_its_key(table: dict[str, object], said: str) -> None:
         parse_rules(table)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"{}", snapshot(PhoneScene())[:-1]])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"{}", snapshot(new_record(), PlaceBook())[:-1]])
 def test_a_damaged_snapshot_is_refused(data: bytes) -> None:
     with pytest.raises(SnapshotError):
-        restore(data)
+        restore(data, PlaceBook())
