@@ -21,6 +21,7 @@ BENCHMARKS = (
     "coverage",
     "sparse",
     "fidelity",
+    "scenes",
     "history",
     "simulation",
 )

@@ -21,9 +21,9 @@ def bench(
     name: Annotated[
         str,
         typer.Argument(
-            help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
-            "shoppers: the same, tracked; healing: after radios changed; coverage: what confidence is worth; "
-            "sparse: a quarter of a survey; positioning: on a FILE"
+            help="locate, track, scenes, history, simulation: speed; hardness, fidelity: simulator; "
+            "ranker: the full locator; shoppers: the same, tracked; healing: after radios changed; "
+            "coverage: what confidence is worth; sparse: a quarter of a survey; positioning: on a FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,

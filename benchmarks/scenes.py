@@ -1,0 +1,187 @@
+"""What a fix costs the scenes, beside the same rule over a dictionary of objects.
+
+CPU time of one thread. *Streaming*: a million phones present, batches of 1,000 fixes of phones drawn at random, each
+looked up by its name; for the kernel the whole of name to record and events as rows, for the objects (100,000 phones:
+a million would not fit) name to object and events as tuples. *Batch*: fixes sorted by phone, 200 a phone. The fixes
+are of shoppers who dwell in one store in forty for some five minutes, walk as long past a front every minute, and are
+unknown one time in twelve; both count the same events. Memory: bytes of a record, of the object and all that hangs on
+it.
+
+Run it with ``atrium bench scenes`` or ``python -m benchmarks.scenes``; about a minute.
+"""
+
+import json
+import sys
+import time
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.scene_objects import PlainFix, PlainScene
+from kernel.ids import DeviceRef
+from scenes.fix import FixRows
+from scenes.kernels.record import I32, I64, N_RECORD, make_code
+from scenes.kernels.visits import N_EVENT, advance_fixes
+from scenes.rules import SceneRules
+
+N_PHONES, N_PLAIN_PHONES = 1_000_000, 100_000
+BATCH = 1_000
+_ROUNDS = 200
+_FIXES_A_PHONE, _BATCH_PHONES = 200, 20_000
+_PLAIN_BATCH_PHONES = 500
+_PERIOD_MS = 10_000
+_BASE_MIN = 35_000_000
+_N_STORES = 40
+
+
+def run() -> dict[str, Any]:
+    """Fixes a CPU second, ratios, bytes."""
+    streaming_s, n_events = _stream(N_PHONES)
+    plain_s, _ = _stream_plainly(N_PLAIN_PHONES)
+    batch_s, kernel_events, rows = _batch(_BATCH_PHONES)
+    plain_batch_s, plain_events = _batch_plainly(rows)
+    n_same = _events_of_first(rows)
+    return {
+        "streaming_fixes_per_s": {"kernel": 1 / streaming_s, "objects": 1 / plain_s, "ratio": plain_s / streaming_s},
+        "batch_fixes_per_s": {"kernel": 1 / batch_s, "objects": 1 / plain_batch_s, "ratio": plain_batch_s / batch_s},
+        "events_per_fix": {"streaming": n_events, "batch": kernel_events},
+        "events_of_the_same_fixes": {"kernel": n_same, "objects": plain_events},
+        "bytes_a_phone": {"kernel": 4 * N_RECORD, "objects": _size(_plain_scene())},
+    }
+
+
+def _draw(n_phones: int, n_fixes: int, rng: np.random.Generator) -> FixRows:
+    """Fixes of phones, phone by phone: dwells and walks of about thirty fixes."""
+    shape = (n_phones, n_fixes)
+    is_new = rng.random(shape) < 0.03
+    is_new[:, 0] = True
+    stay = np.maximum.accumulate(np.where(is_new, np.arange(n_fixes), 0), axis=1)
+    drawn = rng.integers(0, 2 * _N_STORES, shape)
+    place = np.take_along_axis(np.where(drawn < _N_STORES, drawn + 2, 1), stay, axis=1)
+    evidence = rng.integers(120, 255, shape)
+    venue = (rng.random(shape) > 1 / 12).astype(np.int64)
+    code = make_code(place, evidence, 1 + place % 3, 0) * venue  # type: ignore[arg-type]  # as arrays
+    at_ms = _BASE_MIN * 60_000 + 6 * 3_600_000 + np.arange(n_fixes) * _PERIOD_MS + rng.integers(0, 2_000, shape)
+    passing = np.repeat(rng.integers(2, 2 + _N_STORES, (n_phones, -(-n_fixes // 6))), 6, axis=1)[:, :n_fixes]
+    front = np.where((place == 1) & (venue == 1), passing, 0)
+    table = np.stack([at_ms, np.full(shape, _BASE_MIN), venue, code, front, np.zeros(shape, dtype=np.int64)], axis=-1)
+    return FixRows.of_table(table.reshape(-1, 6).astype(np.int64))
+
+
+def _take(records: I32, slot: I64, rows: FixRows, events: I32, late: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
+    nothing = np.empty((0, N_RECORD), dtype=np.int32)
+    columns = (rows.at_ms, rows.base_min, rows.venue, rows.code, rows.front, rows.is_approaching)
+    done, n_events = advance_fixes(records, slot, *columns, _RULES, 0, events, late, nothing)
+    if done < len(slot):
+        raise ValueError("expected room for all events")
+    return int(n_events)
+
+
+_RULES = SceneRules().arrays()
+
+
+def _stream(n_phones: int) -> tuple[float, float]:
+    """CPU seconds a fix, and events a fix."""
+    rng = np.random.default_rng(1)
+    records = np.zeros((n_phones, N_RECORD), dtype=np.int32)
+    names = [DeviceRef(f"dev_{i:024d}") for i in range(n_phones)]
+    slots = {name: i for i, name in enumerate(names)}
+    events = np.empty((64 * BATCH, N_EVENT), dtype=np.int32)
+    late = np.zeros(BATCH, dtype=np.uint8)
+    drawn = _draw(BATCH, _ROUNDS, rng)
+    costs_s, told = [], 0
+    for at in range(_ROUNDS):
+        who = rng.integers(0, n_phones, BATCH)
+        refs = [names[i] for i in who.tolist()]
+        rows = drawn.take(np.arange(BATCH) * _ROUNDS + at)
+        before_s = time.process_time()
+        slot = np.array([slots[ref] for ref in refs], dtype=np.int64)
+        told += _take(records, slot, rows, events, late)
+        costs_s.append(time.process_time() - before_s)
+    return median(costs_s[10:]) / BATCH, told / (BATCH * _ROUNDS)
+
+
+def _stream_plainly(n_phones: int) -> tuple[float, int]:
+    rng = np.random.default_rng(1)
+    rules = SceneRules()
+    names = [DeviceRef(f"dev_{i:024d}") for i in range(n_phones)]
+    scenes = {name: PlainScene(rules) for name in names}
+    plain = _as_plain(_draw(BATCH, _ROUNDS, rng))
+    costs_s, told = [], 0
+    for at in range(_ROUNDS):
+        refs = [names[i] for i in rng.integers(0, n_phones, BATCH).tolist()]
+        fixes = [plain[i * _ROUNDS + at] for i in range(BATCH)]
+        before_s = time.process_time()
+        for ref, fix in zip(refs, fixes, strict=True):
+            told += len(scenes[ref].take(fix) or ())
+        costs_s.append(time.process_time() - before_s)
+    return median(costs_s[10:]) / BATCH, told
+
+
+def _batch(n_phones: int) -> tuple[float, float, FixRows]:
+    rows = _draw(n_phones, _FIXES_A_PHONE, np.random.default_rng(2))
+    slot = np.repeat(np.arange(n_phones, dtype=np.int64), _FIXES_A_PHONE)
+    events = np.empty((4 * len(rows), N_EVENT), dtype=np.int32)
+    late = np.zeros(len(rows), dtype=np.uint8)
+    costs_s, n_events = [], 0
+    for _ in range(3):
+        records = np.zeros((n_phones, N_RECORD), dtype=np.int32)
+        before_s = time.process_time()
+        n_events = _take(records, slot, rows, events, late)
+        costs_s.append(time.process_time() - before_s)
+    return median(costs_s) / len(rows), n_events / len(rows), rows
+
+
+def _batch_plainly(rows: FixRows) -> tuple[float, int]:
+    rules = SceneRules()
+    plain = _as_plain(rows.take(np.arange(_PLAIN_BATCH_PHONES * _FIXES_A_PHONE)))
+    before_s, told = time.process_time(), 0
+    for phone in range(_PLAIN_BATCH_PHONES):
+        scene = PlainScene(rules)
+        for fix in plain[phone * _FIXES_A_PHONE : (phone + 1) * _FIXES_A_PHONE]:
+            told += len(scene.take(fix) or ())
+    return (time.process_time() - before_s) / len(plain), told
+
+
+def _events_of_first(rows: FixRows) -> int:
+    """The kernel's events of the fixes that the objects took."""
+    first = rows.take(np.arange(_PLAIN_BATCH_PHONES * _FIXES_A_PHONE))
+    slot = np.repeat(np.arange(_PLAIN_BATCH_PHONES, dtype=np.int64), _FIXES_A_PHONE)
+    records = np.zeros((_PLAIN_BATCH_PHONES, N_RECORD), dtype=np.int32)
+    events = np.empty((4 * len(first), N_EVENT), dtype=np.int32)
+    return _take(records, slot, first, events, np.zeros(len(first), dtype=np.uint8))
+
+
+def _as_plain(rows: FixRows) -> list[PlainFix]:
+    code = rows.code
+    columns = (
+        rows.at_ms,
+        rows.base_min,
+        rows.venue,
+        code & 0xFFFF,
+        (code >> 16) & 255,
+        (code >> 24) & 63,
+        np.zeros(len(rows), dtype=bool),
+        rows.front,
+        np.zeros(len(rows), dtype=bool),
+    )
+    return [PlainFix(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _plain_scene() -> PlainScene:
+    scene = PlainScene(SceneRules())
+    for fix in _as_plain(_draw(1, 60, np.random.default_rng(3))):
+        scene.take(fix)
+    return scene
+
+
+def _size(scene: PlainScene) -> int:
+    """Bytes of the object, its lists, its fixes and its visits; the rules are shared."""
+    held = [scene, scene.window, scene.visits, scene.events, *scene.window, *scene.visits.values()]
+    held += [fix for _, fix in scene.window if fix is not None]
+    return sum(sys.getsizeof(one) for one in held)
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
