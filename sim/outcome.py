@@ -45,7 +45,7 @@ PAYMENT = np.dtype(
 """A payment of a group: ``phone`` is the first of the group's that is followed, -1 for none; ``is_planned`` is false
 where only a coupon led there; ``coupons`` were given in with it; ``sent_s`` is when its till's call first reaches the
 server. No server takes payments yet (docs/simulation.md), so none has an answer."""
-EVENTS = ("visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed")
+EVENTS = ("visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed", "place.passed")
 PLACES = ("none", "store", "level", "venue")
 EVENT = np.dtype(
     [("mall", "i2"), ("day", "i2"), ("phone", "i4"), ("kind", "i1"), ("type", "i1"), ("said_s", "f8"), ("place", "i1"),
