@@ -91,7 +91,8 @@ def _differences(
         known = {one.event.event_id for one in said}
         if (visit.left_at, visit.is_counted) != (was.left_at, was.is_counted):
             told.append(Told(0, _revised(visit, was, now), visit))
-        told += [one for one in events if one.event.event_id not in known and one.event.type != "visit.revised"]
+        new = [one for one in events if one.event.event_id not in known and one.event.type != "visit.revised"]
+        told += [replace(one, visit=visit) for one in new]  # the last word on the visit stands with each
     return told
 
 
