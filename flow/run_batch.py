@@ -274,8 +274,8 @@ class _Run:
         newest = last_at(self.scenes[device.ref])
         assert newest is not None
         taken = [at for at in late if day is not None and newest - asked[at].fix.at <= self.deps.rules.lateness]
-        for at in late:
-            asked[at].is_late = at not in taken
+        for at in late:  # what is too late is told the scene as it was
+            asked[at].is_late, asked[at].after = at not in taken, self.scenes[device.ref]
         if taken and day is not None:
             done = revise(
                 device.ref, day, rows.take(taken), self.deps.rules.arrays(), self.deps.places, asked[taken[-1]].fix.at
@@ -283,7 +283,7 @@ class _Run:
             self.scenes[device.ref] = self.changed[device.ref] = done.record
             for told in done.told:
                 self._tell(device, told)
-        for at in late:
+        for at in taken:
             asked[at].after = self.scenes[device.ref]
         return taken
 
