@@ -168,9 +168,16 @@ class PlainScene:
             if fix is not None and t - at <= _ms(rule.window) and _speaks(fix, kind, place, rule)
         ]
         alone = rule.alone_evidence <= 1.0 and evidence >= evidence_steps(rule.alone_evidence)
-        if len(voices) < rule.k and not alone:
-            return
         visit = self.visits.get(kind)
+        is_walkway = kind == 0 and place == _WALKWAY
+        moves = visit is not None and visit.is_open and visit.place != place and not is_walkway
+        if visit is not None and moves and t - visit.inside_ms <= _ms(rule.switch_hold):
+            least = evidence_steps(max(rule.switch_evidence, rule.min_evidence)) if kind == 0 else 0
+            is_heard = sum(heard >= least for _, heard in voices) >= (rule.switch_k or rule.k)
+        else:
+            is_heard = len(voices) >= rule.k
+        if not is_heard and not alone:
+            return
         if visit is not None and visit.is_open:
             if visit.place == place:
                 visit.inside_ms = t
@@ -178,7 +185,7 @@ class PlainScene:
                 self._pass_marks(t, kind, visit, rule)
                 return
             self._close(kind, t, "moved")
-        if kind == 0 and place == _WALKWAY:
+        if is_walkway:
             return
         if visit is not None:
             voices = [voice for voice in voices if voice[0] > visit.inside_ms]

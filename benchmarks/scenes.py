@@ -21,8 +21,9 @@ import numpy as np
 from benchmarks.scene_objects import PlainFix, PlainScene
 from kernel.ids import DeviceRef
 from scenes.fix import FixRows
+from scenes.kernels.changes import N_EVENT
 from scenes.kernels.record import I32, I64, N_RECORD, make_code
-from scenes.kernels.visits import N_EVENT, advance_fixes
+from scenes.kernels.visits import advance_fixes
 from scenes.rules import SceneRules
 
 N_PHONES, N_PLAIN_PHONES = 1_000_000, 100_000

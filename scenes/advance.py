@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from kernel.ids import DeviceRef
 from scenes.events import EXIT_REASONS, PASSING_MS, ExitReason, SceneEvent, passed_event, phase_event, visit_event
 from scenes.fix import FixRows
-from scenes.kernels.record import I32, I64, N_RECORD, OPEN, RuleArrays, state_of
-from scenes.kernels.visits import (
+from scenes.kernels.changes import (
     DWELLED,
     E_A,
     E_ARRIVED,
@@ -41,10 +40,9 @@ from scenes.kernels.visits import (
     PASSED,
     PHASE,
     REVISED,
-    advance_fixes,
-    close_record,
-    close_stale,
 )
+from scenes.kernels.record import I32, I64, N_RECORD, OPEN, RuleArrays, state_of
+from scenes.kernels.visits import advance_fixes, close_record, close_stale
 from scenes.places import PlaceBook
 from scenes.record import PHASES, instant, last_at, to_ms, visit_from
 from scenes.rules import PlaceKind

@@ -193,6 +193,7 @@ def restore(data: bytes, book: PlaceBook) -> I32:
 
 
 def _rows() -> Iterator[tuple[int, int]]:
+    """Each visit's kind and where its row begins."""
     return ((kind, VISITS + 4 * kind) for kind in range(3))
 
 
@@ -205,8 +206,8 @@ def _numbers(record: I32) -> tuple[set[int], set[int]]:
     codes = [int(record[at]) for at in _codes()]
     levels = {level_of(code) for code in codes}
     stores = {store_of(code) for code in codes} | {int(record[FRONT]) & 0xFFFF}
-    for kind, of_kind in ((LEVEL, levels), (STORE, stores)):
-        info = int(record[VISITS + 4 * kind + INFO])
-        if state_of(info) != NOTHING:
-            of_kind.add(place_of(info))
+    for kind, row in _rows():
+        info = int(record[row + INFO])
+        if kind != VENUE and state_of(info) != NOTHING:
+            (stores if kind == STORE else levels).add(place_of(info))
     return {n for n in levels if 0 < n < UNNAMED_LEVEL}, {n for n in stores if n >= FIRST_STORE}

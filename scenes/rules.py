@@ -10,15 +10,19 @@ import numpy as np
 
 from scenes.errors import RulesError
 from scenes.kernels.record import (
+    AGREED,
     ALONE,
     DWELL_MS,
     EVIDENCE_STEPS,
     GAP_MS,
+    HOLD_MS,
     LEAST,
     MERGE_MS,
     MOST_MARKS,
     MOST_WINDOW,
     N_RULE,
+    SWITCH_K,
+    SWITCH_LEAST,
     WINDOW_MS,
     K,
     N,
@@ -47,6 +51,12 @@ class VisitRule:
         k: fixes at the place, among the last ``n``, that confirm it. 3 of 5 gives precision 0.990 and recall
             0.998 where one fix in ten names a wrong store (research on simulated visits, independent errors).
         n: how many of the phone's last fixes are looked at.
+        switch_k: an open visit that was inside within ``switch_hold`` ends for another place of the kind only by so
+            many of the last ``n`` fixes, for stores with ``switch_evidence`` each; None for ``k``. Wrong answers come
+            in a row: with 3 of 5, and no more evidence than to enter, a neighbour broke one stay in eight
+            (``benchmarks/visits.py``).
+        switch_evidence: see there.
+        switch_hold: see there; a stay in a store that is heard badly begins at last by ``k`` of ``n``.
         window: fixes older than this confirm nothing.
         min_evidence: a fix speaks for a store only if ``in_store`` x probability reaches this.
         alone_evidence: one fix with this much confirms the place by itself; above 1 none does.
@@ -65,16 +75,22 @@ class VisitRule:
     leave_gap: timedelta = timedelta(seconds=300)
     min_evidence: float = 0.3
     alone_evidence: float = NEVER
+    switch_k: int | None = None
+    switch_evidence: float = 0.0
+    switch_hold: timedelta = timedelta(seconds=180)
     dwell_marks: tuple[timedelta, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.n <= MAX_WINDOW_FIXES:
             raise RulesError(f"expected 1 <= k <= n <= {MAX_WINDOW_FIXES}, found k={self.k}, n={self.n}")
-        if not 0.0 <= self.min_evidence <= 1.0:
-            raise RulesError(f"expected min_evidence within 0..1, found {self.min_evidence}")
+        if self.switch_k is not None and not self.k <= self.switch_k <= self.n:
+            raise RulesError(f"expected k <= switch_k <= n, found switch_k={self.switch_k}, k={self.k}, n={self.n}")
+        for name in ("min_evidence", "switch_evidence"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise RulesError(f"expected {name} within 0..1, found {getattr(self, name)}")
         if not 0.0 <= self.alone_evidence <= NEVER:
             raise RulesError(f"expected alone_evidence within 0..{NEVER:g}, found {self.alone_evidence}")
-        if min(self.min_dwell, self.merge_gap, self.window, self.leave_gap) < timedelta(0):
+        if min(self.min_dwell, self.merge_gap, self.window, self.leave_gap, self.switch_hold) < timedelta(0):
             raise RulesError("durations may not be negative")
         if len(self.dwell_marks) > MOST_MARKS:
             raise RulesError(f"expected at most {MOST_MARKS} dwell marks, found {len(self.dwell_marks)}")
@@ -97,11 +113,13 @@ class KindRules:
 _STORE = VisitRule(
     k=3,
     n=5,
+    switch_k=5,
+    switch_evidence=0.9,
     min_dwell=timedelta(seconds=60),
     merge_gap=timedelta(minutes=15),
     dwell_marks=(timedelta(minutes=3), timedelta(minutes=10)),
 )
-_LEVEL = VisitRule(k=3, n=5, min_dwell=timedelta(seconds=120), merge_gap=timedelta(minutes=15))
+_LEVEL = VisitRule(k=3, n=5, switch_k=4, min_dwell=timedelta(seconds=120), merge_gap=timedelta(minutes=15))
 _VENUE = VisitRule(k=2, n=5, min_dwell=timedelta(seconds=300), merge_gap=timedelta(hours=3))
 _MANY = timedelta(minutes=75)
 _SURE = 0.95
@@ -124,11 +142,13 @@ class SceneRules:
     """
 
     fast: KindRules = KindRules(_STORE, _LEVEL, _VENUE)
-    slow: KindRules = KindRules(replace(_STORE, k=2, n=3), replace(_LEVEL, k=2, n=3), _VENUE)
+    slow: KindRules = KindRules(
+        replace(_STORE, k=2, n=3, switch_k=2, switch_evidence=0.8), replace(_LEVEL, k=2, n=3, switch_k=2), _VENUE
+    )
     sparse: KindRules = KindRules(
         *(
-            replace(rule, k=2, n=2, window=_MANY, leave_gap=_MANY, alone_evidence=_SURE)
-            for rule in (_STORE, _LEVEL, _VENUE)
+            replace(rule, k=2, n=2, switch_k=None, window=_MANY, leave_gap=_MANY, alone_evidence=_SURE)
+            for rule in (replace(_STORE, switch_evidence=0.0), _LEVEL, _VENUE)
         )
     )
     slow_from: timedelta = timedelta(seconds=20)
@@ -156,15 +176,18 @@ class SceneRules:
             marks = [_ms(mark) for mark in self.fast.of(kind).dwell_marks]
             marks_ms[at, : len(marks)] = marks
         rate_ds = np.array([_ms(self.slow_from) // 100, _ms(self.sparse_from) // 100], dtype=np.int32)
-        return RuleArrays(rule, marks_ms, rate_ds, _ms(self.passing))
+        agreed_ms = np.where((rule[:, :, K] <= AGREED).all(axis=1), rule[:, :, WINDOW_MS].min(axis=1), -1)
+        return RuleArrays(rule, marks_ms, rate_ds, _ms(self.passing), agreed_ms.astype(np.int32))
 
 
 def _row(rule: VisitRule) -> list[int]:
     row = [0] * N_RULE
-    row[K], row[N] = rule.k, rule.n
+    row[K], row[N], row[SWITCH_K] = rule.k, rule.n, rule.switch_k or rule.k
     row[WINDOW_MS], row[GAP_MS] = _ms(rule.window), _ms(rule.leave_gap)
     row[DWELL_MS], row[MERGE_MS] = _ms(rule.min_dwell), _ms(rule.merge_gap)
     row[LEAST] = evidence_steps(rule.min_evidence)
+    row[SWITCH_LEAST] = evidence_steps(max(rule.min_evidence, rule.switch_evidence))
+    row[HOLD_MS] = _ms(rule.switch_hold)
     row[ALONE] = EVIDENCE_STEPS + 1 if rule.alone_evidence > 1.0 else evidence_steps(rule.alone_evidence)
     return row
 
@@ -183,8 +206,9 @@ _DURATIONS = {
     "merge_gap_s": "merge_gap",
     "window_s": "window",
     "leave_gap_s": "leave_gap",
+    "switch_hold_s": "switch_hold",
 }
-_KEYS = {"k", "n", "min_evidence", "alone_evidence", "dwell_marks_s", *_DURATIONS}
+_KEYS = {"k", "n", "switch_k", "min_evidence", "switch_evidence", "alone_evidence", "dwell_marks_s", *_DURATIONS}
 _WHOLE = {"lateness_s": "lateness", "slow_from_s": "slow_from", "sparse_from_s": "sparse_from", "passing_s": "passing"}
 _RATES = ("fast", "slow", "sparse")
 
@@ -250,10 +274,12 @@ def _apply(rule: VisitRule, values: Mapping[str, Any], where: str) -> VisitRule:
             if not isinstance(value, list):
                 raise RulesError(f"{key}: expected a list of seconds")
             changes["dwell_marks"] = tuple(sorted(_duration(mark, key) for mark in value))
-        elif isinstance(value, bool) or not isinstance(value, int if key in {"k", "n"} else (int, float)):
+        elif isinstance(value, bool) or not isinstance(value, int if key in {"k", "n", "switch_k"} else (int, float)):
             raise RulesError(f"{key}: expected a number, found {value!r}")
         else:
             changes[key] = value
+    if rule.switch_k is not None and "switch_k" not in changes:
+        changes["switch_k"] = min(max(changes.get("k", rule.k), rule.switch_k), changes.get("n", rule.n))
     return replace(rule, **changes)
 
 

@@ -47,25 +47,53 @@ _STATE_AT, _COUNTED_AT, _MARKS_AT, _REVISION_AT = 16, 18, 19, 23
 MOST_REVISION = 255
 MOST_FIXES = 32_767
 
-K, N, WINDOW_MS, GAP_MS, LEAST, ALONE, DWELL_MS, MERGE_MS = range(8)
-N_RULE = 8
+K, N, WINDOW_MS, GAP_MS, LEAST, ALONE, DWELL_MS, MERGE_MS, SWITCH_K, SWITCH_LEAST, HOLD_MS = range(11)
+N_RULE = 11
 MOST_MARKS = 8
+AGREED = 3
+"""Fixes of one place that are looked at first: where they agree, no others need be asked."""
 
 
 class RuleArrays(NamedTuple):
     """``rules.SceneRules`` for the kernels.
 
     Args:
-        rule: (n_rates, 3, 8) of each rate of fixes and kind of place; evidence in steps of 1 / 255.
+        rule: (n_rates, 3, 11) of each rate of fixes and kind of place; evidence in steps of 1 / 255.
         marks_ms: (3, 8) dwell marks, ascending, the greatest number of 32 bits for none.
         rate_ds: (n_rates - 1,) the greatest interval of each rate but the last, in tenths of a second.
         passing_ms: a store visited within this is not passed by.
+        agreed_ms: (n_rates,) three fixes of one place within this confirm it for every kind; -1 where four are asked.
     """
 
     rule: I32
     marks_ms: I32
     rate_ds: I32
     passing_ms: int
+    agreed_ms: I32
+
+
+@register_jitable(inline="always")
+def rule_at(rate: int, kind: int) -> int:
+    """Where the numbers of a rule begin among all of them."""
+    return N_RULE * (3 * rate + kind)
+
+
+@register_jitable(inline="always")
+def phase_of(head: int) -> int:
+    """AWAY to LEAVING."""
+    return (head >> 16) & 7
+
+
+@register_jitable(inline="always")
+def with_phase(head: int, phase: int) -> int:
+    """HEAD with another phase."""
+    return (head & ~(7 << 16)) | (phase << 16)
+
+
+@register_jitable(inline="always")
+def fixes_of(head: int) -> int:
+    """How many fixes the window holds."""
+    return (head >> 19) & 7
 
 
 @register_jitable(inline="always")

@@ -1,44 +1,59 @@
-"""Fixes into packed scenes: which visits begin, go on or end, and what is told of it.
+"""Fixes into packed scenes: what each fix does to its phone's visits.
 
 One record is advanced by one fix at a time; a batch may hold any number of fixes of any phones. A fix that is no newer
-than its phone's newest is left alone and marked late: ``scenes/revise.py`` takes it.
+than its phone's newest is left alone and marked late: ``scenes/revise.py`` takes it. What most fixes do is written out
+in one loop, as a call with arrays costs more than all of it; what seldom happens is in ``changes.py``.
 """
 
-from numba import njit
+from typing import Any
 
+from numba import njit
+from numba.extending import register_jitable
+
+from scenes.kernels.changes import (
+    LASTS,
+    MOST_EVENTS_A_FIX,
+    MOVED,
+    MOVES,
+    OPTIONS,
+    STAYS,
+    change,
+    close_with_inner,
+    end_day,
+    has_open,
+    mean_with,
+    phase_now,
+    run_out,
+    settle_phase,
+    turn_day,
+    walk_by,
+)
 from scenes.kernels.record import (
     ALONE,
     APPROACHING,
     ARRIVED,
-    AWAY,
     BASE,
-    CLOSED,
     DWELL_MS,
     FRONT,
     FRONT_STEP_MS,
     GAP_MS,
     HEAD,
+    HOLD_MS,
     I32,
     I64,
-    IN_STORE,
-    IN_VENUE,
     INFO,
     INSIDE,
     LAST,
     LEAST,
-    LEAVING,
     LEVEL,
-    MERGE_MS,
-    MOST_FIXES,
-    MOST_REVISION,
     MOST_WINDOW,
     N_RECORD,
-    NOTHING,
     OPEN,
-    PHASE_SINCE,
     RATE,
     STAT,
     STORE,
+    SWITCH_K,
+    SWITCH_LEAST,
     U8,
     UNKNOWN,
     UNNAMED_LEVEL,
@@ -51,38 +66,31 @@ from scenes.kernels.record import (
     N,
     RuleArrays,
     evidence_of,
-    is_at_exit,
+    fixes_of,
     is_counted,
     level_of,
-    make_info,
     marks_of,
+    phase_of,
     place_of,
     rate_of,
-    revision_of,
+    rule_at,
     state_of,
     store_of,
     with_rate,
 )
 
-ENTERED, DWELLED, EXITED, REVISED, PHASE, PASSED = range(6)
-"""Types of events."""
-GAP, MOVED, DAY_OVER, CONSENT = range(4)
-"""Reasons of an exit."""
-E_FIX, E_TYPE, E_KIND, E_VENUE, E_BASE, E_AT, E_ARRIVED, E_INSIDE, E_INFO, E_STAT, E_A, E_B = range(12)
-"""Columns of an event: the fix that made it (of a sweep: the record), the place's kind, its venue, the record's base,
-the instant, the visit after it; A and B: reason of an exit, the mark in ms, when a visit was left that goes on, phases
-from and to."""
-N_EVENT = 12
-MOST_EVENTS_A_FIX = 40
-"""Three visits closed twice over and begun, eight marks each, a front passed, a phase: a bound, never reached."""
 _MINUTE_MS = 60_000
 _LONGEST_GAP_DS = 0xFFFF
 _DAY_MS = 86_400_000 + 2 * 3_600_000
 """A service day is at most 25 hours; later than this, whatever a record holds is of another day."""
+_WHERE = 0xFFFF | (63 << 24)
+"""The bits of a fix that name its store and level."""
+_ALL_SURE = 255
+"""Evidence of levels and venues, which a fix names or does not."""
 
 
-@njit(cache=True, nogil=True)
-def advance_fixes(
+@njit(**OPTIONS)
+def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays costs more than what it would do
     records: I32,
     slot: I64,
     at_ms: I64,
@@ -114,36 +122,193 @@ def advance_fixes(
         The first fix that was not taken, and the number of events.
     """
     n_events = 0
-    rec = records.reshape(-1)
+    rec, rule, marks_ms = records.reshape(-1), rules.rule.reshape(-1), rules.marks_ms
+    rate_ds, agreed_ms = rules.rate_ds, rules.agreed_ms
     wants_view = len(out_view) > 0
     for i in range(start, len(slot)):
         if n_events + MOST_EVENTS_A_FIX > len(events):
             return i, n_events
         o = int(slot[i]) * N_RECORD
-        base = int(base_min[i]) if venue[i] != 0 or rec[o + BASE] == 0 else int(rec[o + BASE])
+        if o < 0:
+            raise IndexError("a slot may not be negative")
+        base = int(rec[o + BASE])
         t = int(at_ms[i]) - _MINUTE_MS * base
-        out_late[i] = 0
-        if rec[o + BASE] != 0:
-            since = int(at_ms[i]) - _MINUTE_MS * int(rec[o + BASE]) - int(rec[o + LAST])
-            if since <= 0:
-                out_late[i] = 1
-                if wants_view:
-                    _copy(rec, o, out_view, i)
-                continue
-            if base != rec[o + BASE] or t >= _DAY_MS:
-                n_events = _end_day(rec, o, i, events, n_events)
-                rec[o + BASE] = 0
-                base = int(base_min[i])
-                t = int(at_ms[i]) - _MINUTE_MS * base
-        if rec[o + BASE] == 0:
-            _start_day(rec, o, base)
-        n_events = _advance_one(rec, o, i, t, venue[i], code[i], front[i], is_approaching[i], rules, events, n_events)
+        is_late = base != 0 and t <= rec[o + LAST]
+        out_late[i] = is_late
+        if not is_late:
+            if base == 0 or t >= _DAY_MS or (venue[i] != 0 and base_min[i] != base):
+                n_events = turn_day(rec, o, i, int(base_min[i]), events, n_events)
+                t = int(at_ms[i]) - _MINUTE_MS * int(base_min[i])
+            if _has_run_out(rec, o, t, rule):
+                n_events = run_out(rec, o, i, t, rules, events, n_events)
+            here, other, said = rec[o + HEAD] & 0xFFFF, rec[o + RATE] >> 16, int(code[i])
+            if venue[i] != 0:
+                if venue[i] == here:
+                    other = 0
+                elif here == 0 or other == venue[i] or not has_open(rec, o):
+                    n_events = _move_to(rec, o, i, t, venue[i], events, n_events)
+                    here, other = venue[i], 0
+                else:
+                    other = venue[i]  # heard once: it may be a mistake, so this fix knows no place
+                    said = 0
+            rate = _take_instant(rec, o, t, other, rate_ds)
+            _remember(rec, o, t, said)
+            if said != 0:
+                store, level = store_of(said), level_of(said)
+                is_agreed = _agree(rec, o, t, said, rule[rule_at(rate, STORE) + LEAST], agreed_ms[rate])
+                does = _hear_venue(rec, o, t, here, _ALL_SURE, is_agreed, rate, rule, marks_ms)
+                if does > STAYS:
+                    n_events = change(rec, o, i, t, VENUE, here, rate, does, rules, events, n_events)
+                if level != UNNAMED_LEVEL:
+                    does = _hear_level(rec, o, t, level, _ALL_SURE, is_agreed, rate, rule, marks_ms)
+                    if does > STAYS:
+                        n_events = change(rec, o, i, t, LEVEL, level, rate, does, rules, events, n_events)
+                evidence = evidence_of(said)
+                if store == WALKWAY or (store != UNKNOWN and evidence >= rule[rule_at(rate, STORE) + LEAST]):
+                    does = _hear_store(rec, o, t, store, evidence, is_agreed, rate, rule, marks_ms)
+                    if does > STAYS:
+                        n_events = change(rec, o, i, t, STORE, store, rate, does, rules, events, n_events)
+                if store == WALKWAY and front[i] != 0 and front[i] != rec[o + FRONT] & 0xFFFF:
+                    n_events = walk_by(rec, o, i, t, front[i], rules, events, n_events)
+            if phase_now(rec, o, is_approaching[i]) != phase_of(rec[o + HEAD]):
+                n_events = settle_phase(rec, o, i, t, is_approaching[i], events, n_events)
         if wants_view:
-            _copy(rec, o, out_view, i)
+            for at in range(N_RECORD):
+                out_view[i, at] = rec[o + at]
     return len(slot), n_events
 
 
-@njit(cache=True, nogil=True)
+@register_jitable(inline="always")
+def _has_run_out(rec: I32, o: int, now: int, rule: I32) -> bool:
+    """Whether time alone ends something (``changes.run_out`` does it)."""
+    rate = rate_of(rec[o + HEAD])
+    is_over = rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rule[rule_at(rate, STORE) + GAP_MS]
+    for kind in range(3):
+        row = o + VISITS + 4 * kind
+        is_over |= state_of(rec[row + INFO]) == OPEN and now - rec[row + INSIDE] > rule[rule_at(rate, kind) + GAP_MS]
+    return is_over
+
+
+@njit(**OPTIONS)
+def _move_to(rec: I32, o: int, i: int, t: int, venue: int, events: I32, n_events: int) -> int:
+    """Into another venue: whatever is open in the last one ends."""
+    n_events = close_with_inner(rec, o, VENUE, i, t, MOVED, events, n_events)
+    phase = phase_of(rec[o + HEAD])
+    for at in range(WINDOW, N_RECORD):
+        rec[o + at] = 0
+    rec[o + FRONT] = 0
+    rec[o + HEAD] = venue | (phase << 16)
+    return n_events
+
+
+@register_jitable(inline="always")
+def _take_instant(rec: I32, o: int, t: int, other: int, rate_ds: I32) -> int:
+    """Make this the newest fix; the rate that the phone's fixes come at."""
+    rate, gap, last = 0, 0, rec[o + LAST]
+    if last >= 0:
+        before = rec[o + RATE] & 0xFFFF
+        gap = max(min((t - last) // 100, _LONGEST_GAP_DS), 1)
+        shorter = min(before, gap) if before > 0 else gap
+        while rate < len(rate_ds) and shorter > rate_ds[rate]:
+            rate += 1
+    rec[o + RATE] = gap | (other << 16)
+    rec[o + HEAD] = with_rate(rec[o + HEAD], rate)
+    rec[o + LAST] = t
+    return rate
+
+
+@register_jitable(inline="always")
+def _remember(rec: I32, o: int, t: int, code: int) -> None:
+    """Put a fix behind the others of the window; the oldest goes where it is full."""
+    n = fixes_of(rec[o + HEAD])
+    if n == MOST_WINDOW:
+        for at in range(WINDOW, WINDOW + 2 * (MOST_WINDOW - 1)):
+            rec[o + at] = rec[o + at + 2]
+        n -= 1
+    else:
+        rec[o + HEAD] += 1 << 19
+    rec[o + WINDOW + 2 * n] = t
+    rec[o + WINDOW + 2 * n + 1] = code
+
+
+@register_jitable(inline="always")
+def _agree(rec: I32, o: int, t: int, code: int, least: int, agreed_ms: int) -> bool:
+    """Whether the last three fixes name the same store and level and are near enough to confirm every kind of place."""
+    at = o + WINDOW + 2 * fixes_of(rec[o + HEAD]) - 6
+    if at < o + WINDOW or t - rec[at] > agreed_ms:
+        return False
+    first, second = rec[at + 1], rec[at + 3]
+    differ = ((first ^ code) | (second ^ code)) & _WHERE
+    floor = 0 if store_of(code) == WALKWAY else least
+    return differ == 0 and evidence_of(first) >= floor and evidence_of(second) >= floor and evidence_of(code) >= floor
+
+
+@register_jitable(inline="always")
+def _has_voices(rec: I32, o: int, t: int, kind: int, place: int, needs: int, least: int, rate: int, rule: I32) -> bool:
+    """Whether so many of the last n fixes speak for the place; the newest are asked first."""
+    mask, want = 0, 0
+    if kind == LEVEL:
+        mask, want = 63 << 24, place << 24
+    elif kind == STORE:
+        mask, want = 0xFFFF, place
+    floor = 0 if kind != STORE or place == WALKWAY else least
+    window_ms, missing = rule[rule_at(rate, kind) + WINDOW_MS], needs
+    n = fixes_of(rec[o + HEAD])
+    at = n - 1
+    while missing > 0 and at >= 0 and at >= n - rule[rule_at(rate, kind) + N]:
+        code = rec[o + WINDOW + 2 * at + 1]
+        if code != 0 and code & mask == want and t - rec[o + WINDOW + 2 * at] <= window_ms:
+            missing -= evidence_of(code) >= floor
+        at -= 1
+    return missing <= 0
+
+
+@register_jitable(inline="always")
+def _is_mark_due(stayed: int, info: int, dwell_ms: int, marks_ms: I32, kind: int) -> bool:
+    """Whether the visit counts from now on, or a dwell mark is passed."""
+    marks = marks_of(info)
+    passes = marks < marks_ms.shape[1] and stayed >= marks_ms[kind, marks]
+    return passes or (is_counted(info) == 0 and stayed >= dwell_ms)
+
+
+def _hearing(kind: int) -> Any:
+    """What a fix at a place does to the visits of one kind; a function a kind, which numba writes out one by one."""
+
+    @register_jitable(inline="always")
+    def hear(
+        rec: I32,
+        o: int,
+        t: int,
+        place: int,
+        evidence: int,
+        is_agreed: bool,
+        rate: int,
+        rule: I32,
+        marks_ms: I32,
+    ) -> int:
+        at, row = rule_at(rate, kind), o + VISITS + 4 * kind
+        info = rec[row + INFO]
+        is_open, is_there = state_of(info) == OPEN, place_of(info) == place
+        needs, least, may_agree = rule[at + K], rule[at + LEAST], is_agreed
+        moves = is_open and not is_there and (kind != STORE or place != WALKWAY)
+        if moves and t - rec[row + INSIDE] <= rule[at + HOLD_MS]:
+            needs, least, may_agree = rule[at + SWITCH_K], rule[at + SWITCH_LEAST], False
+        is_heard = may_agree or evidence >= rule[at + ALONE]
+        if not is_heard and not _has_voices(rec, o, t, kind, place, needs, least, rate, rule):
+            return STAYS
+        if not is_open or not is_there:
+            return MOVES if is_open or kind != STORE or place != WALKWAY else STAYS
+        rec[row + INSIDE] = t
+        rec[row + STAT] = mean_with(rec[row + STAT], evidence)
+        return LASTS if _is_mark_due(t - rec[row + ARRIVED], info, rule[at + DWELL_MS], marks_ms, kind) else STAYS
+
+    return hear
+
+
+_hear_store, _hear_level, _hear_venue = _hearing(STORE), _hearing(LEVEL), _hearing(VENUE)
+
+
+@njit(**OPTIONS)
 def close_stale(
     records: I32, slot: I64, now_ms: int, day_base_min: I64, rules: RuleArrays, start: int, events: I32, out_changed: U8
 ) -> tuple[int, int]:
@@ -172,336 +337,22 @@ def close_stale(
         front = rec[o + FRONT]
         is_over = now >= _DAY_MS or (at != 0 and at < len(day_base_min) and day_base_min[at] > rec[o + BASE])
         if is_over:
-            n_events = _end_day(rec, o, i, events, n_events)
+            n_events = end_day(rec, o, i, events, n_events)
             out_changed[i] = 1 if n_events > before else 0
             continue
         rate = rate_of(rec[o + HEAD])
-        n_events = _run_out(rec, o, i, now, rules, events, n_events)
-        is_near = (rec[o + HEAD] >> 16) & 7 == APPROACHING and now - rec[o + LAST] <= rules.rule[rate, VENUE, GAP_MS]
-        n_events = _settle_phase(rec, o, i, now, 1 if is_near else 0, events, n_events)
+        n_events = run_out(rec, o, i, now, rules, events, n_events)
+        is_near = phase_of(rec[o + HEAD]) == APPROACHING and now - rec[o + LAST] <= rules.rule[rate, VENUE, GAP_MS]
+        n_events = settle_phase(rec, o, i, now, 1 if is_near else 0, events, n_events)
         out_changed[i] = 1 if n_events > before or rec[o + FRONT] != front else 0
     return len(slot), n_events
 
 
-@njit(cache=True, nogil=True)
+@njit(**OPTIONS)
 def close_record(rec: I32, now_ms: int, reason: int, events: I32) -> int:
     """Close whatever is open of one phone, as when a consent is withdrawn; the number of events."""
     o = 0
     now = now_ms - _MINUTE_MS * int(rec[o + BASE])
-    n_events = _close_with_inner(rec, o, VENUE, -1, now, reason, events, 0)
+    n_events = close_with_inner(rec, o, VENUE, -1, now, reason, events, 0)
     rec[o + FRONT] = 0
-    return _settle_phase(rec, o, -1, now, 0, events, n_events)
-
-
-@njit(cache=True, nogil=True)
-def _copy(rec: I32, o: int, out: I32, i: int) -> None:
-    for at in range(N_RECORD):
-        out[i, at] = rec[o + at]
-
-
-@njit(cache=True, nogil=True)
-def _start_day(rec: I32, o: int, base: int) -> None:
-    for at in range(N_RECORD):
-        rec[o + at] = 0
-    rec[o + BASE] = base
-    rec[o + LAST] = -1
-
-
-@njit(cache=True, nogil=True)
-def _end_day(rec: I32, o: int, i: int, events: I32, n_events: int) -> int:
-    """Close all at the end of a service day; the record then holds no place, but the newest instant."""
-    base, last = rec[o + BASE], rec[o + LAST]
-    n_events = _close_with_inner(rec, o, VENUE, i, last, DAY_OVER, events, n_events)
-    n_events = _settle_phase(rec, o, i, last, 0, events, n_events)
-    for at in range(N_RECORD):
-        rec[o + at] = 0
-    rec[o + BASE] = base
-    rec[o + LAST] = last
-    return n_events
-
-
-@njit(cache=True, nogil=True)
-def _advance_one(
-    rec: I32,
-    o: int,
-    i: int,
-    t: int,
-    venue: int,
-    code: int,
-    front: int,
-    is_approaching: int,
-    rules: RuleArrays,
-    events: I32,
-    n_events: int,
-) -> int:
-    n_events = _run_out(rec, o, i, t, rules, events, n_events)
-    rate, gap = 0, rec[o + RATE] & 0xFFFF
-    other = rec[o + RATE] >> 16
-    if rec[o + LAST] >= 0:
-        before = gap
-        gap = min((t - rec[o + LAST]) // 100, _LONGEST_GAP_DS)
-        rate = _rate_at(min(before, gap) if before > 0 else gap, rules)
-    here = rec[o + HEAD] & 0xFFFF
-    if venue not in (0, here):
-        if here == 0 or other == venue or not _has_open(rec, o):
-            n_events = _close_with_inner(rec, o, VENUE, i, t, MOVED, events, n_events)
-            phase = (rec[o + HEAD] >> 16) & 7
-            for at in range(WINDOW, VISITS + 12):
-                rec[o + at] = 0
-            rec[o + FRONT] = 0
-            rec[o + HEAD] = venue | (phase << 16)
-            other = 0
-        else:
-            other = venue  # heard once: it may be a mistake, so this fix knows no place
-            code = 0
-    elif venue != 0:
-        other = 0
-    rec[o + RATE] = max(gap, 1) | (other << 16) if rec[o + LAST] >= 0 else other << 16
-    rec[o + HEAD] = with_rate(rec[o + HEAD], rate)
-    rec[o + LAST] = t
-    _remember(rec, o, t, code)
-    if code != 0:
-        at = rec[o + HEAD] & 0xFFFF
-        n_events = _advance_kind(rec, o, i, t, VENUE, at, 255, rate, rules, events, n_events)
-        level = level_of(code)
-        if level != UNNAMED_LEVEL:
-            n_events = _advance_kind(rec, o, i, t, LEVEL, level, 255, rate, rules, events, n_events)
-        store, evidence = store_of(code), evidence_of(code)
-        if store == WALKWAY or (store != UNKNOWN and evidence >= rules.rule[rate, STORE, LEAST]):
-            n_events = _advance_kind(rec, o, i, t, STORE, store, evidence, rate, rules, events, n_events)
-        n_events = _walk_by(rec, o, i, t, store, front, rules, events, n_events)
-    return _settle_phase(rec, o, i, t, is_approaching, events, n_events)
-
-
-@njit(cache=True, nogil=True)
-def _rate_at(interval: int, rules: RuleArrays) -> int:
-    rate = 0
-    while rate < len(rules.rate_ds) and interval > rules.rate_ds[rate]:
-        rate += 1
-    return rate
-
-
-@njit(cache=True, nogil=True)
-def _remember(rec: I32, o: int, t: int, code: int) -> None:
-    n = (rec[o + HEAD] >> 19) & 7
-    if n == MOST_WINDOW:
-        for at in range(WINDOW, WINDOW + 2 * (MOST_WINDOW - 1)):
-            rec[o + at] = rec[o + at + 2]
-        n -= 1
-    else:
-        rec[o + HEAD] += 1 << 19
-    rec[o + WINDOW + 2 * n] = t
-    rec[o + WINDOW + 2 * n + 1] = code
-
-
-@njit(cache=True, nogil=True)
-def _speaks(code: int, kind: int, place: int, least: int) -> bool:
-    """Whether a remembered fix speaks for the place."""
-    if code == 0:
-        return False
-    if kind == VENUE:
-        return True
-    if kind == LEVEL:
-        return level_of(code) == place
-    return store_of(code) == place and (place == WALKWAY or evidence_of(code) >= least)
-
-
-@njit(cache=True, nogil=True)
-def _advance_kind(
-    rec: I32,
-    o: int,
-    i: int,
-    t: int,
-    kind: int,
-    place: int,
-    evidence: int,
-    rate: int,
-    rules: RuleArrays,
-    events: I32,
-    n_events: int,
-) -> int:
-    rule = rules.rule
-    window_ms, least = rule[rate, kind, WINDOW_MS], rule[rate, kind, LEAST]
-    n = (rec[o + HEAD] >> 19) & 7
-    voices = 0
-    for at in range(max(n - rule[rate, kind, N], 0), n):
-        fix = o + WINDOW + 2 * at
-        if t - rec[fix] <= window_ms and _speaks(rec[fix + 1], kind, place, least):
-            voices += 1
-    if voices < rule[rate, kind, K] and evidence < rule[rate, kind, ALONE]:
-        return n_events
-    row = VISITS + 4 * kind
-    info = rec[o + row + INFO]
-    if state_of(info) == OPEN:
-        if place_of(info) == place:
-            rec[o + row + INSIDE] = t
-            rec[o + row + STAT] = _mean(rec[o + row + STAT], evidence)
-            return _pass_marks(rec, o, i, t, kind, rule[rate, kind, DWELL_MS], rules, events, n_events)
-        n_events = _close_with_inner(rec, o, kind, i, t, MOVED, events, n_events)
-    if kind == STORE and place == WALKWAY:
-        return n_events
-    return _begin(rec, o, i, t, kind, place, rate, rules, events, n_events)
-
-
-@njit(cache=True, nogil=True)
-def _begin(
-    rec: I32, o: int, i: int, t: int, kind: int, place: int, rate: int, rules: RuleArrays, events: I32, n_events: int
-) -> int:
-    rule = rules.rule
-    window_ms, least = rule[rate, kind, WINDOW_MS], rule[rate, kind, LEAST]
-    row = VISITS + 4 * kind
-    held = rec[o + row + INFO]
-    is_held = state_of(held) == CLOSED
-    left = int(rec[o + row + INSIDE]) if is_held else -1
-    n = (rec[o + HEAD] >> 19) & 7
-    arrived, stat = t, 0
-    for at in range(max(n - rule[rate, kind, N], 0), n):
-        when, code = rec[o + WINDOW + 2 * at], rec[o + WINDOW + 2 * at + 1]
-        if when > left and t - when <= window_ms and _speaks(code, kind, place, least):
-            if stat == 0:
-                arrived = int(when)
-            stat = _mean(stat, evidence_of(code) if kind == STORE else 255)
-    if is_held and place_of(held) == place and arrived - left <= rule[rate, kind, MERGE_MS]:
-        n_fixes = min((rec[o + row + STAT] >> 16) + (stat >> 16), MOST_FIXES)
-        rec[o + row + STAT] = (rec[o + row + STAT] & 0xFFFF) | (n_fixes << 16)
-        rec[o + row + INSIDE] = t
-        revision = min(revision_of(held) + 1, MOST_REVISION)
-        rec[o + row + INFO] = make_info(place, OPEN, is_counted(held), marks_of(held), revision)
-        n_events = _tell(rec, o, i, REVISED, kind, t, left, 0, events, n_events)
-    else:
-        rec[o + row + ARRIVED] = arrived
-        rec[o + row + INSIDE] = t
-        rec[o + row + STAT] = stat
-        rec[o + row + INFO] = make_info(place, OPEN, 0, 0, 0)
-        n_events = _tell(rec, o, i, ENTERED, kind, t, 0, 0, events, n_events)
-    if kind == STORE and (rec[o + FRONT] & 0xFFFF) == place:
-        rec[o + FRONT] = 0
-    return _pass_marks(rec, o, i, t, kind, rule[rate, kind, DWELL_MS], rules, events, n_events)
-
-
-@njit(cache=True, nogil=True)
-def _mean(stat: int, evidence: int) -> int:
-    """STAT with one fix more."""
-    n = stat >> 16
-    mean = ((stat & 0xFFFF) * n + evidence * 257 + (n + 1) // 2) // (n + 1)
-    return min(mean, 0xFFFF) | (min(n + 1, MOST_FIXES) << 16)
-
-
-@njit(cache=True, nogil=True)
-def _pass_marks(
-    rec: I32, o: int, i: int, t: int, kind: int, dwell_ms: int, rules: RuleArrays, events: I32, n_events: int
-) -> int:
-    row = VISITS + 4 * kind
-    info = rec[o + row + INFO]
-    stayed = rec[o + row + INSIDE] - rec[o + row + ARRIVED]
-    counted = 1 if is_counted(info) == 1 or stayed >= dwell_ms else 0
-    marks = marks_of(info)
-    rec[o + row + INFO] = make_info(place_of(info), OPEN, counted, marks, revision_of(info))
-    while marks < rules.marks_ms.shape[1] and stayed >= rules.marks_ms[kind, marks]:
-        marks += 1
-        rec[o + row + INFO] = make_info(place_of(info), OPEN, counted, marks, revision_of(info))
-        n_events = _tell(rec, o, i, DWELLED, kind, t, rules.marks_ms[kind, marks - 1], 0, events, n_events)
-    return n_events
-
-
-@njit(cache=True, nogil=True)
-def _run_out(rec: I32, o: int, i: int, now: int, rules: RuleArrays, events: I32, n_events: int) -> int:
-    """What time alone ends: visits that no fix was inside for their gap, and the front that was passed."""
-    rate = rate_of(rec[o + HEAD])
-    for kind in range(3):
-        row = VISITS + 4 * kind
-        if state_of(rec[o + row + INFO]) == OPEN and now - rec[o + row + INSIDE] > rules.rule[rate, kind, GAP_MS]:
-            n_events = _close_with_inner(rec, o, kind, i, now, GAP, events, n_events)
-    if rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rules.rule[rate, STORE, GAP_MS]:
-        n_events = _pass_front(rec, o, i, now, rules, events, n_events)
-    return n_events
-
-
-@njit(cache=True, nogil=True)
-def _close_with_inner(
-    rec: I32, o: int, outermost: int, i: int, now: int, reason: int, events: I32, n_events: int
-) -> int:
-    for kind in range(outermost + 1):
-        row = VISITS + 4 * kind
-        info = rec[o + row + INFO]
-        if state_of(info) == OPEN:
-            rec[o + row + INFO] = make_info(place_of(info), CLOSED, is_counted(info), marks_of(info), revision_of(info))
-            n_events = _tell(rec, o, i, EXITED, kind, now, reason, 0, events, n_events)
-    return n_events
-
-
-@njit(cache=True, nogil=True)
-def _has_open(rec: I32, o: int) -> bool:
-    is_open = False
-    for kind in range(3):
-        is_open |= state_of(rec[o + VISITS + 4 * kind + INFO]) == OPEN
-    return is_open
-
-
-@njit(cache=True, nogil=True)
-def _walk_by(
-    rec: I32, o: int, i: int, t: int, store: int, front: int, rules: RuleArrays, events: I32, n_events: int
-) -> int:
-    """Which front is being passed: another one ends it, a fix inside the store does not."""
-    passing = rec[o + FRONT] & 0xFFFF
-    if store != WALKWAY:
-        return n_events
-    if front in (0, passing):
-        return n_events
-    if passing != 0:
-        n_events = _pass_front(rec, o, i, t, rules, events, n_events)
-    rec[o + FRONT] = front | ((t // FRONT_STEP_MS) << 16)
-    return n_events
-
-
-@njit(cache=True, nogil=True)
-def _pass_front(rec: I32, o: int, i: int, t: int, rules: RuleArrays, events: I32, n_events: int) -> int:
-    """The front was passed by, unless its store is being visited or was a little before."""
-    passing, since = rec[o + FRONT] & 0xFFFF, (rec[o + FRONT] >> 16) * FRONT_STEP_MS
-    rec[o + FRONT] = 0
-    row = VISITS + 4 * STORE
-    info = rec[o + row + INFO]
-    is_there = state_of(info) != NOTHING and place_of(info) == passing
-    if is_there and (state_of(info) == OPEN or t - rec[o + row + INSIDE] <= rules.passing_ms):
-        return n_events
-    return _tell(rec, o, i, PASSED, STORE, since, passing, 0, events, n_events)
-
-
-@njit(cache=True, nogil=True)
-def _settle_phase(rec: I32, o: int, i: int, t: int, is_approaching: int, events: I32, n_events: int) -> int:
-    before = (rec[o + HEAD] >> 16) & 7
-    if state_of(rec[o + VISITS + 4 * STORE + INFO]) == OPEN:
-        phase = IN_STORE
-    elif _has_open(rec, o):
-        n = (rec[o + HEAD] >> 19) & 7
-        phase = IN_VENUE
-        if n >= 2 and is_at_exit(rec[o + WINDOW + 2 * n - 1]) == 1 and is_at_exit(rec[o + WINDOW + 2 * n - 3]) == 1:
-            phase = LEAVING
-    else:
-        phase = APPROACHING if is_approaching != 0 else AWAY
-    if phase != before:
-        rec[o + HEAD] = (rec[o + HEAD] & ~(7 << 16)) | (phase << 16)
-        rec[o + PHASE_SINCE] = t
-        inner = STORE
-        while inner < VENUE and state_of(rec[o + VISITS + 4 * inner + INFO]) != OPEN:
-            inner += 1
-        n_events = _tell(rec, o, i, PHASE, inner, t, before, phase, events, n_events)
-    return n_events
-
-
-@njit(cache=True, nogil=True)
-def _tell(rec: I32, o: int, i: int, told: int, kind: int, at: int, a: int, b: int, events: I32, n_events: int) -> int:
-    row = VISITS + 4 * kind
-    events[n_events, E_FIX] = i
-    events[n_events, E_TYPE] = told
-    events[n_events, E_KIND] = kind
-    events[n_events, E_VENUE] = rec[o + HEAD] & 0xFFFF
-    events[n_events, E_BASE] = rec[o + BASE]
-    events[n_events, E_AT] = at
-    events[n_events, E_ARRIVED] = rec[o + row + ARRIVED]
-    events[n_events, E_INSIDE] = rec[o + row + INSIDE]
-    events[n_events, E_INFO] = rec[o + row + INFO]
-    events[n_events, E_STAT] = rec[o + row + STAT]
-    events[n_events, E_A] = a
-    events[n_events, E_B] = b
-    return n_events + 1
+    return settle_phase(rec, o, -1, now, 0, events, n_events)

@@ -60,8 +60,23 @@ def test_another_store_must_be_confirmed_before_the_visit_ends() -> None:
     assert "visit.exited" not in made.of_store()
 
 
+def test_a_run_of_wrong_answers_breaks_no_stay() -> None:
+    stay = [in_store("a", 10 * i) for i in range(10)]
+    assert run(stay + [in_store("b", 100 + 10 * i) for i in range(4)]).open[PlaceKind.STORE].place.id == "a"
+    assert run(stay + [in_store("b", 100 + 10 * i) for i in range(5)]).open[PlaceKind.STORE].place.id == "b"
+    unsure = [in_store("b", 100 + 10 * i, 0.8) for i in range(17)]
+    assert run(stay + unsure).open[PlaceKind.STORE].place.id == "a"
+
+
+def test_a_store_that_is_heard_badly_is_entered_at_last() -> None:
+    stay = [in_store("a", 10 * i) for i in range(10)]
+    unsure = [in_store("b", 100 + 10 * i, 0.5) for i in range(19)]
+    made = run(stay + unsure).open[PlaceKind.STORE]
+    assert (made.place.id, made.arrived_at) == ("b", at(240))
+
+
 def test_moving_on_ends_the_visit_at_the_last_fix_inside() -> None:
-    made = run([in_store("a", 10 * i) for i in range(8)] + [in_store("b", 80 + 10 * i) for i in range(4)])
+    made = run([in_store("a", 10 * i) for i in range(8)] + [in_store("b", 80 + 10 * i) for i in range(5)])
     first = next(v for v in made.visits if v.place.id == "a")
     assert first.left_at == at(70)
     assert first.is_counted
@@ -94,12 +109,13 @@ def test_coming_back_within_the_merge_gap_continues_the_visit() -> None:
 
 
 def test_coming_back_after_a_visit_elsewhere_is_a_new_visit_so_that_none_overlap() -> None:
-    made = run([in_store(store, 40 * i + 10 * j) for i, store in enumerate("aba") for j in range(4)])
+    made = run([in_store(store, 50 * i + 10 * j) for i, store in enumerate("aba") for j in range(5)])
     assert made.of_store().count("visit.entered") == 3
 
 
 def test_a_visit_never_begins_before_the_one_before_it_ended() -> None:
-    made = run([in_store(place, 10 * i) for i, place in enumerate(["a", "a", "b", "a", "b", "b"])])
+    hasty = parse_rules({"store": {"switch_k": 3, "switch_evidence": 0.0}})
+    made = run([in_store(place, 10 * i) for i, place in enumerate(["a", "a", "b", "a", "b", "b"])], hasty)
     first, second = (v for v in made.visits if v.place.kind is PlaceKind.STORE)
     assert (first.place.id, second.place.id) == ("a", "b")
     assert first.left_at == at(30)

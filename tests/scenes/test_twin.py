@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.scene_objects import PlainEvent, PlainFix, PlainScene
 from scenes.fix import FixRows
-from scenes.kernels.record import I32, OPEN, is_counted, make_code, marks_of, place_of, revision_of, state_of
-from scenes.kernels.visits import (
+from scenes.kernels.changes import (
     E_A,
     E_ARRIVED,
     E_AT,
@@ -24,9 +23,9 @@ from scenes.kernels.visits import (
     E_TYPE,
     E_VENUE,
     N_EVENT,
-    advance_fixes,
-    close_stale,
 )
+from scenes.kernels.record import I32, OPEN, is_counted, make_code, marks_of, place_of, revision_of, state_of
+from scenes.kernels.visits import advance_fixes, close_stale
 from scenes.record import new_record
 from scenes.rules import KindRules, SceneRules
 
@@ -36,8 +35,16 @@ RULES = SceneRules()
 SHORT = replace(
     RULES,
     fast=KindRules(
-        replace(RULES.fast.store, k=2, n=7, window=timedelta(seconds=90), merge_gap=timedelta(seconds=200)),
-        replace(RULES.fast.level, k=1, n=1),
+        replace(
+            RULES.fast.store,
+            k=2,
+            n=7,
+            switch_k=3,
+            switch_evidence=0.5,
+            window=timedelta(seconds=90),
+            merge_gap=timedelta(seconds=200),
+        ),
+        replace(RULES.fast.level, k=1, n=1, switch_k=1),
         replace(RULES.fast.venue, k=3, n=3, leave_gap=timedelta(seconds=40), alone_evidence=0.5),
     ),
     passing=timedelta(seconds=45),
