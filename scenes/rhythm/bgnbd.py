@@ -1,0 +1,124 @@
+"""BG/NBD: from repeats, the last visit and age to whether somebody still comes, how often, and when again.
+
+While active a person comes at a rate of their own, gamma over people; after each visit they drop out with a chance of
+their own, beta over people. It knows of no regularity: gaps are exponential.
+
+Source: Fader, Hardie and Lee, "Counting your customers the easy way", Marketing Science 24(2), 2005: equations 6
+(likelihood) and 10 (expected visits). ``p_active``: the same authors, "Computing P(alive) using the BG/NBD model",
+2008. Where we differ: a lone first visit leaves everybody active with certainty, as the model says.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import hyp2f1
+
+from scenes.rhythm.cadence import DAYS_A_WEEK, F64, Summaries
+from scenes.rhythm.errors import NotConvergedError, TooFewVisitsError
+from scenes.rhythm.likelihood import Histories, log_likelihood
+
+MIN_PEOPLE = 200
+"""Under this the dropout parameters of simulated logs scatter by more than a factor of two (docs/algorithms/rhythm.md)."""
+MIN_REPEATERS = 50
+"""People who came again; only they speak of dropping out."""
+_BOUND = 9.0
+"""On log-parameters: 1e-4 to 8e3. A maximum beyond means that the log does not say where it is."""
+_MAX_SLOPE = 1e-5
+"""Per person, by log-parameters: the log-likelihood could still rise by some 1e-5 a person at most."""
+_NEAR_ONE = 1e-5
+"""Within this of a = 1 the formula for expected visits is 0/0; its value is taken from both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class BgNbd:
+    """One fit: gamma(r, alpha in weeks) rates and beta(a, b) dropout, from whom and when; it never changes."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+    fitted_at: datetime
+    n_people: int
+    log_likelihood: float
+
+    def p_active(self, people: Summaries) -> F64:
+        """(n_people,) the probability that each will ever come again."""
+        x = people.x
+        ends = (self.r + x) * np.log((self.alpha + people.age) / (self.alpha + people.t_x))
+        odds = np.where(x > 0, np.log(self.a / np.where(x > 0, self.b + x - 1.0, 1.0)) + ends, -np.inf)
+        return 1.0 / (1.0 + np.exp(np.minimum(odds, 700.0)))  # e^709 is the greatest double
+
+    def rate_a_week(self, people: Summaries) -> F64:
+        """(n_people,) the expected visits a week of each, if active."""
+        return (self.r + people.x) / (self.alpha + people.age)
+
+    def p_return(self, people: Summaries, days: float) -> F64:
+        """(n_people,) the probability that each comes within so many days.
+
+        Exact within the model: the posterior of the rate is integrated out. ``1 - exp(-rate * t)``, which puts its
+        mean in, is greater.
+        """
+        later = self.alpha + people.age
+        stays_away = (later / (later + days / DAYS_A_WEEK)) ** (self.r + people.x)
+        return self.p_active(people) * (1.0 - stays_away)
+
+    def expected_visits(self, people: Summaries, days: float) -> F64:
+        """(n_people,) how many visits of each to expect within so many days; equation 10.
+
+        By Euler's transformation of the hypergeometric function, whose form here stays finite for any x.
+        """
+        if abs(self.a - 1.0) < _NEAR_ONE:
+            return 0.5 * (self._expected(people, days, 1.0 - _NEAR_ONE) + self._expected(people, days, 1.0 + _NEAR_ONE))
+        return self._expected(people, days, self.a)
+
+    def _expected(self, people: Summaries, days: float, a: float) -> F64:
+        weeks, x = days / DAYS_A_WEEK, people.x
+        later = self.alpha + people.age + weeks
+        both = a + self.b + x - 1.0
+        series = hyp2f1(a + self.b - 1.0 - self.r, a - 1.0, both, weeks / later)
+        left = ((later - weeks) / later) ** (a - 1.0) * series
+        visits: F64 = both / (a - 1.0) * (1.0 - left) * self.p_active(people)
+        return visits
+
+
+def fit_bgnbd(people: Summaries, fitted_at: datetime) -> BgNbd:
+    """Find the parameters of greatest likelihood, from two starts.
+
+    Raises:
+        TooFewVisitsError: fewer than 200 people, or 50 who came again.
+        NotConvergedError: no maximum within the bounds, as where nobody ever drops out; or no end of the search.
+    """
+    _refuse_few(people)
+    histories = Histories.of(people)
+    n, typical = histories.n_people, float(np.log(max(people.age.mean(), 1.0)))
+    starts = ((-1.0, typical - 1.0, 0.0, 1.0), (0.5, typical, -1.5, 0.5))
+    found = [_climb(np.array(start), histories, n) for start in starts]
+    at, value, slope = min(found, key=lambda one: one[1])
+    r, alpha, a, b = (float(each) for each in np.exp(at))
+    if np.abs(at).max() > _BOUND - 0.01:
+        raise NotConvergedError("the likelihood rises up to a bound", (r, alpha, a, b))
+    if not np.abs(slope).max() < _MAX_SLOPE:
+        raise NotConvergedError(f"the slope is still {np.abs(slope).max():.1e} a person", (r, alpha, a, b))
+    return BgNbd(r, alpha, a, b, fitted_at, int(n), -value * n)
+
+
+def _refuse_few(people: Summaries) -> None:
+    repeaters = int((people.x > 0).sum())
+    if len(people) < MIN_PEOPLE:
+        raise TooFewVisitsError("people", MIN_PEOPLE, len(people))
+    if repeaters < MIN_REPEATERS:
+        raise TooFewVisitsError("people who came again", MIN_REPEATERS, repeaters)
+
+
+def _climb(start: F64, histories: Histories, n: float) -> tuple[F64, float, F64]:
+    """From one start: log-parameters, the negative log-likelihood a person and its slope there."""
+
+    def downhill(logs: F64) -> tuple[float, F64]:
+        value, gradient = log_likelihood(np.exp(logs), histories)
+        return -value / n, -gradient * np.exp(logs) / n
+
+    options = {"maxiter": 500, "ftol": 1e-14, "gtol": 1e-7}
+    done = minimize(downhill, start, jac=True, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * 4, options=options)
+    return done.x, float(done.fun), done.jac

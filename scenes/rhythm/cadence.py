@@ -1,0 +1,154 @@
+"""The streaming state of one person at one category, brand or venue: when they came, in 24 bytes.
+
+A visit counts by its local day, and a day once: two shops of a category on one afternoon are one coming. Gaps are
+whole days, so the state keeps whole sums: their mean and spread come out exact, however the stream was cut.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+
+CADENCE = np.dtype(
+    [("count", np.int32), ("first", np.int32), ("last", np.int32), ("told", np.int32), ("squares", np.int64)]
+)
+"""Days come, the first and the last of them, the ``last`` for which "overdue" was told, sum of squared gaps (days^2).
+
+Days are counted from 1970-01-01 in the venue's time zone. The sum of gaps needs no field: it is ``last - first``.
+"""
+NEVER = -(2**31)
+"""The day of what did not happen."""
+DAYS_A_WEEK = 7.0
+
+States = NDArray[np.void]
+"""(n_people,) of ``CADENCE``."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitDays:
+    """Visits as a batch brings them, in any order: ``row`` into the states, local ``day``; both (n_visits,)."""
+
+    row: I64
+    day: I64
+
+    def __post_init__(self) -> None:
+        if self.row.ndim != 1 or self.row.shape != self.day.shape:
+            raise ValueError(f"expected rows and days of one length, found {self.row.shape} and {self.day.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The next states, and how many visits were of a day before the person's last one and so changed nothing."""
+
+    states: States
+    n_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summaries:
+    """What BG/NBD asks of each person, in weeks, all (n_people,): repeats x, the last at t_x, age T; t_x <= T."""
+
+    x: F64
+    t_x: F64
+    age: F64
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 1 or not self.x.shape == self.t_x.shape == self.age.shape:
+            raise ValueError(f"expected three equal lengths, found {self.x.shape}, {self.t_x.shape}, {self.age.shape}")
+        if ((self.x < 0) | (self.t_x < 0) | (self.t_x > self.age) | ((self.x == 0) != (self.t_x == 0))).any():
+            raise ValueError("expected x >= 0, 0 <= t_x <= T, and t_x = 0 where x = 0 and nowhere else")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def empty_states(n_people: int) -> States:
+    """The states of people who have not come yet."""
+    states = np.zeros(n_people, dtype=CADENCE)
+    for name in ("first", "last", "told"):
+        states[name] = NEVER
+    return states
+
+
+def learn(states: States, visits: VisitDays) -> Learned:
+    """Take visits into the states. Neither argument changes; a batch told twice changes nothing more.
+
+    A visit of a day before the person's last one is left out and counted: the gap it would split is no longer known.
+
+    Raises:
+        ValueError: a row outside the states.
+    """
+    if len(visits.row) and not 0 <= visits.row.min() <= visits.row.max() < len(states):
+        raise ValueError(f"expected rows within 0..{len(states) - 1}")
+    late = visits.day < states["last"][visits.row]
+    new = visits.day > states["last"][visits.row]
+    row, day = _distinct_days(visits.row[new], visits.day[new])
+    opens = np.ones(len(row), dtype=np.bool_)
+    opens[1:] = row[1:] != row[:-1]
+    before = np.where(opens, states["last"][row], np.roll(day, 1)).astype(np.int64)
+    gap = np.where(before == NEVER, 0, day - before)
+    learned = states.copy()
+    _take_in(learned, row, day, gap, np.flatnonzero(opens))
+    return Learned(learned, int(late.sum()))
+
+
+def _distinct_days(row: I64, day: I64) -> tuple[I64, I64]:
+    """Each person's days in order, each once."""
+    order = np.lexsort((day, row))
+    row, day = row[order], day[order]
+    first = np.ones(len(row), dtype=np.bool_)
+    first[1:] = (row[1:] != row[:-1]) | (day[1:] != day[:-1])
+    return row[first], day[first]
+
+
+def _take_in(states: States, row: I64, day: I64, gap: I64, opens: I64) -> None:
+    """Add runs of days, one run a person, each beginning at ``opens``, to states that are ours to change."""
+    if not len(row):
+        return
+    who, ends = row[opens], np.append(opens[1:], len(row)) - 1
+    states["first"][who] = np.where(states["count"][who] == 0, day[opens], states["first"][who])
+    states["count"][who] += (ends - opens + 1).astype(np.int32)
+    states["squares"][who] += np.add.reduceat(gap * gap, opens)
+    states["last"][who] = day[ends]
+
+
+def gap_counts(states: States) -> I64:
+    """(n_people,) gaps known of each: one fewer than days come."""
+    counts: I64 = np.maximum(states["count"].astype(np.int64) - 1, 0)
+    return counts
+
+
+def gap_sums_days(states: States) -> I64:
+    """(n_people,) the sum of each person's gaps."""
+    sums: I64 = np.where(states["count"] > 0, states["last"].astype(np.int64) - states["first"], 0)
+    return sums
+
+
+def mean_gaps_days(states: States) -> F64:
+    """(n_people,) each person's mean gap; NaN where there is none."""
+    counts = gap_counts(states)
+    return np.where(counts > 0, gap_sums_days(states) / np.maximum(counts, 1), np.nan)
+
+
+def gap_m2_days2(states: States) -> F64:
+    """(n_people,) the sum of squared differences of each person's gaps from their mean; NaN where there is none."""
+    counts, sums = gap_counts(states), gap_sums_days(states)
+    return np.where(counts > 0, (counts * states["squares"] - sums * sums) / np.maximum(counts, 1), np.nan)
+
+
+def summarise(states: States, at_day: int) -> Summaries:
+    """Repeats, the last of them and the age of each person at the end of a local day.
+
+    Raises:
+        ValueError: somebody has not come yet, or came after ``at_day``.
+    """
+    if (states["count"] == 0).any() or (states["last"] > at_day).any():
+        raise ValueError(f"expected people who have come, none of them after day {at_day}")
+    return Summaries(
+        x=gap_counts(states).astype(np.float64),
+        t_x=gap_sums_days(states) / DAYS_A_WEEK,
+        age=(at_day - states["first"].astype(np.int64)) / DAYS_A_WEEK,
+    )
