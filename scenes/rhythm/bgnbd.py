@@ -5,7 +5,7 @@ their own, beta over people. It knows of no regularity: gaps are exponential.
 
 Source: Fader, Hardie and Lee, "Counting your customers the easy way", Marketing Science 24(2), 2005: equations 6
 (likelihood) and 10 (expected visits). ``p_active``: the same authors, "Computing P(alive) using the BG/NBD model",
-2008. Where we differ: a lone first visit leaves everybody active with certainty, as the model says.
+2008. Nobody drops out at the first visit in this model: those who came once are active with certainty.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ from scenes.rhythm.errors import NotConvergedError, TooFewVisitsError
 from scenes.rhythm.likelihood import Histories, log_likelihood
 
 MIN_PEOPLE = 200
-"""Under this the dropout parameters of simulated logs scatter by more than a factor of two (docs/algorithms/rhythm.md)."""
+"""Here a and b still scatter by a factor of two and a / (a + b) by 1.2; with 100, one log in ten has no maximum
+(docs/algorithms/rhythm.md)."""
 MIN_REPEATERS = 50
 """People who came again; only they speak of dropping out."""
 _BOUND = 9.0

@@ -63,7 +63,9 @@ def _gradient(r: float, alpha: float, a: float, b: float, histories: Histories, 
     x, counts, kind, weight = histories.x, histories.counts, histories.kind, histories.weight
     later, earlier = alpha + histories.age, alpha + histories.t_x
     both = digamma(a + b) - digamma(a + b + counts)
-    by_r = (digamma(r + counts) - digamma(r))[kind] + np.log(alpha) - (1 - gone) * np.log(later) - gone * np.log(earlier)
+    by_r = (
+        (digamma(r + counts) - digamma(r))[kind] + np.log(alpha) - (1 - gone) * np.log(later) - gone * np.log(earlier)
+    )
     by_alpha = r / alpha - (r + x) * ((1 - gone) / later + gone / earlier)
     by_a = both[kind] + gone / a
     by_b = (both + digamma(b + counts) - digamma(b))[kind] - gone / np.where(x > 0, b + x - 1.0, 1.0)
