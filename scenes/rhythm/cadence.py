@@ -1,7 +1,7 @@
-"""The streaming state of one person at one category, brand or venue: when they came, in 24 bytes.
+"""The streaming state of one person at one category, brand or venue: when they came, in 36 bytes.
 
 A visit counts by its local day, and a day once: two shops of a category on one afternoon are one coming. Gaps are
-whole days, so the state keeps whole sums: their mean and spread come out exact, however the stream was cut.
+whole days, so the state keeps whole sums: what is made of them comes out exact, however the stream was cut.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,23 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 CADENCE = np.dtype(
-    [("count", np.int32), ("first", np.int32), ("last", np.int32), ("told", np.int32), ("squares", np.int64)]
+    [
+        ("count", np.int32),
+        ("first", np.int32),
+        ("last", np.int32),
+        ("told", np.int32),
+        ("gap", np.int32),
+        ("squares", np.int64),
+        ("unevenness", np.int64),
+    ]
 )
-"""Days come, the first and the last of them, the ``last`` for which "overdue" was told, sum of squared gaps (days^2).
+"""Days come, the first and the last of them, the ``last`` for which "overdue" was told, the last gap (0: none yet), the
+sum of squared gaps (days^2), and that of ``pair_unevenness`` over each two gaps that follow each other.
 
 Days are counted from 1970-01-01 in the venue's time zone. The sum of gaps needs no field: it is ``last - first``.
 """
+UNEVENNESS_UNIT = 2.0**-30
+"""Whole units add up to the same sum in any order, which fractions would not; a thousand years of pairs fit."""
 NEVER = -(2**31)
 """The day of what did not happen."""
 DAYS_A_WEEK = 7.0
@@ -88,11 +99,31 @@ def learn(states: States, visits: VisitDays) -> Learned:
     row, day = _distinct_days(visits.row[new], visits.day[new])
     opens = np.ones(len(row), dtype=np.bool_)
     opens[1:] = row[1:] != row[:-1]
-    before = np.where(opens, states["last"][row], np.roll(day, 1)).astype(np.int64)
-    gap = np.where(before == NEVER, 0, day - before)
+    gap = _gaps(row, day, states["last"], opens)
+    before = np.where(opens, states["gap"][row], np.roll(gap, 1))
     learned = states.copy()
-    _take_in(learned, row, day, gap, np.flatnonzero(opens))
+    _take_in(learned, row, day, gap, pair_unevenness(before, gap), np.flatnonzero(opens))
     return Learned(learned, int(late.sum()))
+
+
+def pair_unevenness(gap: I64, following: I64) -> I64:
+    """(n_pairs,) how unlike two gaps g and h of a person are: 0 alike, to 1, in ``UNEVENNESS_UNIT``.
+
+    ``(g - h)^2 / (s (s - 2))`` with s = g + h; its mean is exactly 1/3 for days drawn by chance, at any rate: given s,
+    g is then uniform on 1 .. s - 1. Two single days say nothing and count as that third; 0 where either gap is 0,
+    which stands for none.
+    """
+    both, total = (gap > 0) & (following > 0), gap + following
+    part = np.where(total > 2, (gap - following) ** 2 / np.maximum(total * (total - 2), 1), 1.0 / 3.0)
+    units: I64 = np.rint(np.where(both, part, 0.0) / UNEVENNESS_UNIT).astype(np.int64)
+    return units
+
+
+def _gaps(row: I64, day: I64, last: NDArray[np.int32], opens: NDArray[np.bool_]) -> I64:
+    """(n_days,) days since the person's day before; 0 for the first ever."""
+    before = np.where(opens, last[row], np.roll(day, 1)).astype(np.int64)
+    gaps: I64 = np.where(before == NEVER, 0, day - before)
+    return gaps
 
 
 def _distinct_days(row: I64, day: I64) -> tuple[I64, I64]:
@@ -104,7 +135,7 @@ def _distinct_days(row: I64, day: I64) -> tuple[I64, I64]:
     return row[first], day[first]
 
 
-def _take_in(states: States, row: I64, day: I64, gap: I64, opens: I64) -> None:
+def _take_in(states: States, row: I64, day: I64, gap: I64, uneven: I64, opens: I64) -> None:
     """Add runs of days, one run a person, each beginning at ``opens``, to states that are ours to change."""
     if not len(row):
         return
@@ -112,12 +143,19 @@ def _take_in(states: States, row: I64, day: I64, gap: I64, opens: I64) -> None:
     states["first"][who] = np.where(states["count"][who] == 0, day[opens], states["first"][who])
     states["count"][who] += (ends - opens + 1).astype(np.int32)
     states["squares"][who] += np.add.reduceat(gap * gap, opens)
-    states["last"][who] = day[ends]
+    states["unevenness"][who] += np.add.reduceat(uneven, opens)
+    states["last"][who], states["gap"][who] = day[ends], gap[ends]
 
 
 def gap_counts(states: States) -> I64:
     """(n_people,) gaps known of each: one fewer than days come."""
     counts: I64 = np.maximum(states["count"].astype(np.int64) - 1, 0)
+    return counts
+
+
+def pair_counts(states: States) -> I64:
+    """(n_people,) pairs of gaps that follow each other."""
+    counts: I64 = np.maximum(states["count"].astype(np.int64) - 2, 0)
     return counts
 
 
