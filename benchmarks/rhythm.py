@@ -194,6 +194,7 @@ def _describe(states: States, last: int) -> dict[str, Any]:
     if isinstance(model.regularity, Regularity):
         figures["shape"] = [model.regularity.shape, model.regularity.low, model.regularity.high]
     if isinstance(model.activity, BgNbd):
+        figures["dropout"] = model.activity.dropout
         figures["r alpha a b"] = [model.activity.r, model.activity.alpha, model.activity.a, model.activity.b]
     return figures
 

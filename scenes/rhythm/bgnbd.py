@@ -10,6 +10,7 @@ Source: Fader, Hardie and Lee, "Counting your customers the easy way", Marketing
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import minimize
@@ -25,11 +26,18 @@ MIN_PEOPLE = 200
 MIN_REPEATERS = 50
 """People who came again; only they speak of dropping out."""
 _BOUND = 9.0
-"""On log-parameters: 1e-4 to 8e3. A maximum beyond means that the log does not say where it is."""
+"""On log-parameters: 1e-4 to 8e3. Beyond, a beta or gamma is a single value for all that a log can tell."""
+_AT_BOUND = 0.01
+"""So near a bound, in log-parameters, is at it."""
 _MAX_SLOPE = 1e-5
 """Per person, by log-parameters: the log-likelihood could still rise by some 1e-5 a person at most."""
 _NEAR_ONE = 1e-5
 """Within this of a = 1 the formula for expected visits is 0/0; its value is taken from both sides."""
+
+
+Dropout = Literal["varied", "alike", "none"]
+"""What a fit says of dropping out: people differ in it, all are alike (a and b grow without end), or nobody does
+(a falls to 0). The last two are limits of the model with their own sure answers, though a and b stand at a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class BgNbd:
     fitted_at: datetime
     n_people: int
     log_likelihood: float
+    dropout: Dropout = "varied"
 
     def p_active(self, people: Summaries) -> F64:
         """(n_people,) the probability that each will ever come again."""
@@ -89,7 +98,7 @@ def fit_bgnbd(people: Summaries, fitted_at: datetime) -> BgNbd:
 
     Raises:
         TooFewVisitsError: fewer than 200 people, or 50 who came again.
-        NotConvergedError: no maximum within the bounds, as where nobody ever drops out; or no end of the search.
+        NotConvergedError: no maximum within the bounds but the two of ``Dropout``; or no end of the search.
     """
     _refuse_few(people)
     histories = Histories.of(people)
@@ -97,12 +106,23 @@ def fit_bgnbd(people: Summaries, fitted_at: datetime) -> BgNbd:
     starts = ((-1.0, typical - 1.0, 0.0, 1.0), (0.5, typical, -1.5, 0.5))
     found = [_climb(np.array(start), histories, n) for start in starts]
     at, value, slope = min(found, key=lambda one: one[1])
+    dropout = _check(at, slope)
     r, alpha, a, b = (float(each) for each in np.exp(at))
-    if np.abs(at).max() > _BOUND - 0.01:
+    return BgNbd(r, alpha, a, b, fitted_at, int(n), -value * n, dropout)
+
+
+def _check(at: F64, slope: F64) -> Dropout:
+    """What log-parameters say of dropping out; raises where they are not a maximum."""
+    r, alpha, a, b = (float(each) for each in np.exp(at))
+    low, high = at < _AT_BOUND - _BOUND, at > _BOUND - _AT_BOUND
+    if (low | high)[:2].any() or low[3] or (high[2] and not high[3]):
         raise NotConvergedError("the likelihood rises up to a bound", (r, alpha, a, b))
-    if not np.abs(slope).max() < _MAX_SLOPE:
-        raise NotConvergedError(f"the slope is still {np.abs(slope).max():.1e} a person", (r, alpha, a, b))
-    return BgNbd(r, alpha, a, b, fitted_at, int(n), -value * n)
+    steepest = float(np.abs(np.where(low | high, 0.0, slope)).max())
+    if not steepest < _MAX_SLOPE:
+        raise NotConvergedError(f"the slope is still {steepest:.1e} a person", (r, alpha, a, b))
+    if low[2]:
+        return "none"
+    return "alike" if high[3] else "varied"
 
 
 def _refuse_few(people: Summaries) -> None:

@@ -69,7 +69,8 @@ class Summaries:
     def __post_init__(self) -> None:
         if self.x.ndim != 1 or not self.x.shape == self.t_x.shape == self.age.shape:
             raise ValueError(f"expected three equal lengths, found {self.x.shape}, {self.t_x.shape}, {self.age.shape}")
-        if ((self.x < 0) | (self.t_x < 0) | (self.t_x > self.age) | ((self.x == 0) != (self.t_x == 0))).any():
+        in_order = (self.x >= 0) & (self.t_x >= 0) & (self.t_x <= self.age)
+        if not (in_order & ((self.x == 0) == (self.t_x == 0))).all():  # NaN is not in order
             raise ValueError("expected x >= 0, 0 <= t_x <= T, and t_x = 0 where x = 0 and nowhere else")
 
     def __len__(self) -> int:
