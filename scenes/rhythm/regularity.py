@@ -5,7 +5,7 @@ Shape 1 is no memory: how long ago somebody came says nothing of when they come 
 Of two gaps of one person that follow each other, g and h, the share g / (g + h) is Beta(k, k) whatever the person's
 rate, and ((g - h) / (g + h))^2 has the mean 1 / (2k + 1). There is no rate to estimate, so few gaps are no bias; what
 the log's end or dropping out cut off is no part of a pair; and a pause weighs no more than 1 in two of the pairs, where
-squared variation over all gaps would let it decide (it finds 1.2 where pairs find 2, on a log with pauses).
+squared variation over all gaps would let it decide (docs/algorithms/rhythm.md).
 
 Source: Wheat and Morrison, "Estimating purchase regularity with two interpurchase times", Journal of Marketing
 Research 27(1), 1990. Where we differ: every pair of a person, not one; and the square's denominator is that of whole
@@ -20,7 +20,7 @@ from scenes.rhythm.cadence import UNEVENNESS_UNIT, States, pair_counts
 from scenes.rhythm.errors import TooFewVisitsError
 
 MIN_PEOPLE = 50
-"""With a pair of gaps; with one pair each, the interval at shape 1 is then some 0.6 to 1.6."""
+"""With a pair of gaps; with one pair each, the interval at shape 1 is then 0.7 to 1.5."""
 RHYTHM_SHAPE = 1.25
 """The interval must lie above: a shape that changes what a gap says, not one that is merely not 1."""
 _Z95 = 1.96

@@ -27,8 +27,18 @@ def states_of(*days: list[int]) -> States:
 
 @pytest.mark.parametrize(
     ("ratio", "band"),
-    [(0.0, "early"), (0.5, "early"), (0.51, "due"), (1.0, "due"), (1.01, "overdue"), (2.0, "overdue")]
-    + [(2.01, "at_risk"), (5.0, "at_risk"), (5.01, "lapsed"), (np.nan, "unknown")],
+    [
+        (0.0, "early"),
+        (0.5, "early"),
+        (0.51, "due"),
+        (1.0, "due"),
+        (1.01, "overdue"),
+        (2.0, "overdue"),
+        (2.01, "at_risk"),
+        (5.0, "at_risk"),
+        (5.01, "lapsed"),
+        (np.nan, "unknown"),
+    ],
 )
 def test_bands_part_at_a_half_one_two_and_five(ratio: float, band: str) -> None:
     assert BANDS[bands_of(np.array([ratio]))[0]] == band
@@ -48,8 +58,14 @@ def test_the_mean_gap_of_all_counts_people_once() -> None:
 
 @pytest.mark.parametrize(
     ("n_days", "ratio", "p_active", "late"),
-    [(4, 1.01, 0.51, True), (4, 1.0, 0.51, False), (4, 1.01, 0.5, False), (3, 1.01, 0.51, False)]
-    + [(4, np.nan, 0.9, False), (4, 1.5, np.nan, False)],
+    [
+        (4, 1.01, 0.51, True),
+        (4, 1.0, 0.51, False),
+        (4, 1.01, 0.5, False),
+        (3, 1.01, 0.51, False),
+        (4, np.nan, 0.9, False),
+        (4, 1.5, np.nan, False),
+    ],
 )
 def test_overdue_needs_lateness_likely_activity_and_three_gaps(
     n_days: int, ratio: float, p_active: float, late: bool
