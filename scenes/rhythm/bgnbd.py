@@ -21,7 +21,7 @@ from scenes.rhythm.errors import NotConvergedError, TooFewVisitsError
 from scenes.rhythm.likelihood import Histories, log_likelihood
 
 MIN_PEOPLE = 200
-"""Here a and b still scatter by a factor of two and a / (a + b) by 1.2; with 100, one log in ten has no maximum
+"""Here a and b still scatter by a factor of two and a / (a + b) by 1.2; with 100 people, a and b by eight
 (docs/algorithms/rhythm.md)."""
 MIN_REPEATERS = 50
 """People who came again; only they speak of dropping out."""

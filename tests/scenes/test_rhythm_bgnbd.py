@@ -42,7 +42,7 @@ LIFETIMES_VISITS_39 = (
 def draw_log(n: int, r: float = 0.6, alpha: float = 5.0, a: float = 1.0, b: float = 3.0, seed: int = 20) -> Summaries:
     """People of a BG/NBD process, aged 26 to 51 weeks, their visits on whole days; by inversion of uniforms alone."""
     rng = np.random.default_rng(seed)
-    age: F64 = 7.0 * (26 + np.arange(n) % 26)
+    age = (7.0 * (26 + np.arange(n) % 26)).astype(np.float64)
     rate = gammaincinv(r, rng.random(n)) / alpha / 7.0
     drop = betaincinv(a, b, rng.random(n)) if b else np.zeros(n)
     x, t_x, t = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -105,7 +105,7 @@ def test_every_figure_is_the_process_integrated_over_rate_and_dropout(
     assert value == pytest.approx(np.log(likelihood), abs=1e-5)
     assert model.p_active(one)[0] == pytest.approx(mixture.mean(active) / likelihood, rel=near)
     assert model.p_return(one, 28)[0] == pytest.approx(
-        mixture.mean(active * -np.expm1(-rate * weeks)) / likelihood, **near
+        mixture.mean(active * -np.expm1(-rate * weeks)) / likelihood, rel=near
     )
     assert model.expected_visits(one, 28)[0] == pytest.approx(visits / likelihood, rel=near)
     assert model.rate_a_week(one)[0] == pytest.approx(mixture.mean(active * rate) / mixture.mean(active), rel=near)
