@@ -5,7 +5,7 @@ Call order: ``learn`` at each visit's end; ``fit_rhythms`` once a night; ``rhyth
 refusal where its log cannot carry a model: no figures are made up for it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,7 +102,7 @@ def fit_rhythms(people: KeyedStates, at_day: int, fitted_at: datetime) -> Rhythm
     Raises:
         ValueError: a visit after ``at_day``.
     """
-    models = {key: _fit_one(states, at_day, fitted_at) for key, states in _parts(people)}
+    models = {key: _fit_one(people.states[rows], at_day, fitted_at) for key, rows in _rows_by_key(people)}
     return RhythmModels(_version(at_day, models), fitted_at, at_day, models)
 
 
@@ -112,11 +112,9 @@ def rhythms_of(people: KeyedStates, models: RhythmModels, at_day: int) -> Rhythm
     Raises:
         ValueError: a visit after ``at_day``.
     """
-    n = len(people.states)
-    rhythms = _unknown(n)
-    for i, key in enumerate(people.keys):
-        rows = np.flatnonzero((people.key == i) & (people.states["count"] > 0))
-        if key in models.models and len(rows):
+    rhythms = _unknown(len(people.states))
+    for key, rows in _rows_by_key(people):
+        if key in models.models:
             _fill(rhythms, rows, people.states[rows], models.models[key], at_day)
     return rhythms
 
@@ -137,9 +135,13 @@ def tell_overdue(people: KeyedStates, rhythms: Rhythms) -> tuple[Overdue, States
     return overdue, mark_told(people.states, row)
 
 
-def _parts(people: KeyedStates) -> Sequence[tuple[RhythmKey, States]]:
-    has_come = people.states["count"] > 0
-    return [(key, people.states[has_come & (people.key == i)]) for i, key in enumerate(people.keys)]
+def _rows_by_key(people: KeyedStates) -> Iterator[tuple[RhythmKey, I64]]:
+    """The rows of those who have come, key by key; none where nobody has."""
+    come = np.flatnonzero(people.states["count"] > 0)
+    rows = come[np.argsort(people.key[come], kind="stable")]
+    ends = np.searchsorted(people.key[rows], np.arange(len(people.keys) + 1))
+    for i, key in enumerate(people.keys):
+        yield key, rows[ends[i] : ends[i + 1]]
 
 
 def _fit_one(states: States, at_day: int, fitted_at: datetime) -> RhythmModel:
