@@ -125,7 +125,8 @@ def test_summaries_that_contradict_themselves_are_refused(x: float, t_x: float, 
 
 
 def test_rows_outside_the_states_and_uneven_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="rows within"):
-        learn(empty_states(2), visits([(2, 1)]))
+    for row in (-1, 2):
+        with pytest.raises(ValueError, match="rows within"):
+            learn(empty_states(2), visits([(row, 1)]))
     with pytest.raises(ValueError, match="one length"):
         VisitDays(np.array([1]), np.array([1, 2]))
