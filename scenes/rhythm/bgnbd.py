@@ -93,8 +93,11 @@ class BgNbd:
         return visits
 
 
-def fit_bgnbd(people: Summaries, fitted_at: datetime) -> BgNbd:
+def fit_bgnbd(people: Summaries, fitted_at: datetime, *, max_steps: int = 500) -> BgNbd:
     """Find the parameters of greatest likelihood, from two starts.
+
+    Args:
+        max_steps: of the search, from each start; logs at hand take under 100.
 
     Raises:
         TooFewVisitsError: fewer than 200 people, or 50 who came again.
@@ -104,7 +107,7 @@ def fit_bgnbd(people: Summaries, fitted_at: datetime) -> BgNbd:
     histories = Histories.of(people)
     n, typical = histories.n_people, float(np.log(max(people.age.mean(), 1.0)))
     starts = ((-1.0, typical - 1.0, 0.0, 1.0), (0.5, typical, -1.5, 0.5))
-    found = [_climb(np.array(start), histories, n) for start in starts]
+    found = [_climb(np.array(start), histories, n, max_steps) for start in starts]
     at, value, slope = min(found, key=lambda one: one[1])
     dropout = _check(at, slope)
     r, alpha, a, b = (float(each) for each in np.exp(at))
@@ -133,13 +136,13 @@ def _refuse_few(people: Summaries) -> None:
         raise TooFewVisitsError("people who came again", MIN_REPEATERS, repeaters)
 
 
-def _climb(start: F64, histories: Histories, n: float) -> tuple[F64, float, F64]:
+def _climb(start: F64, histories: Histories, n: float, max_steps: int) -> tuple[F64, float, F64]:
     """From one start: log-parameters, the negative log-likelihood a person and its slope there."""
 
     def downhill(logs: F64) -> tuple[float, F64]:
         value, gradient = log_likelihood(np.exp(logs), histories)
         return -value / n, -gradient * np.exp(logs) / n
 
-    options = {"maxiter": 500, "ftol": 1e-14, "gtol": 1e-7}
+    options = {"maxiter": max_steps, "ftol": 1e-14, "gtol": 1e-7}
     done = minimize(downhill, start, jac=True, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * 4, options=options)
     return done.x, float(done.fun), done.jac

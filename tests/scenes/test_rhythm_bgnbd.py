@@ -205,3 +205,8 @@ def test_a_log_without_a_maximum_gives_no_parameters() -> None:
     clockwork = people(*[(20.0, 20.0, 20.5)] * 400)  # everybody at one rate: gamma shrinks to a point
     with pytest.raises(NotConvergedError, match="bound"):
         fit_bgnbd(clockwork, AT)
+
+
+def test_a_search_that_is_cut_short_gives_no_parameters() -> None:
+    with pytest.raises(NotConvergedError, match="slope"):
+        fit_bgnbd(draw_log(1500), AT, max_steps=3)
