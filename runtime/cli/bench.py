@@ -54,7 +54,7 @@ def bench(
         _compare(path, test, venue_id, methods, seeds, as_markdown, as_json, data_dir)
         return
     if path is not None or test is not None or venue_id is not None or methods or as_markdown:
-        raise SettingsError(f"bench {name} takes no file and no option but --json")
+        raise SettingsError(f"bench {name} takes no file and no option but {'--log, ' * (name == 'rhythm')}--json")
     figures = run_benchmark(name, log=log)
     if as_json:
         print_json(figures)
