@@ -24,17 +24,21 @@ BENCHMARKS = (
     "scenes",
     "history",
     "simulation",
+    "rhythm",
 )
 
 
-def run_benchmark(name: str) -> dict[str, Any]:
-    """Run one benchmark that needs no input and give its figures.
+def run_benchmark(name: str, *, log: Path | None = None) -> dict[str, Any]:
+    """Run one benchmark that needs no input and give its figures; ``rhythm`` takes a log of visits where there is one.
 
     Raises:
-        SettingsError: there is none of this name, or this is not a checkout of the repository.
+        SettingsError: there is none of this name, this is not a checkout of the repository, or there is no such log.
     """
     check_benchmark(name)
-    figures: dict[str, Any] = _load(f"benchmarks.{name}").run()
+    if log is not None and not log.is_file():
+        raise SettingsError(f"--log: no file {log}")
+    inputs = {} if log is None else {"log": log}
+    figures: dict[str, Any] = _load(f"benchmarks.{name}").run(**inputs)
     return figures
 
 

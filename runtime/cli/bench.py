@@ -23,7 +23,8 @@ def bench(
         typer.Argument(
             help="locate, track, scenes, history, simulation: speed; hardness, fidelity: simulator; "
             "ranker: the full locator; shoppers: the same, tracked; healing: after radios changed; "
-            "coverage: what confidence is worth; sparse: a quarter of a survey; positioning: on a FILE"
+            "coverage: what confidence is worth; sparse: a quarter of a survey; visits: are they true; "
+            "rhythm: who comes back; tags: what people like; positioning: on a FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,
@@ -38,19 +39,24 @@ def bench(
     ] = "",
     seeds: Annotated[str, typer.Option("--seeds", help=f"{_ONLY} For methods with chance")] = "0,1,2",
     as_markdown: Annotated[bool, typer.Option("--markdown", help=f"{_ONLY} Print Markdown instead of a table")] = False,
+    log: Annotated[
+        Path | None, typer.Option("--log", help="(rhythm) Visits, a person and a date a line (default: simulated)")
+    ] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Run a benchmark of the repository and print its figures, the baseline beside them."""
     check_benchmark(name)
+    if log is not None and name != "rhythm":
+        raise SettingsError(f"bench {name} takes no --log")
     if name == "positioning":
         if path is None:
             raise SettingsError("bench positioning needs a labelled file: `atrium bench positioning FILE.ndjson`")
         _compare(path, test, venue_id, methods, seeds, as_markdown, as_json, data_dir)
         return
     if path is not None or test is not None or venue_id is not None or methods or as_markdown:
-        raise SettingsError(f"bench {name} takes no file and no option but --json")
-    figures = run_benchmark(name)
+        raise SettingsError(f"bench {name} takes no file and no option but {'--log, ' * (name == 'rhythm')}--json")
+    figures = run_benchmark(name, log=log)
     if as_json:
         print_json(figures)
         return
