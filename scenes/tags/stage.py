@@ -1,0 +1,100 @@
+"""Decision stages: the model's parameters, and the belief about one category of each person.
+
+Contemplating: repeated passes. Preparing: long visits, or visits to several stores. Buying: about to, or a purchase
+today. After: some weeks from a purchase on. Most people want nothing of most categories: none.
+
+The model is a hidden-Markov chain with daily steps whose evidence is independent given the stage (naive Bayes).
+Source: Rabiner, "A tutorial on hidden Markov models", 1989; the stages follow Engel, Kollat, Blackwell, "Consumer
+behavior", 1968 (need, search, purchase, after it). Where we differ: days without a visit to the mall say nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenes.tags.kernels.compiled import compiled
+from scenes.tags.kernels.layout import CATEGORIES, F64, I32, I64, MOST_CATEGORIES, N_CATEGORY
+from scenes.tags.kernels.stage import N_STAGES, filter_stage
+from scenes.tags.names import STAGES
+from scenes.tags.record import TagStates
+
+
+@dataclass(frozen=True, slots=True)
+class StageModel:
+    """Parameters, none fitted to the worlds that figures are quoted of (docs/algorithms/tags.md tells the choice).
+
+    Args:
+        mean_days: how long contemplating, preparing, buying and after last.
+        start_days: mean days until somebody who wants nothing begins to.
+        give_up: share of the contemplating and of the preparing who then want nothing; the others go on.
+        passes, short_visits, long_visits: mean number on a day in the mall, by stage from none to after.
+        compares: chance of two stores or more on a day, by stage.
+        buys: chance that a purchase is seen on a day in the mall, by stage.
+        prior: before the first evidence of a category, by stage.
+    """
+
+    mean_days: tuple[float, float, float, float] = (18.0, 12.0, 6.0, 30.0)
+    start_days: float = 120.0
+    give_up: tuple[float, float] = (0.35, 0.25)
+    passes: tuple[float, ...] = (0.35, 1.5, 0.8, 0.5, 0.4)
+    short_visits: tuple[float, ...] = (0.10, 0.25, 0.7, 0.5, 0.2)
+    long_visits: tuple[float, ...] = (0.02, 0.04, 0.6, 0.6, 0.04)
+    compares: tuple[float, ...] = (0.01, 0.03, 0.4, 0.15, 0.02)
+    buys: tuple[float, ...] = (0.005, 0.01, 0.02, 0.6, 0.01)
+    prior: tuple[float, ...] = (0.7, 0.2, 0.06, 0.02, 0.02)
+
+    def __post_init__(self) -> None:
+        tables = (self.passes, self.short_visits, self.long_visits, self.compares, self.buys, self.prior)
+        if any(len(table) != N_STAGES or min(table) <= 0.0 for table in tables):
+            raise ValueError(f"expected {N_STAGES} numbers over 0 in each table, one a stage")
+        if max(*self.compares, *self.buys, *self.give_up) >= 1.0 or min(*self.mean_days, self.start_days) < 1.0:
+            raise ValueError("expected chances under 1 and durations of a day or more")
+
+    def daily(self) -> F64:
+        """(5, 5) chance of each stage a day later."""
+        leave = 1.0 / np.array([self.start_days, *self.mean_days])
+        towards = np.zeros((N_STAGES, N_STAGES))
+        towards[0, 1] = 1.0
+        towards[1, [0, 2]] = self.give_up[0], 1.0 - self.give_up[0]
+        towards[2, [0, 3]] = self.give_up[1], 1.0 - self.give_up[1]
+        towards[3, 4] = 1.0
+        towards[4, 0] = 1.0
+        chances: F64 = np.diag(1.0 - leave) + leave[:, None] * towards
+        return chances
+
+    def arrays(self) -> tuple[F64, F64, F64, F64, F64]:
+        """What the kernel takes: daily, prior, means, compares, buys."""
+        means = np.stack([np.array(self.passes), np.array(self.short_visits), np.array(self.long_visits)], axis=1)
+        prior = np.array(self.prior) / sum(self.prior)
+        return self.daily(), prior, means, np.array(self.compares), np.array(self.buys)
+
+
+def stages_of(states: TagStates, person: I64, category: I64, day: int, model: StageModel) -> F64:
+    """(n, 5) how likely each stage of ``names.STAGES`` is at the end of a day; nothing known: certainly none.
+
+    Args:
+        person, category: (n,) whose stage, and of what.
+        day: days since 1970; evidence of later days is not looked at.
+    """
+    if len(person) != len(category):
+        raise ValueError(f"expected as many categories as people, found {len(category)} and {len(person)}")
+    belief = np.zeros((len(person), len(STAGES)))
+    _each(states.words, person.astype(np.int64), category.astype(np.int64), day, *model.arrays(), belief)
+    return belief
+
+
+@compiled
+def _each(
+    words: I32, person: I64, category: I64, day: int, daily: F64, prior: F64, means: F64, compares: F64, buys: F64,
+    belief: F64,
+) -> None:  # fmt: skip
+    for i in range(len(person)):
+        rec = words[person[i]]
+        n_entries = 0
+        for slot in range(MOST_CATEGORIES):
+            at = CATEGORIES + slot * N_CATEGORY
+            if rec[at] & 0xFFFF == category[i] + 1:
+                n_entries = filter_stage(rec, at, day, daily, prior, means, compares, buys, belief[i])
+        if n_entries == 0:
+            belief[i] = 0.0
+            belief[i, 0] = 1.0
