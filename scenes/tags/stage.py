@@ -14,7 +14,7 @@ import numpy as np
 
 from scenes.tags.kernels.compiled import compiled
 from scenes.tags.kernels.layout import CATEGORIES, F64, I32, I64, MOST_CATEGORIES, N_CATEGORY
-from scenes.tags.kernels.stage import N_STAGES, filter_stage
+from scenes.tags.kernels.stage import MOST_DAYS_BETWEEN, N_STAGES, filter_stage
 from scenes.tags.names import STAGES
 from scenes.tags.record import TagStates
 
@@ -62,14 +62,31 @@ class StageModel:
         chances: F64 = np.diag(1.0 - leave) + leave[:, None] * towards
         return chances
 
-    def arrays(self) -> tuple[F64, F64, F64, F64, F64]:
-        """What the kernel takes: daily, prior, means, compares, buys."""
-        means = np.stack([np.array(self.passes), np.array(self.short_visits), np.array(self.long_visits)], axis=1)
-        prior = np.array(self.prior) / sum(self.prior)
-        return self.daily(), prior, means, np.array(self.compares), np.array(self.buys)
+    def tables(self) -> "StageTables":
+        """The model as the kernels take it; some milliseconds, so it is made once."""
+        later = np.empty((MOST_DAYS_BETWEEN + 1, N_STAGES, N_STAGES))
+        later[0], daily = np.eye(N_STAGES), self.daily()
+        for days in range(1, len(later)):
+            later[days] = later[days - 1] @ daily
+        chance = np.ones((5, N_STAGES, N_STAGES))
+        for kind, means in enumerate((self.passes, self.short_visits, self.long_visits)):
+            for count in range(5):  # a Poisson chance up to what is the same for all stages
+                chance[kind, count] = np.array(means) ** count * np.exp(-np.array(means))
+        for kind, coin in ((3, self.compares), (4, self.buys)):
+            chance[kind, 0], chance[kind, 1] = 1.0 - np.array(coin), coin
+        return StageTables(later, np.array(self.prior) / sum(self.prior), chance)
 
 
-def stages_of(states: TagStates, person: I64, category: I64, day: int, model: StageModel) -> F64:
+@dataclass(frozen=True, slots=True)
+class StageTables:
+    """A model's arrays: see ``kernels.stage.filter_stage``."""
+
+    later: F64
+    prior: F64
+    chance: F64
+
+
+def stages_of(states: TagStates, person: I64, category: I64, day: int, tables: StageTables) -> F64:
     """(n, 5) how likely each stage of ``names.STAGES`` is at the end of a day; nothing known: certainly none.
 
     Args:
@@ -79,22 +96,21 @@ def stages_of(states: TagStates, person: I64, category: I64, day: int, model: St
     if len(person) != len(category):
         raise ValueError(f"expected as many categories as people, found {len(category)} and {len(person)}")
     belief = np.zeros((len(person), len(STAGES)))
-    _each(states.words, person.astype(np.int64), category.astype(np.int64), day, *model.arrays(), belief)
+    _each(states.words, person.astype(np.int64), category.astype(np.int64), day, tables.later, tables.prior, tables.chance, belief)
     return belief
 
 
 @compiled
 def _each(
-    words: I32, person: I64, category: I64, day: int, daily: F64, prior: F64, means: F64, compares: F64, buys: F64,
-    belief: F64,
-) -> None:  # fmt: skip
+    words: I32, person: I64, category: I64, day: int, later: F64, prior: F64, chance: F64, belief: F64
+) -> None:
     for i in range(len(person)):
         rec = words[person[i]]
         n_entries = 0
         for slot in range(MOST_CATEGORIES):
             at = CATEGORIES + slot * N_CATEGORY
             if rec[at] & 0xFFFF == category[i] + 1:
-                n_entries = filter_stage(rec, at, day, daily, prior, means, compares, buys, belief[i])
+                n_entries = filter_stage(rec, at, day, later, prior, chance, belief[i])
         if n_entries == 0:
             belief[i] = 0.0
             belief[i, 0] = 1.0

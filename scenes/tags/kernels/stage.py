@@ -1,7 +1,5 @@
 """How near a person is to buying of one category: a hidden-Markov filter over the days with evidence."""
 
-import math
-
 import numpy as np
 
 from scenes.tags.kernels.compiled import compiled
@@ -26,41 +24,37 @@ MOST_DAYS_BETWEEN = 400
 
 @compiled
 def filter_stage(
-    rec: I32, at: int, day: int, daily: F64, prior: F64, means: F64, compares: F64, buys: F64, belief: F64
+    rec: I32, at: int, day: int, later: F64, prior: F64, chance: F64, belief: F64
 ) -> int:
     """The belief about a category's stage at the end of a day, into ``belief``; how many entries speak.
 
     Args:
         rec: (320,) a record.
         at: where the category's slot begins.
-        daily: (5, 5) chance of each stage a day later, from row to column.
+        later: (401, 5, 5) chance of each stage so many days later, from row to column.
         prior: (5,) on the first day with an entry, before it.
-        means: (5, 3) passes, short and long visits to be expected on a day in the mall.
-        compares, buys: (5,) chance on a day that two stores or more are visited; that a purchase is seen.
+        chance: (5, 5, 5) of what a day in the mall shows, by stage (last axis): of 0 to 4 passes, short visits, long
+            visits; of one store or several; of no purchase or one.
     """
     days = np.empty(MOST_DAYS + MOST_ENTRIES, dtype=np.int64)
     n_days, n_entries = _list_days(rec, at, day, days)
     belief[:] = prior
     for k in range(n_days):
         if k > 0:
-            step(belief, daily, days[k] - days[k - 1])
-        _weigh(rec, at, days[k], means, compares, buys, belief)
+            step(belief, later, days[k] - days[k - 1])
+        _weigh(rec, at, days[k], chance, belief)
     if n_days > 0:
-        step(belief, daily, day - days[n_days - 1])
+        step(belief, later, day - days[n_days - 1])
     return n_entries
 
 
 @compiled
-def step(belief: F64, daily: F64, n_days: int) -> None:
+def step(belief: F64, later: F64, n_days: int) -> None:
     """Let days pass without evidence."""
-    after = np.empty(N_STAGES)
-    for _ in range(min(n_days, MOST_DAYS_BETWEEN)):
-        for to in range(N_STAGES):
-            total = 0.0
-            for stage in range(N_STAGES):
-                total += belief[stage] * daily[stage, to]
-            after[to] = total
-        belief[:] = after
+    chance = later[min(n_days, MOST_DAYS_BETWEEN)]
+    a, b, c, d, e = belief[0], belief[1], belief[2], belief[3], belief[4]
+    for to in range(N_STAGES):
+        belief[to] = a * chance[0, to] + b * chance[1, to] + c * chance[2, to] + d * chance[3, to] + e * chance[4, to]
 
 
 @compiled
@@ -94,25 +88,28 @@ def _insert(days: I32, n: int, day: int) -> int:
 
 
 @compiled
-def _weigh(rec: I32, at: int, day: int, means: F64, compares: F64, buys: F64, belief: F64) -> None:
+def _weigh(rec: I32, at: int, day: int, chance: F64, belief: F64) -> None:
     """One day's evidence: counts are Poisson, comparing and buying coins; independent given the stage."""
-    counts = np.zeros(4)
-    first, n_stores = -1, 0
+    passes, short, long, bought = 0, 0, 0, 0
+    first, several = -1, 0
     for k in range(at + SLOT_ENTRIES, at + SLOT_ENTRIES + MOST_ENTRIES):
         entry = rec[k]
-        if entry != 0 and (entry >> 16) & 0xFFFF == day:
-            kind, store = (entry >> 14) & 3, entry & STORE_MASK
-            counts[kind] += (entry >> 10) & MOST_COUNT
-            if kind not in (E_PASS, E_BUY) and store != first:
-                n_stores += 1
-                first = store
+        if entry == 0 or (entry >> 16) & 0xFFFF != day:
+            continue
+        kind, store, count = (entry >> 14) & 3, entry & STORE_MASK, (entry >> 10) & MOST_COUNT
+        if kind == E_PASS:
+            passes += count
+        elif kind == E_BUY:
+            bought = 1
+        else:
+            short += count if kind != E_LONG else 0
+            long += count if kind == E_LONG else 0
+            several = 1 if several == 1 or (first >= 0 and store != first) else 0
+            first = store
     total = 0.0
     for stage in range(N_STAGES):
-        log = 0.0
-        for kind in range(E_PASS, E_LONG + 1):
-            log += min(counts[kind], 4.0) * math.log(means[stage, kind]) - means[stage, kind]
-        log += math.log(compares[stage] if n_stores >= 2 else 1.0 - compares[stage])
-        log += math.log(buys[stage] if counts[E_BUY] > 0 else 1.0 - buys[stage])
-        belief[stage] *= math.exp(log)
+        likely = chance[0, min(passes, 4), stage] * chance[1, min(short, 4), stage] * chance[2, min(long, 4), stage]
+        belief[stage] *= likely * chance[3, several, stage] * chance[4, bought, stage]
         total += belief[stage]
-    belief /= total
+    for stage in range(N_STAGES):
+        belief[stage] /= total
