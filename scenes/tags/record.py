@@ -30,7 +30,7 @@ class TagStates:
     """Records of people; calls that learn or settle write into ``words``.
 
     Args:
-        words: (n_people, 320).
+        words: (n_people, 360).
         half_life_days: of all weights within.
     """
 
@@ -68,7 +68,7 @@ def forget(states: TagStates, person: NDArray[np.integer]) -> None:
 
 
 def take_snapshot(states: TagStates, person: int) -> bytes:
-    """One person's record as bytes of a fixed length (1,288), to be kept by the caller."""
+    """One person's record as bytes of a fixed length (1,448), to be kept by the caller."""
     header = np.array([(_MAGIC, VERSION, states.half_life_days, N_WORDS)], dtype=_HEADER)
     return header.tobytes() + states.words[person].astype("<i4").tobytes()
 

@@ -56,8 +56,8 @@ class TagRules:
     lapsing_until_days: float = 365.0
     long_visit_ratio: float = 1.5
     min_frontage_s: float = 3.0
-    min_stage: float = 0.5
-    keep_stage: float = 0.4
+    min_stage: float = 0.4
+    keep_stage: float = 0.3
 
     def __post_init__(self) -> None:
         if self.half_life_days < 1 or self.min_visits < 1 or self.min_days < 1:

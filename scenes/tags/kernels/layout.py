@@ -1,4 +1,4 @@
-"""How a person's tags lie in memory: 320 words of 32 bits, 1,280 bytes, however long the person comes.
+"""How a person's tags lie in memory: 360 words of 32 bits, 1,440 bytes, however long the person comes.
 
 The same bytes are read as whole numbers and as floats. Sums of decayed weights are kept as of the *landmark*, a whole
 number of half-lives since 1970: a visit on day d adds 2 ** (d / half_life - landmark), whenever it is told, and raising
@@ -21,7 +21,7 @@ Rows: TypeAlias = NDArray[Any]
 """Of a structured type, whose fields a kernel reads by name."""
 
 VERSION = 1
-N_WORDS = 320
+N_WORDS = 360
 HEAD = 0
 """1 for a person who may be known."""
 HELD = 1
@@ -54,10 +54,10 @@ BRAND_DAYS = 3
 N_BRAND = 2 + BRAND_DAYS
 CATEGORIES = BRANDS + MOST_BRANDS * N_BRAND
 MOST_CATEGORIES = 16
-MOST_ENTRIES = 8
+MOST_ENTRIES = 10
 N_CATEGORY = 3 + MOST_ENTRIES
 """Slots begin with their number + 1 (16 bits) and counted visits (15), then the weight. Levels have no more; brands the
-newest days, as above; categories the stage held, then the entries: the newest evidence by day, kind and store."""
+newest days, as above; categories the stage held, then the entries: the newest days with evidence of the category."""
 SLOT_WEIGHT = 1
 SLOT_STAGE = 2
 SLOT_ENTRIES = 3
@@ -65,9 +65,8 @@ SLOT_ENTRIES = 3
 STORE_VISIT, LEVEL_VISIT, VENUE_VISIT, PASS, PURCHASE = range(5)
 """Kinds of rows to learn."""
 E_PASS, E_SHORT, E_LONG, E_BUY = range(4)
-"""Kinds of entries: day (16 bits), kind (2), how often (4), store (10, of its number's last bits)."""
+"""What an entry counts: its day (16 bits), then passes, short visits, long visits, purchases (4 bits each, lowest first)."""
 MOST_COUNT = 15
-STORE_MASK = 1023
 
 HELD_WEEKDAY, HELD_BAND, HELD_LEVEL, HELD_CYCLE, HELD_FREQUENCY, HELD_RECENT, HELD_DWELL = 0, 7, 12, 18, 21, 23, 24
 MOST_DAY = 65_535

@@ -45,7 +45,6 @@ from scenes.tags.kernels.layout import (
     RAISE_AFTER,
     SLOT_ENTRIES,
     SLOT_WEIGHT,
-    STORE_MASK,
     STORE_VISIT,
     TOTAL,
     U8,
@@ -74,7 +73,7 @@ def learn_rows(
     """Learn (sign 1) or unlearn (sign -1) rows; how many were taken.
 
     Args:
-        words, floats: (n_people, 320), the same bytes.
+        words, floats: (n_people, 360), the same bytes.
         rows: (n,) of ``record.CLOSED``, with numbers that are within the tables.
     """
     taken = 0
@@ -108,7 +107,7 @@ def learn_rows(
             at = _slot(rec, weights, CATEGORIES, MOST_CATEGORIES, N_CATEGORY, row.category, 0, sign)
             if at >= 0:
                 _add(rec, weights, at, gain, sign)
-                _put_entry(rec, at, row.day, kind, row.store & STORE_MASK, sign)
+                _put_entry(rec, at, row.day, kind, sign)
                 _drop_empty(rec, at, N_CATEGORY, (at - CATEGORIES) // N_CATEGORY)
             if row.brand >= 0:
                 at = _slot(rec, weights, BRANDS, MOST_BRANDS, N_BRAND, row.brand, 16, sign)
@@ -121,7 +120,7 @@ def learn_rows(
             kind = E_BUY if row.kind == PURCHASE else E_PASS
             at = _slot(rec, weights, CATEGORIES, MOST_CATEGORIES, N_CATEGORY, row.category, 0, sign)
             if at >= 0:
-                _put_entry(rec, at, row.day, kind, row.store & STORE_MASK, sign)
+                _put_entry(rec, at, row.day, kind, sign)
                 _drop_empty(rec, at, N_CATEGORY, (at - CATEGORIES) // N_CATEGORY)
             taken += 1
     return taken
@@ -245,31 +244,28 @@ def _put_day(rec: I32, first: int, most: int, day: int, sign: int) -> bool:
 
 @compiled
 def _rank(entry: int) -> int:
-    """Which entries stay: the newest; a pass counts as 14 days older than a visit, a purchase as 60 days newer."""
-    kind = (entry >> 14) & 3
-    day = (entry >> 16) & 0xFFFF
-    rank = day - 14 if kind == E_PASS else day + 60 if kind == E_BUY else day
-    return (rank << 12) | (kind << 10) | (entry & STORE_MASK)
+    """Which days stay: the newest; one of passes alone counts as 14 days older, one with a purchase as 60 newer."""
+    day = entry >> 16
+    return day + 60 if (entry >> (4 * E_BUY)) & MOST_COUNT else day if entry & 0x0FF0 else day - 14
 
 
 @compiled
-def _put_entry(rec: I32, at: int, day: int, kind: int, store: int, sign: int) -> None:
-    key = (day << 16) | (kind << 14) | store
+def _put_entry(rec: I32, at: int, day: int, kind: int, sign: int) -> None:
     least, at_least = 1 << 62, -1
+    shift = 4 * kind
     for k in range(at + SLOT_ENTRIES, at + SLOT_ENTRIES + MOST_ENTRIES):
-        known = rec[k] & 0xFFFFFFFF
-        if known == 0:
-            least, at_least = -1, k
-            continue
-        if known & ~(MOST_COUNT << 10) == key:
-            count = ((known >> 10) & MOST_COUNT) + sign
-            rec[k] = 0 if count <= 0 else _word(key | (min(count, MOST_COUNT) << 10))
+        entry = rec[k] & 0xFFFFFFFF
+        if entry >> 16 == day:
+            count = min(max(((entry >> shift) & MOST_COUNT) + sign, 0), MOST_COUNT)
+            entry = (entry & ~(MOST_COUNT << shift)) | (count << shift)
+            rec[k] = _word(entry) if entry & 0xFFFF else 0
             return
-        rank = _rank(known)
+        rank = _rank(entry) if entry != 0 else -1
         if rank < least:
             least, at_least = rank, k
-    if sign > 0 and (least < 0 or _rank(key) > least):
-        rec[at_least] = _word(key | (1 << 10))
+    entry = (day << 16) | (1 << shift)
+    if sign > 0 and (least < 0 or _rank(entry) > least):
+        rec[at_least] = _word(entry)
 
 
 @compiled

@@ -14,8 +14,6 @@ from scenes.tags.kernels.layout import (
     DAYS,
     DWELL_SUM,
     DWELL_WEIGHT,
-    E_BUY,
-    E_PASS,
     F32,
     F64,
     HEAD,
@@ -51,7 +49,7 @@ from scenes.tags.kernels.layout import (
     WEEKDAY_N,
     Rows,
 )
-from scenes.tags.kernels.stage import N_STAGES, filter_stage
+from scenes.tags.kernels.stage import N_HIDDEN, N_STAGES, filter_stage, stage_lasts
 from scenes.tags.kernels.thresholds import (
     LOYAL_DAYS,
     LOYAL_GAP,
@@ -81,7 +79,6 @@ ON_WEEKDAY, AT_HOUR, ON_LEVEL, CATEGORY, BRAND, STAGE = range(10, 16)
 """Numbers of ``names.TagName``."""
 MOST_TAGS = 4 + 3 + 1 + 2 + 7 + 5 + MOST_LEVELS + 3 * MOST_CATEGORIES + MOST_BRANDS
 """Rows that one record can make; a stage that becomes another makes two."""
-_LONGEST_STAGE_DAYS = 365
 
 
 @compiled
@@ -283,14 +280,10 @@ def _habits(
 
 @compiled
 def _visit_days(rec: I32, at: int) -> int:
-    """Two where the category's entries tell of visits on two days or more, else one or none."""
-    first, n = -1, 0
+    """On how many of the remembered days the category was visited."""
+    n = 0
     for k in range(at + SLOT_ENTRIES, at + SLOT_ENTRIES + MOST_ENTRIES):
-        kind = (rec[k] >> 14) & 3
-        day = (rec[k] >> 16) & 0xFFFF
-        if rec[k] != 0 and kind not in (E_PASS, E_BUY) and day != first:
-            n += 1
-            first = day if first < 0 else first
+        n += 1 if rec[k] & 0x0FF0 else 0
     return n
 
 
@@ -340,13 +333,13 @@ def _brands(
 def _stages(
     rec: I32, person: int, day: int, limits: F64, has_stage: U8, later: F64, prior: F64, chance: F64, out: Rows, n: int
 ) -> int:
-    belief = np.zeros(N_STAGES)
+    hidden, belief = np.empty(N_HIDDEN), np.empty(N_STAGES)
     for slot in range(MOST_CATEGORIES):
         at = CATEGORIES + slot * N_CATEGORY
         number, was = (rec[at] & 0xFFFF) - 1, rec[at + SLOT_STAGE]
         if number < 0 or (has_stage[number] == 0 and was == 0):
             continue
-        n_entries = filter_stage(rec, at, day, later, prior, chance, belief)
+        n_entries = filter_stage(rec, at, day, later, prior, chance, hidden, belief)
         best = int(np.argmax(belief)) if n_entries > 0 else 0
         score = belief[best]
         if has_stage[number] == 0 or score < limits[KEEP_STAGE if best == was else MIN_STAGE]:
@@ -354,27 +347,11 @@ def _stages(
         if was not in (0, best):
             n = _tell(out, n, person, STAGE, number * 8 + was, slot, True, False, n_entries, belief[was], float(day))
         if best != 0:
-            until = day + _stage_lasts(belief, later, best, limits[KEEP_STAGE])
+            until = day + stage_lasts(hidden, later, best, limits[KEEP_STAGE])
             n = _tell(
                 out, n, person, STAGE, number * 8 + best, slot, was == best, True, n_entries, score, float(until)
             )
     return n
-
-
-@compiled
-def _stage_lasts(belief: F64, later: F64, best: int, least: float) -> int:
-    """Days without evidence after which a stage is no longer the likeliest, or under its threshold."""
-    for days in range(1, _LONGEST_STAGE_DAYS):
-        mine, most = 0.0, 0.0
-        for to in range(N_STAGES):
-            total = 0.0
-            for stage in range(N_STAGES):
-                total += belief[stage] * later[days, stage, to]
-            most = max(most, total)
-            mine = total if to == best else mine
-        if mine < least or mine < most:
-            return days
-    return _LONGEST_STAGE_DAYS
 
 
 @compiled
