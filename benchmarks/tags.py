@@ -1,7 +1,7 @@
 """Tags: microseconds a closed visit, favourites found in a simulated half-year, decision stages against hidden ones.
 
-Preference: the people of a standard mall whose age is known and who came six times or more in 182 days. *Found* is the
-share whose true first category (the greatest taste) is tagged, *false* the share of tags on categories whose true taste
+Preference: the people of a standard mall whose age is known and who came six times or more in 182 days. *Found* is
+the share whose true first category (the greatest taste) is tagged, *false* the share of tags on categories whose true taste
 is not over the mean of those people. Households go together, so a person's visits show the taste of the company; figures
 stand for all and for those who live alone, against the own taste and the company's. The *ceiling* knows the simulator's
 priors and everybody who was there: the posterior by Gibbs sampling. Stage: worlds whose rates are drawn from ranges.
@@ -98,7 +98,9 @@ def _made_up_rows(n: int, day: int, n_people: int, places: TagPlaces, rng: np.ra
     rows["person"], rows["store"], rows["day"] = rng.integers(0, n_people, n), rng.integers(0, 200, n), day
     rows["brand"], rows["level"], rows["hour"] = rows["store"] % 60, rows["store"] % 5, rng.integers(9, 22, n)
     rows["category"] = places.category_of_brand[rows["brand"]]
-    rows["kind"] = rng.choice([STORE_VISIT, LEVEL_VISIT, VENUE_VISIT, PASS, PURCHASE], n, p=[0.5, 0.15, 0.15, 0.15, 0.05])
+    rows["kind"] = rng.choice(
+        [STORE_VISIT, LEVEL_VISIT, VENUE_VISIT, PASS, PURCHASE], n, p=[0.5, 0.15, 0.15, 0.15, 0.05]
+    )
     rows["left_s"] = rng.integers(60, 3_000, n)
     return rows
 
@@ -165,6 +167,7 @@ class _HalfYear:
 
     Attributes:
         own, company: (n_people, n_categories) tastes; those of the groups that each person came with, by visit.
+        n_visits: (n_people,) to the mall.
         judged: (n,) people of known age from 14 who came six times or more.
         groups: of each household's day: household, members, categories of the stops; for the ceiling.
     """
@@ -173,6 +176,7 @@ class _HalfYear:
     places: TagPlaces
     own: F64
     company: F64
+    n_visits: F64
     judged: I64
     alone: NDArray[np.bool_]
     history: History
@@ -215,7 +219,9 @@ def _play(seed: int, visits_a_day: float) -> _HalfYear:
     judged = np.flatnonzero((n_visits >= 6) & ((people.band == ADULT) | (people.band == TEEN)))
     alone = np.bincount(people.household)[people.household] == 1
     company /= np.maximum(n_visits, 1.0)[:, None]
-    return _HalfYear(np.concatenate(tables), _mall_places(history), own, company, judged, alone, history, groups)
+    return _HalfYear(
+        np.concatenate(tables), _mall_places(history), own, company, n_visits, judged, alone, history, groups
+    )
 
 
 def _mall_places(history: History) -> TagPlaces:
@@ -319,12 +325,15 @@ def _minutes_tags(year: _HalfYear, rows: Rows) -> NDArray[np.bool_]:
 
 def _judge(year: _HalfYear, tagged: NDArray[np.bool_]) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    asked = np.intersect1d(year.judged, np.flatnonzero(tagged.any(axis=1) | True))
-    for who, chosen in (("all", asked), ("alone", asked[year.alone[asked]])):
-        for truth, taste in (("own", year.own), ("company", year.company)):
-            if (who, truth) == ("alone", "company"):
-                continue
-            figures |= {f"{who}, {truth}: {key}": value for key, value in _shares(taste, tagged, chosen, year).items()}
+    alone = year.judged[year.alone[year.judged]]
+    kinds = (
+        ("alone, own", year.own, alone),
+        ("alone, own, 6 to 9 visits", year.own, alone[year.n_visits[alone] < 10]),
+        ("all, own", year.own, year.judged),
+        ("all, company", year.company, year.judged),
+    )
+    for kind, taste, chosen in kinds:
+        figures |= {f"{kind}: {key}": value for key, value in _shares(taste, tagged, chosen, year).items()}
     return figures
 
 
@@ -448,7 +457,9 @@ def measure_stages(seeds: Sequence[int] = STAGE_SEEDS, n_people: int = 300, n_da
     figures: dict[str, Any] = {
         "worlds": len(seeds),
         "days_in_the_mall": len(stage),
-        "share_of_days": dict(zip(STAGES, np.round(np.bincount(stage, minlength=5) / len(stage), 3).tolist(), strict=True)),
+        "share_of_days": dict(
+            zip(STAGES, np.round(np.bincount(stage, minlength=5) / len(stage), 3).tolist(), strict=True)
+        ),
         "macro_f1_of_worlds_least_mean_greatest": [
             round(value, 3) for value in (min(by_world), float(np.mean(by_world)), max(by_world))
         ],
@@ -493,7 +504,8 @@ def _stage_rows(drawn: Decisions, base_s: float) -> Rows:
     events["left_s"] = np.where(events["kind"] == STORE_VISIT, np.maximum(seen["stay_ratio"] * base_s, 60.0), 10.0)
     venue["person"], venue["day"], venue["kind"], venue["hour"] = truth["person"], truth["day"], VENUE_VISIT, 12
     rows["day"] += _EPOCH_DAY
-    return rows[np.argsort(rows["day"], kind="stable")]
+    ordered: Rows = rows[np.argsort(rows["day"], kind="stable")]
+    return ordered
 
 
 def _recency(drawn: Decisions, truth: Rows, bought_days: int = 30, visited_days: int = 7, passed_days: int = 7) -> I64:

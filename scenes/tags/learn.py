@@ -12,8 +12,8 @@ from scenes.tags.rules import TagRules
 def learn(states: TagStates, closed: Rows, places: TagPlaces, rules: TagRules) -> int:
     """Learn rows of ``record.CLOSED`` in any order; writes into ``states``.
 
-    Rows of people who are not admitted, of sensitive places, and visits that did not count leave no trace. Telling a row
-    twice counts it twice: the caller tells each visit once, at its exit.
+    Rows of people who are not admitted, of sensitive places, and visits that did not count leave no trace. Telling a
+    row twice counts it twice: the caller tells each visit once, at its exit.
 
     Returns:
         How many rows were taken.

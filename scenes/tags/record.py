@@ -70,7 +70,8 @@ def forget(states: TagStates, person: NDArray[np.integer]) -> None:
 def take_snapshot(states: TagStates, person: int) -> bytes:
     """One person's record as bytes of a fixed length (1,448), to be kept by the caller."""
     header = np.array([(_MAGIC, VERSION, states.half_life_days, N_WORDS)], dtype=_HEADER)
-    return header.tobytes() + states.words[person].astype("<i4").tobytes()
+    packed: bytes = header.tobytes() + states.words[person].astype("<i4").tobytes()
+    return packed
 
 
 def restore_snapshot(states: TagStates, person: int, snapshot: bytes) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 
 from scenes.tags.kernels.layout import (
     BAND,
-    WEEKDAY_N,
     BRANDS,
     CATEGORIES,
     F64,
@@ -20,6 +19,7 @@ from scenes.tags.kernels.layout import (
     N_CATEGORY,
     N_LEVEL,
     WEEKDAY,
+    WEEKDAY_N,
 )
 from scenes.tags.places import TagPlaces
 from scenes.tags.record import TagStates
@@ -64,7 +64,7 @@ def shares_of(states: TagStates, places: TagPlaces) -> MallShares:
         columns = first + width * np.arange(most)
         number = (states.words[:, columns] & 0xFFFF) - 1
         weight = np.where(number >= 0, floats[:, columns + 1] * scale[:, None], 0.0)
-        return np.bincount(np.maximum(number, 0).ravel(), weights=weight.ravel(), minlength=n)
+        return np.bincount(np.maximum(number, 0).ravel(), weights=weight.ravel(), minlength=n).astype(np.float64)
 
     category = slots(CATEGORIES, MOST_CATEGORIES, N_CATEGORY, places.n_categories)
     brand = slots(BRANDS, MOST_BRANDS, N_BRAND, places.n_brands)

@@ -3,7 +3,8 @@
 Contemplating: repeated passes. Preparing: long visits, or visits to several stores. Buying: about to, or a purchase
 today. After: some weeks from a purchase on. Most people want nothing of most categories: none.
 
-The model is a hidden-Markov chain with daily steps (durations of two steps, Erlang) whose evidence is independent given the stage (naive Bayes).
+The model is a hidden-Markov chain with daily steps, durations of two steps (Erlang), whose evidence is independent
+given the stage (naive Bayes).
 Source: Rabiner, "A tutorial on hidden Markov models", 1989; the stages follow Engel, Kollat, Blackwell, "Consumer
 behavior", 1968 (need, search, purchase, after it). Where we differ: days without a visit to the mall say nothing.
 """
@@ -21,7 +22,7 @@ from scenes.tags.record import TagStates
 
 @dataclass(frozen=True, slots=True)
 class StageModel:
-    """Parameters, rounded means over 16 worlds (seeds 200 to 215) that no figure is quoted of (docs/algorithms/tags.md).
+    """Parameters: rounded means over 16 worlds (seeds 200 to 215) that no figure is quoted of.
 
     Args:
         mean_days: how long contemplating, preparing, buying and after last.
@@ -53,7 +54,9 @@ class StageModel:
     def daily(self) -> F64:
         """(8, 8) chance of each state a day later: none, contemplating twice, preparing twice, buying, after twice."""
         first, second, third, last = self.mean_days
-        leave = 1.0 / np.array([self.start_days, first / 2, first / 2, second / 2, second / 2, third, last / 2, last / 2])
+        leave = 1.0 / np.array(
+            [self.start_days, first / 2, first / 2, second / 2, second / 2, third, last / 2, last / 2]
+        )
         leave = np.minimum(leave, 1.0)
         towards = np.zeros((N_HIDDEN, N_HIDDEN))
         for state, following in ((0, 1), (1, 2), (3, 4), (5, 6), (6, 7), (7, 0)):
@@ -99,14 +102,21 @@ def stages_of(states: TagStates, person: I64, category: I64, day: int, tables: S
     if len(person) != len(category):
         raise ValueError(f"expected as many categories as people, found {len(category)} and {len(person)}")
     belief = np.zeros((len(person), len(STAGES)))
-    _each(states.words, person.astype(np.int64), category.astype(np.int64), day, tables.later, tables.prior, tables.chance, belief)
+    _each(
+        states.words,
+        person.astype(np.int64),
+        category.astype(np.int64),
+        day,
+        tables.later,
+        tables.prior,
+        tables.chance,
+        belief,
+    )
     return belief
 
 
 @compiled
-def _each(
-    words: I32, person: I64, category: I64, day: int, later: F64, prior: F64, chance: F64, belief: F64
-) -> None:
+def _each(words: I32, person: I64, category: I64, day: int, later: F64, prior: F64, chance: F64, belief: F64) -> None:
     hidden = np.empty(N_HIDDEN)
     for i in range(len(person)):
         rec = words[person[i]]

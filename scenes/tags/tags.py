@@ -24,9 +24,9 @@ TAG = np.dtype(
         ("name", "u1"), ("slot", "u1"), ("was_held", "u1"), ("holds", "u1"), ("spare", "u1", 4),
     ]
 )  # fmt: skip
-"""One tag of one person. ``name`` indexes ``names.NAMES``; ``subject`` is a category, brand, level, weekday or hour band by
-number, of a stage 8 x category + stage, -1 for none; ``evidence_n`` is visits, days or entries; ``score`` 0 to 1;
-``expires_day`` (days since 1970, with a fraction) is when decay alone ends it; of a tag that no longer holds it is past."""
+"""One tag of one person. ``name`` indexes ``names.NAMES``; ``subject`` is the number of a category, brand, level,
+weekday or hour band, of a stage 8 x category + stage, -1 for none; ``evidence_n`` is visits, days or entries; ``score`` 0 to 1;
+``expires_day`` (days since 1970, with a fraction) is when decay alone ends it."""
 _PEOPLE_AT_ONCE = 2_048
 
 
@@ -43,12 +43,15 @@ class TagContext:
 def tags_of(states: TagStates, person: I64, day: float, context: TagContext) -> Rows:
     """Rows of ``TAG`` of the tags that hold for these people at a day; nothing is written.
 
+    A stage is among them only where the last settling held it or there is evidence of its category this very day.
+
     Args:
         person: (n,) rows of the states.
         day: days since 1970, with a fraction; no earlier than what was learnt, or the future is looked into.
     """
     rows = _list(states, person, day, context, settles=False)
-    return rows[rows["holds"] == 1]
+    holding: Rows = rows[rows["holds"] == 1]
+    return holding
 
 
 def settle(states: TagStates, person: I64, day: float, context: TagContext) -> Rows:
@@ -58,7 +61,8 @@ def settle(states: TagStates, person: I64, day: float, context: TagContext) -> R
     for everybody once a day, for what ends by time alone.
     """
     rows = _list(states, person, day, context, settles=True)
-    return rows[rows["holds"] != rows["was_held"]]
+    changed: Rows = rows[rows["holds"] != rows["was_held"]]
+    return changed
 
 
 def _list(states: TagStates, person: I64, day: float, context: TagContext, *, settles: bool) -> Rows:

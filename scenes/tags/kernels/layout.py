@@ -65,7 +65,7 @@ SLOT_ENTRIES = 3
 STORE_VISIT, LEVEL_VISIT, VENUE_VISIT, PASS, PURCHASE = range(5)
 """Kinds of rows to learn."""
 E_PASS, E_SHORT, E_LONG, E_BUY = range(4)
-"""What an entry counts: its day (16 bits), then passes, short visits, long visits, purchases (4 bits each, lowest first)."""
+"""What an entry counts: its day (16 bits), then purchases, long visits, short visits and passes (4 bits each)."""
 MOST_COUNT = 15
 
 HELD_WEEKDAY, HELD_BAND, HELD_LEVEL, HELD_CYCLE, HELD_FREQUENCY, HELD_RECENT, HELD_DWELL = 0, 7, 12, 18, 21, 23, 24

@@ -40,7 +40,6 @@ from scenes.tags.kernels.layout import (
     N_DAYS,
     N_LEVEL,
     N_VISITS,
-    PASS,
     PURCHASE,
     RAISE_AFTER,
     SLOT_ENTRIES,
@@ -82,7 +81,7 @@ def learn_rows(
         rec, weights = words[row.person], floats[row.person]
         if rec[HEAD] == 0 or (row.is_counted == 0 and row.kind <= VENUE_VISIT):
             continue
-        if row.kind == VENUE_VISIT or row.kind == LEVEL_VISIT:
+        if row.kind in (VENUE_VISIT, LEVEL_VISIT):
             gain = sign * _decay(rec, weights, row.day, half_life)
             if row.kind == VENUE_VISIT:
                 _learn_venue(rec, weights, row.day, row.hour, gain, sign)
@@ -96,34 +95,49 @@ def learn_rows(
             continue
         stay_s = float(max(row.left_s - row.arrived_s, 1))
         if row.kind == STORE_VISIT:
-            base_s = base_dwell_s[row.category]
+            ratio = stay_s / base_dwell_s[row.category]
             gain = sign * _decay(rec, weights, row.day, half_life)
-            rec[N_VISITS] += sign
-            weights[DWELL_SUM] += gain * math.log(stay_s / base_s)
-            weights[DWELL_WEIGHT] += gain
-            gain *= min(1.0, stay_s / full_dwell_s)
-            weights[TOTAL] += gain
-            kind = E_LONG if stay_s >= long_ratio * base_s else E_SHORT
-            at = _slot(rec, weights, CATEGORIES, MOST_CATEGORIES, N_CATEGORY, row.category, 0, sign)
-            if at >= 0:
-                _add(rec, weights, at, gain, sign)
-                _put_entry(rec, at, row.day, kind, sign)
-                _drop_empty(rec, at, N_CATEGORY, (at - CATEGORIES) // N_CATEGORY)
-            if row.brand >= 0:
-                at = _slot(rec, weights, BRANDS, MOST_BRANDS, N_BRAND, row.brand, 16, sign)
-                if at >= 0:
-                    _add(rec, weights, at, gain, sign)
-                    _put_day(rec, at + 2, BRAND_DAYS, row.day, sign)
-                    _drop_empty(rec, at, N_BRAND, 16 + (at - BRANDS) // N_BRAND)
+            kind = E_LONG if ratio >= long_ratio else E_SHORT
+            fullness = min(1.0, stay_s / full_dwell_s)
+            _learn_store(rec, weights, row.day, row.category, row.brand, math.log(ratio), kind, gain, fullness, sign)
             taken += 1
-        elif has_stage[row.category] != 0 and (row.kind == PURCHASE or (row.kind == PASS and stay_s >= min_frontage_s)):
-            kind = E_BUY if row.kind == PURCHASE else E_PASS
-            at = _slot(rec, weights, CATEGORIES, MOST_CATEGORIES, N_CATEGORY, row.category, 0, sign)
-            if at >= 0:
-                _put_entry(rec, at, row.day, kind, sign)
-                _drop_empty(rec, at, N_CATEGORY, (at - CATEGORIES) // N_CATEGORY)
+        elif has_stage[row.category] != 0 and (row.kind == PURCHASE or stay_s >= min_frontage_s):
+            _learn_sign(rec, weights, row.day, row.category, E_BUY if row.kind == PURCHASE else E_PASS, sign)
             taken += 1
     return taken
+
+
+@compiled
+def _learn_store(
+    rec: I32, weights: F32, day: int, category: int, brand: int, log_ratio: float, kind: int, gain: float,
+    fullness: float, sign: int,
+) -> None:  # fmt: skip
+    rec[N_VISITS] += sign
+    weights[DWELL_SUM] += gain * log_ratio
+    weights[DWELL_WEIGHT] += gain
+    gain *= fullness
+    weights[TOTAL] += gain
+    at = _slot(rec, weights, CATEGORIES, MOST_CATEGORIES, N_CATEGORY, category, 0, sign)
+    if at >= 0:
+        _add(rec, weights, at, gain, sign)
+        _put_entry(rec, at, day, kind, sign)
+        _drop_empty(rec, at, N_CATEGORY, (at - CATEGORIES) // N_CATEGORY)
+    if brand < 0:
+        return
+    at = _slot(rec, weights, BRANDS, MOST_BRANDS, N_BRAND, brand, 16, sign)
+    if at >= 0:
+        _add(rec, weights, at, gain, sign)
+        _put_day(rec, at + 2, BRAND_DAYS, day, sign)
+        _drop_empty(rec, at, N_BRAND, 16 + (at - BRANDS) // N_BRAND)
+
+
+@compiled
+def _learn_sign(rec: I32, weights: F32, day: int, category: int, kind: int, sign: int) -> None:
+    """A pass or a purchase: evidence of a stage alone."""
+    at = _slot(rec, weights, CATEGORIES, MOST_CATEGORIES, N_CATEGORY, category, 0, sign)
+    if at >= 0:
+        _put_entry(rec, at, day, kind, sign)
+        _drop_empty(rec, at, N_CATEGORY, (at - CATEGORIES) // N_CATEGORY)
 
 
 @compiled
@@ -135,7 +149,7 @@ def _decay(rec: I32, weights: F32, day: int, half_life: int) -> float:
     if past > RAISE_AFTER:
         _scale(weights, 2.0**-past)
         rec[LANDMARK] += past
-    return 2.0 ** (day / half_life - rec[LANDMARK])
+    return float(2.0 ** (day / half_life - rec[LANDMARK]))
 
 
 @compiled
@@ -233,7 +247,7 @@ def _put_day(rec: I32, first: int, most: int, day: int, sign: int) -> bool:
         if known == day and rec[at] != 0:
             count = (rec[at] >> 16) + sign
             rec[at] = day | (count << 16) if count > 0 else 0
-            return count <= 0
+            return bool(count <= 0)
         if known < oldest:
             oldest, at_oldest = known, at
     if sign < 0 or day < oldest:

@@ -7,6 +7,7 @@ from scenes.tags.kernels.layout import (
     DAYS,
     F64,
     I32,
+    I64,
     MOST_COUNT,
     MOST_DAYS,
     MOST_ENTRIES,
@@ -24,9 +25,7 @@ MOST_DAYS_BETWEEN = 400
 
 
 @compiled
-def filter_stage(
-    rec: I32, at: int, day: int, later: F64, prior: F64, chance: F64, hidden: F64, belief: F64
-) -> int:
+def filter_stage(rec: I32, at: int, day: int, later: F64, prior: F64, chance: F64, hidden: F64, belief: F64) -> int:
     """The belief at the end of a day, into ``hidden`` by state and ``belief`` by stage; how many entries speak.
 
     Args:
@@ -65,7 +64,7 @@ def step(hidden: F64, later: F64, n_days: int) -> None:
 
 
 @compiled
-def _list_days(rec: I32, at: int, day: int, days: I32) -> tuple[int, int]:
+def _list_days(rec: I32, at: int, day: int, days: I64) -> tuple[int, int]:
     """The days in the mall from the first entry on, in order; how many, and how many entries."""
     n, n_entries, first = 0, 0, 1 << 30
     for k in range(at + SLOT_ENTRIES, at + SLOT_ENTRIES + MOST_ENTRIES):
@@ -82,7 +81,7 @@ def _list_days(rec: I32, at: int, day: int, days: I32) -> tuple[int, int]:
 
 
 @compiled
-def _insert(days: I32, n: int, day: int) -> int:
+def _insert(days: I64, n: int, day: int) -> int:
     at = n
     while at > 0 and days[at - 1] >= day:
         if days[at - 1] == day:
