@@ -23,6 +23,7 @@ BENCHMARKS = (
     "fidelity",
     "history",
     "simulation",
+    "tags",
 )
 
 

@@ -23,7 +23,7 @@ def bench(
         typer.Argument(
             help="locate, track, history, simulation: speed; hardness, fidelity: simulator; ranker: the full locator; "
             "shoppers: the same, tracked; healing: after radios changed; coverage: what confidence is worth; "
-            "sparse: a quarter of a survey; positioning: on a FILE"
+            "sparse: a quarter of a survey; tags: speed, preferences, stages; positioning: on a FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,

@@ -25,8 +25,8 @@ TAG = np.dtype(
     ]
 )  # fmt: skip
 """One tag of one person. ``name`` indexes ``names.NAMES``; ``subject`` is the number of a category, brand, level,
-weekday or hour band, of a stage 8 x category + stage, -1 for none; ``evidence_n`` is visits, days or entries; ``score`` 0 to 1;
-``expires_day`` (days since 1970, with a fraction) is when decay alone ends it."""
+weekday or hour band, of a stage 8 x category + stage, -1 for none; ``evidence_n`` is visits, days or entries; ``score``
+0 to 1; ``expires_day`` (days since 1970, with a fraction) is when decay alone ends it."""
 _PEOPLE_AT_ONCE = 2_048
 
 

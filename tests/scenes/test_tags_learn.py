@@ -1,4 +1,4 @@
-"""Learning tags: the compiled sums equal plain ones, in any order, and can be taken back; some things leave no trace."""
+"""Learning tags: compiled sums equal plain ones, in any order, and can be taken back; some things leave no trace."""
 
 import math
 from collections import Counter, defaultdict
