@@ -5,7 +5,7 @@ import numpy as np
 from scenes.tags.kernels.layout import MOST_DAY, PURCHASE, Rows
 from scenes.tags.kernels.learn import learn_rows
 from scenes.tags.places import TagPlaces
-from scenes.tags.record import CLOSED, TagStates
+from scenes.tags.record import CLOSED, TagStates, check_people
 from scenes.tags.rules import TagRules
 
 
@@ -67,8 +67,7 @@ def _check(states: TagStates, closed: Rows, places: TagPlaces, rules: TagRules) 
     for name, most in limits.items():
         if int(closed[name].max()) >= most:
             raise ValueError(f"expected {name} below {most}, found {int(closed[name].max())}")
-    if int(closed["person"].min()) < 0 or int(closed["person"].max()) >= len(states):
-        raise ValueError(f"expected people within 0..{len(states) - 1}")
+    check_people(states, closed["person"])
     if int(closed["kind"].min()) < 0 or int(closed["day"].min()) < 1 or int(closed["day"].max()) > MOST_DAY:
         raise ValueError(f"expected kinds from 0 on and days within 1..{MOST_DAY}")
     if bool(((closed["hour"] < 0) | (closed["hour"] > 23)).any()):

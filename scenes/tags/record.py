@@ -67,6 +67,12 @@ def forget(states: TagStates, person: NDArray[np.integer]) -> None:
     states.words[person] = 0
 
 
+def check_people(states: TagStates, person: NDArray[np.integer]) -> None:
+    """Raise ``ValueError`` where a row is asked for that is not there."""
+    if len(person) and not 0 <= int(person.min()) <= int(person.max()) < len(states):
+        raise ValueError(f"expected people within 0..{len(states) - 1}, found {person.min()}..{person.max()}")
+
+
 def take_snapshot(states: TagStates, person: int) -> bytes:
     """One person's record as bytes of a fixed length (1,448), to be kept by the caller."""
     header = np.array([(_MAGIC, VERSION, states.half_life_days, N_WORDS)], dtype=_HEADER)

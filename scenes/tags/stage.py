@@ -17,7 +17,7 @@ from scenes.tags.kernels.compiled import compiled
 from scenes.tags.kernels.layout import CATEGORIES, F64, I32, I64, MOST_CATEGORIES, N_CATEGORY
 from scenes.tags.kernels.stage import MOST_DAYS_BETWEEN, N_HIDDEN, N_STAGES, filter_stage
 from scenes.tags.names import STAGES
-from scenes.tags.record import TagStates
+from scenes.tags.record import TagStates, check_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ def stages_of(states: TagStates, person: I64, category: I64, day: int, tables: S
     """
     if len(person) != len(category):
         raise ValueError(f"expected as many categories as people, found {len(category)} and {len(person)}")
+    check_people(states, person)
     belief = np.zeros((len(person), len(STAGES)))
     _each(
         states.words,

@@ -13,7 +13,7 @@ from scenes.tags.kernels.tags import MOST_TAGS, list_tags
 from scenes.tags.kernels.thresholds import pack
 from scenes.tags.names import BANDS, NAMES, STAGES, WEEKDAYS, TagName
 from scenes.tags.places import TagPlaces
-from scenes.tags.record import TagStates
+from scenes.tags.record import TagStates, check_people
 from scenes.tags.rules import TagRules
 from scenes.tags.shares import MallShares
 from scenes.tags.stage import StageTables
@@ -38,6 +38,12 @@ class TagContext:
     shares: MallShares
     rules: TagRules
     stages: StageTables
+
+    def __post_init__(self) -> None:
+        found = (len(self.shares.category), len(self.shares.brand), len(self.shares.level))
+        known = (self.places.n_categories, self.places.n_brands, self.places.n_levels)
+        if found != known:
+            raise ValueError(f"expected shares of {known} categories, brands and levels, found {found}")
 
 
 def tags_of(states: TagStates, person: I64, day: float, context: TagContext) -> Rows:
@@ -66,6 +72,7 @@ def settle(states: TagStates, person: I64, day: float, context: TagContext) -> R
 
 
 def _list(states: TagStates, person: I64, day: float, context: TagContext, *, settles: bool) -> Rows:
+    check_people(states, person)
     found = []
     rules, places, shares = context.rules, context.places, context.shares
     if states.half_life_days != rules.half_life_days:

@@ -243,3 +243,16 @@ def test_rules_are_read_from_toml_and_nonsense_is_refused() -> None:
     ):
         with pytest.raises(RulesError):
             parse_tag_rules(tomllib.loads(text))
+
+
+def test_people_and_tables_that_do_not_fit_are_refused() -> None:
+    states = person()
+    for who in ([-1], [0, 1]):
+        with pytest.raises(ValueError, match="people"):
+            tags_of(states, np.array(who), float(DAY), CONTEXT)
+    with pytest.raises(ValueError, match="half-life"):
+        settle(make_states(1, half_life_days=30), ONE, float(DAY), CONTEXT)
+    with pytest.raises(ValueError, match="shares"):
+        TagContext(
+            PLACES, MallShares(np.ones(3), SHARES.brand, SHARES.weekday, SHARES.band, SHARES.level), TagRules(), STAGES
+        )
