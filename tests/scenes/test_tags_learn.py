@@ -230,13 +230,16 @@ def test_learning_and_unlearning_equals_never_learning(before: list[Told], revis
 
 
 def test_a_person_of_long_ago_is_carried_over_the_landmark() -> None:
-    """20 half-lives later the old visits weigh a millionth; nothing overflows in a hundred years."""
-    rows = rows_of([(0, STORE_VISIT, 0, 0, 600, 12, 1)] * 3)
-    rows["day"] = (FIRST_DAY, FIRST_DAY + 20 * 60, FIRST_DAY + 36_500)
+    """Each visit keeps its weight while the landmark is raised twice; nothing overflows in a hundred years."""
+    rows = rows_of([(0, STORE_VISIT, store, 0, 600, 12, 1) for store in (0, 2, 3)])
+    rows["day"] = (FIRST_DAY, FIRST_DAY + 20 * 60, FIRST_DAY + 45 * 60)
+    weights = slots(learnt(rows), 0, CATEGORIES, MOST_CATEGORIES, N_CATEGORY)
+    assert weights == pytest.approx({0: 1.0, 1: 2.0**20, 2: 2.0**45})
+    rows["day"][2] = FIRST_DAY + 36_500
     states = learnt(rows)
-    at = slots(states, 0, CATEGORIES, MOST_CATEGORIES, N_CATEGORY)
-    assert math.log2(at[0]) == pytest.approx(36_500 / 60, abs=1e-3)
     assert np.isfinite(states.floats[0, TOTAL])
+    weights = slots(states, 0, CATEGORIES, MOST_CATEGORIES, N_CATEGORY)
+    assert math.log2(weights[2]) == pytest.approx(36_500 / 60, abs=1e-3)
 
 
 def test_who_is_not_admitted_or_was_forgotten_leaves_no_trace() -> None:

@@ -19,7 +19,7 @@ from sim.decision import (
 )
 
 
-def drawn(seed: int, n_people: int = 60) -> tuple[DecisionWorld, Decisions]:
+def drawn(seed: int, n_people: int = 40) -> tuple[DecisionWorld, Decisions]:
     rng = np.random.default_rng(seed)
     world = draw_world(rng)
     return world, draw_decisions(world, n_people, 365, rng)
