@@ -24,7 +24,9 @@ BENCHMARKS = (
     "scenes",
     "history",
     "simulation",
+    "visits",
     "rhythm",
+    "tags",
 )
 
 
