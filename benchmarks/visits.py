@@ -45,11 +45,10 @@ from sim.dates import FIRST_DAY, number_day
 from sim.layout import MallSpec
 from sim.listening import Crowd
 from sim.outcome import stays_in_stores
-from sim.phones import SCAN_PERIOD_S
+from sim.phones import SCAN_PERIOD_S, label
 from sim.presets import XIXI
 from sim.schedules import SCHEDULES, ScanSchedule, only_beacons, scan_times
 from sim.shoppers import Shopper
-from sim.survey import label
 from sim.world import World, make_world
 
 SEEDS = (1, 2, 3)
@@ -227,8 +226,8 @@ def _is_same(true: Stay, said: Stay) -> bool:
 def _figures(judged: Sequence[Judged]) -> dict[str, Any]:
     counts = np.array([one.counts for one in judged])
     n_true, _, n_said, n_right, n_fragments, n_short = counts.sum(axis=0).tolist()
-    delay_s = np.concatenate([one.delay_s for one in judged] or [np.empty(0)])
-    error_s = np.concatenate([one.dwell_error_s for one in judged] or [np.empty(0)])
+    delay_s = np.concatenate([np.array(one.delay_s) for one in judged])
+    error_s = np.concatenate([np.array(one.dwell_error_s) for one in judged])
     return {
         "n_true": n_true,
         "n_said": n_said,

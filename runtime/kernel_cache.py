@@ -11,11 +11,12 @@ from pathlib import Path
 
 import positioning.kernels
 import scenes.kernels
+import scenes.tags.kernels
 
 
 def forget_stale_kernels() -> None:
     """Look wherever numba may have put what it compiled of the kernels of this code."""
-    for kernels in (positioning.kernels, scenes.kernels):
+    for kernels in (positioning.kernels, scenes.kernels, scenes.tags.kernels):
         forget_older_than_source(Path(kernels.__path__[0]))
 
 

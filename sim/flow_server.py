@@ -22,7 +22,7 @@ from fingerprints.scan import LabelledScan, Scan
 from flow.answers import reply_json
 from flow.run_batch import BatchState, Deps, PersonEvent, Reply, phones_behind, run_batch
 from kernel.errors import AtriumError
-from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, StoreId, VenueId, VisitId, derive_id
+from kernel.ids import CampaignId, DeviceId, DeviceRef, EventId, PersonRef, StoreId, VenueId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose, allowance_of
 from positioning.ports import Locator, Tracker
 from scenes.fix_log import FixLog
@@ -52,7 +52,8 @@ class FlowServer:
     _log: FixLog = field(default_factory=FixLog)
     _visits: dict[VisitId, tuple[DeviceId, Visit]] = field(default_factory=dict)
     _deliveries: list[Delivery] = field(default_factory=list)
-    _events: list[SaidEvent] = field(default_factory=list)
+    _events: dict[EventId, SaidEvent] = field(default_factory=dict)
+    _told: set[VisitId] = field(default_factory=set)
     _members: dict[DeviceId, Device] = field(default_factory=dict)
     _names: dict[DeviceRef, DeviceId] = field(default_factory=dict)
     _coupons: dict[str, Coupon] = field(default_factory=dict)
@@ -114,6 +115,8 @@ class FlowServer:
         for key, reply in zip(fresh, result.replies, strict=True):
             if reply.error is None and not isinstance(key, int):
                 self._answers[key] = made[key]
+            if reply.scene is not None and reply.scene.visit_id is not None:
+                self._told.add(reply.scene.visit_id)
         return made
 
     def redeem(self, code: str, store_id: str, at: datetime, key: str) -> str:
@@ -166,8 +169,10 @@ class FlowServer:
         ]
 
     def events(self) -> list[SaidEvent]:
-        """All that scenes told."""
-        return list(self._events)
+        """What scenes told of the phones that were told of a visit of that day: of others no desk knows whose it is."""
+        told = [self._visits[visit_id] for visit_id in self._told & self._visits.keys()]
+        known = {(device_id, visit.arrived_at.date()) for device_id, visit in told if not visit.is_void}
+        return [one for one in self._events.values() if (one.device_id, one.at.date()) in known]
 
     def withheld(self) -> Counter[str]:
         """Cards withheld, by reason."""
@@ -197,7 +202,7 @@ class FlowServer:
             event = made.event
             kind, place_id = (None, None) if event.place is None else (event.place.kind.value, event.place.id)
             name = self._names[made.device.ref]
-            self._events.append(SaidEvent(name, event.type, event.occurred_at, kind, place_id))
+            self._events.setdefault(event.event_id, SaidEvent(name, event.type, event.occurred_at, kind, place_id))
         for device, visit in visits:
             self._visits[visit.visit_id] = self._names[device.ref], visit
 

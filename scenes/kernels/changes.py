@@ -4,9 +4,9 @@ Each takes the records as one flat array and ``o``, where the phone's record beg
 fix (of a sweep: of the record). They are calls of their own, so that ``visits.py`` keeps to what each fix does.
 """
 
-from numba import njit
 from numba.extending import register_jitable
 
+from scenes.kernels.compiled import compiled_in_place
 from scenes.kernels.record import (
     APPROACHING,
     ARRIVED,
@@ -59,9 +59,6 @@ from scenes.kernels.record import (
     with_phase,
 )
 
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-"""Nothing here makes an array, so none is counted: without this, counting who holds the records costs more than the
-rule itself (90 of 430 ns a fix are left with it off)."""
 ENTERED, DWELLED, EXITED, REVISED, PHASE, PASSED = range(6)
 """Types of events."""
 GAP, MOVED, DAY_OVER, CONSENT = range(4)
@@ -94,7 +91,7 @@ def mean_with(stat: int, evidence: int) -> int:
     return mean | (min(n + 1, MOST_FIXES) << 16)
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def end_day(rec: I32, o: int, i: int, events: I32, n_events: int) -> int:
     """Close all at the end of a service day; the record then holds no place, but the newest instant."""
     base, last = rec[o + BASE], rec[o + LAST]
@@ -107,7 +104,7 @@ def end_day(rec: I32, o: int, i: int, events: I32, n_events: int) -> int:
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def turn_day(rec: I32, o: int, i: int, base: int, events: I32, n_events: int) -> int:
     """Into the service day that began at ``base``: what is open of another one ends, the record begins empty."""
     if rec[o + BASE] != 0:
@@ -119,7 +116,7 @@ def turn_day(rec: I32, o: int, i: int, base: int, events: I32, n_events: int) ->
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def change(
     rec: I32,
     o: int,
@@ -143,7 +140,7 @@ def change(
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def _begin(
     rec: I32, o: int, i: int, t: int, kind: int, place: int, rate: int, rules: RuleArrays, events: I32, n_events: int
 ) -> int:
@@ -179,7 +176,7 @@ def _begin(
     return _pass_marks(rec, o, i, t, kind, rule[rate, kind, DWELL_MS], rules, events, n_events)
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def _pass_marks(
     rec: I32, o: int, i: int, t: int, kind: int, dwell_ms: int, rules: RuleArrays, events: I32, n_events: int
 ) -> int:
@@ -196,7 +193,7 @@ def _pass_marks(
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def run_out(rec: I32, o: int, i: int, now: int, rules: RuleArrays, events: I32, n_events: int) -> int:
     """What time alone ends: visits that no fix was inside for their gap, and the front that was passed."""
     rate = rate_of(rec[o + HEAD])
@@ -209,7 +206,7 @@ def run_out(rec: I32, o: int, i: int, now: int, rules: RuleArrays, events: I32, 
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def close_with_inner(
     rec: I32, o: int, outermost: int, i: int, now: int, reason: int, events: I32, n_events: int
 ) -> int:
@@ -222,7 +219,7 @@ def close_with_inner(
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: RuleArrays, events: I32, n_events: int) -> int:
     """Another front is being passed: that ends the one before."""
     if rec[o + FRONT] & 0xFFFF != 0:
@@ -231,7 +228,7 @@ def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: RuleArrays, eve
     return n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def _pass_front(rec: I32, o: int, i: int, t: int, rules: RuleArrays, events: I32, n_events: int) -> int:
     """The front was passed by, unless its store is being visited or was a little before."""
     passing, since = rec[o + FRONT] & 0xFFFF, (rec[o + FRONT] >> 16) * FRONT_STEP_MS
@@ -258,7 +255,7 @@ def phase_now(rec: I32, o: int, is_approaching: int) -> int:
     return phase
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def settle_phase(rec: I32, o: int, i: int, t: int, is_approaching: int, events: I32, n_events: int) -> int:
     """Turn to another phase where there is one, and tell it."""
     before, phase = phase_of(rec[o + HEAD]), phase_now(rec, o, is_approaching)
@@ -272,7 +269,7 @@ def settle_phase(rec: I32, o: int, i: int, t: int, is_approaching: int, events: 
     return _tell(rec, o, i, PHASE, inner, t, before, phase, events, n_events)
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def _tell(rec: I32, o: int, i: int, told: int, kind: int, at: int, a: int, b: int, events: I32, n_events: int) -> int:
     row = VISITS + 4 * kind
     events[n_events, E_FIX] = i
@@ -290,7 +287,7 @@ def _tell(rec: I32, o: int, i: int, told: int, kind: int, at: int, a: int, b: in
     return n_events + 1
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def _speaks(code: int, kind: int, place: int, least: int) -> bool:
     """Whether a remembered fix speaks for the place."""
     if code == 0:

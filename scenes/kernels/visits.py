@@ -7,7 +7,6 @@ in one loop, as a call with arrays costs more than all of it; what seldom happen
 
 from typing import Any
 
-from numba import njit
 from numba.extending import register_jitable
 
 from scenes.kernels.changes import (
@@ -15,7 +14,6 @@ from scenes.kernels.changes import (
     MOST_EVENTS_A_FIX,
     MOVED,
     MOVES,
-    OPTIONS,
     STAYS,
     change,
     close_with_inner,
@@ -28,6 +26,7 @@ from scenes.kernels.changes import (
     turn_day,
     walk_by,
 )
+from scenes.kernels.compiled import compiled_in_place
 from scenes.kernels.record import (
     ALONE,
     APPROACHING,
@@ -89,7 +88,7 @@ _ALL_SURE = 255
 """Evidence of levels and venues, which a fix names or does not."""
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays costs more than what it would do
     records: I32,
     slot: I64,
@@ -182,14 +181,16 @@ def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays cos
 def _has_run_out(rec: I32, o: int, now: int, rule: I32) -> bool:
     """Whether time alone ends something (``changes.run_out`` does it)."""
     rate = rate_of(rec[o + HEAD])
-    is_over = rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rule[rule_at(rate, STORE) + GAP_MS]
+    is_over: bool = (
+        rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rule[rule_at(rate, STORE) + GAP_MS]
+    )
     for kind in range(3):
         row = o + VISITS + 4 * kind
         is_over |= state_of(rec[row + INFO]) == OPEN and now - rec[row + INSIDE] > rule[rule_at(rate, kind) + GAP_MS]
     return is_over
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def _move_to(rec: I32, o: int, i: int, t: int, venue: int, events: I32, n_events: int) -> int:
     """Into another venue: whatever is open in the last one ends."""
     n_events = close_with_inner(rec, o, VENUE, i, t, MOVED, events, n_events)
@@ -308,7 +309,7 @@ def _hearing(kind: int) -> Any:
 _hear_store, _hear_level, _hear_venue = _hearing(STORE), _hearing(LEVEL), _hearing(VENUE)
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def close_stale(
     records: I32, slot: I64, now_ms: int, day_base_min: I64, rules: RuleArrays, start: int, events: I32, out_changed: U8
 ) -> tuple[int, int]:
@@ -348,7 +349,7 @@ def close_stale(
     return len(slot), n_events
 
 
-@njit(**OPTIONS)
+@compiled_in_place
 def close_record(rec: I32, now_ms: int, reason: int, events: I32) -> int:
     """Close whatever is open of one phone, as when a consent is withdrawn; the number of events."""
     o = 0

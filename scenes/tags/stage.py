@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenes.tags.kernels.compiled import compiled
+from scenes.kernels.compiled import compiled
 from scenes.tags.kernels.layout import CATEGORIES, F64, I32, I64, MOST_CATEGORIES, N_CATEGORY
 from scenes.tags.kernels.stage import MOST_DAYS_BETWEEN, N_HIDDEN, N_STAGES, filter_stage
 from scenes.tags.names import STAGES

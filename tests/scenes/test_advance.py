@@ -114,7 +114,7 @@ def test_coming_back_after_a_visit_elsewhere_is_a_new_visit_so_that_none_overlap
 
 
 def test_a_visit_never_begins_before_the_one_before_it_ended() -> None:
-    hasty = parse_rules({"store": {"switch_k": 3, "switch_evidence": 0.0}})
+    hasty = parse_rules({"fast": {"store": {"switch_k": 3, "switch_evidence": 0.0}}})
     made = run([in_store(place, 10 * i) for i, place in enumerate(["a", "a", "b", "a", "b", "b"])], hasty)
     first, second = (v for v in made.visits if v.place.kind is PlaceKind.STORE)
     assert (first.place.id, second.place.id) == ("a", "b")

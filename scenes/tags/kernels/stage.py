@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scenes.tags.kernels.compiled import compiled
+from scenes.kernels.compiled import compiled
 from scenes.tags.kernels.layout import (
     DAYS,
     F64,
