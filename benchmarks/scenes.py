@@ -3,9 +3,9 @@
 CPU time of one thread. *Streaming*: a million phones present, batches of 1,000 fixes of phones drawn at random, each
 looked up by its name; for the kernel the whole of name to record and events as rows, for the objects (100,000 phones:
 a million would not fit) name to object and events as tuples. *Batch*: fixes sorted by phone, 200 a phone. The fixes
-are of shoppers who dwell in one store in forty for some five minutes, walk as long past a front every minute, and are
-unknown one time in twelve; both count the same events. Memory: bytes of a record, of the object and all that hangs on
-it.
+are of shoppers who dwell in one store in forty for some five minutes, walk as long past a front every minute, with the
+evidence that the locator gives, and are unknown one time in twelve; both count the same events. Memory: bytes of a
+record, of the object and all that hangs on it.
 
 Run it with ``atrium bench scenes`` or ``python -m benchmarks.scenes``; about a minute.
 """
@@ -22,7 +22,7 @@ from benchmarks.scene_objects import PlainFix, PlainScene
 from kernel.ids import DeviceRef
 from scenes.fix import FixRows
 from scenes.kernels.changes import N_EVENT
-from scenes.kernels.record import I32, I64, N_RECORD, make_code
+from scenes.kernels.record import EVIDENCE_STEPS, I32, I64, N_RECORD, make_code
 from scenes.kernels.visits import advance_fixes
 from scenes.rules import SceneRules
 
@@ -34,6 +34,9 @@ _PLAIN_BATCH_PHONES = 500
 _PERIOD_MS = 10_000
 _BASE_MIN = 35_000_000
 _N_STORES = 40
+_SHARE_BELOW = (0.0, 0.05, 0.07, 0.11, 0.14, 0.22, 0.33, 1.0)
+_EVIDENCE = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+"""Evidence of answers in the simulated standard mall: the full locator and the tracker (``benchmarks/visits.py``)."""
 
 
 def run() -> dict[str, Any]:
@@ -60,7 +63,7 @@ def _draw(n_phones: int, n_fixes: int, rng: np.random.Generator) -> FixRows:
     stay = np.maximum.accumulate(np.where(is_new, np.arange(n_fixes), 0), axis=1)
     drawn = rng.integers(0, 2 * _N_STORES, shape)
     place = np.take_along_axis(np.where(drawn < _N_STORES, drawn + 2, 1), stay, axis=1)
-    evidence = rng.integers(120, 255, shape)
+    evidence = np.round(EVIDENCE_STEPS * np.interp(rng.random(shape), _SHARE_BELOW, _EVIDENCE)).astype(np.int64)
     venue = (rng.random(shape) > 1 / 12).astype(np.int64)
     code = make_code(place, evidence, 1 + place % 3, 0) * venue  # type: ignore[arg-type]  # as arrays
     at_ms = _BASE_MIN * 60_000 + 6 * 3_600_000 + np.arange(n_fixes) * _PERIOD_MS + rng.integers(0, 2_000, shape)
@@ -79,7 +82,7 @@ def _take(records: I32, slot: I64, rows: FixRows, events: I32, late: np.ndarray[
     return int(n_events)
 
 
-_RULES = SceneRules().arrays()
+_RULES = SceneRules().packed()
 
 
 def _stream(n_phones: int) -> tuple[float, float]:

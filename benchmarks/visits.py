@@ -173,9 +173,9 @@ def say_visits(walked: Walked, rules: SceneRules) -> list[Stay]:
     book, days, ref = PlaceBook(), ServiceDays({}), DeviceRef("dev_1")
     fixes = [fix_of(found, scan.at) for found, scan in zip(walked.located, walked.scans, strict=True)]
     phones = Phones([ref], new_record()[None])
-    done = advance(phones, np.zeros(len(fixes), dtype=np.int64), pack_fixes(fixes, book, days), rules.arrays(), book)
+    done = advance(phones, np.zeros(len(fixes), dtype=np.int64), pack_fixes(fixes, book, days), rules.packed(), book)
     end = walked.opens_at + timedelta(days=2)
-    _, _, swept = sweep(Phones([ref], done.records), end, days.base_of_each(book, end), rules.arrays(), book)
+    _, _, swept = sweep(Phones([ref], done.records), end, days.base_of_each(book, end), rules.packed(), book)
     entered: dict[str, datetime] = {}
     last: dict[str, Visit] = {}
     for told in [*done.told, *swept]:

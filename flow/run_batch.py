@@ -236,7 +236,7 @@ class _Run:
     def advance(self, asked: Sequence[_Asked], history: Mapping[DeviceRef, FixRows]) -> None:
         """Take the fixes into their phones' scenes: the late ones first, then the rest in one go."""
         rows = pack_fixes([one.fix for one in asked], self.deps.places, self.deps.days)
-        rules = self.deps.rules.arrays()
+        rules = self.deps.rules.packed()
         of_phone: dict[DeviceRef, list[int]] = {}
         for at, one in enumerate(asked):
             of_phone.setdefault(one.device.ref, []).append(at)
@@ -278,7 +278,7 @@ class _Run:
             asked[at].is_late, asked[at].after = at not in taken, self.scenes[device.ref]
         if taken and day is not None:
             done = revise(
-                device.ref, day, rows.take(taken), self.deps.rules.arrays(), self.deps.places, asked[taken[-1]].fix.at
+                device.ref, day, rows.take(taken), self.deps.rules.packed(), self.deps.places, asked[taken[-1]].fix.at
             )
             self.scenes[device.ref] = self.changed[device.ref] = done.record
             for told in done.told:

@@ -383,7 +383,7 @@ class ScanEngine:
         """What the passing of time alone does: visits run out, withdrawn consents take effect, old scenes go."""
         days = ServiceDays(self._locators.zones(state.tenant))
         bases = days.base_of_each(state.places, now)
-        moved, told = state.scenes.sweep(now, bases, self._rules.arrays(), state.places)
+        moved, told = state.scenes.sweep(now, bases, self._rules.packed(), state.places)
         changed: dict[DeviceRef, I32 | None] = dict(moved)
         said: list[tuple[DeviceRef, Told]] = list(told)
         events: list[PersonEvent] = []

@@ -150,7 +150,7 @@ def _take(done: Replayed, effects: Effects) -> None:
 
 def _sweep(done: Replayed, now: datetime, rules: SceneRules, days: ServiceDays) -> None:
     devices = {device.ref: device for device in done.devices.values()}
-    moved, told = done.scenes.sweep(now, days.base_of_each(done.places, now), rules.arrays(), done.places)
+    moved, told = done.scenes.sweep(now, days.base_of_each(done.places, now), rules.packed(), done.places)
     done.scenes.put(moved)
     done.events += [PersonEvent(devices[ref], one.event) for ref, one in told]
     done.visits |= {one.visit.visit_id: (devices[ref], one.visit) for ref, one in told if one.visit is not None}

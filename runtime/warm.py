@@ -41,7 +41,7 @@ def warm_kernels() -> float:
 
 def _warm_scenes(fixes: list[Fix]) -> None:
     """One phone after another that were heard once."""
-    places, days, rules = PlaceBook(), ServiceDays({}), SceneRules().arrays()
+    places, days, rules = PlaceBook(), ServiceDays({}), SceneRules().packed()
     rows = pack_fixes(fixes, places, days)
     phones = Phones([DeviceRef(str(i)) for i in range(len(fixes))], np.zeros((len(fixes), N_RECORD), dtype=np.int32))
     done = advance(phones, np.arange(len(fixes)), rows, rules, places)

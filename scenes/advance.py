@@ -41,7 +41,7 @@ from scenes.kernels.changes import (
     PHASE,
     REVISED,
 )
-from scenes.kernels.record import I32, I64, N_RECORD, OPEN, RuleArrays, state_of
+from scenes.kernels.record import I32, I64, N_RECORD, OPEN, PackedRules, state_of
 from scenes.kernels.visits import advance_fixes, close_record, close_stale
 from scenes.places import PlaceBook
 from scenes.record import PHASES, instant, last_at, to_ms, visit_from
@@ -85,7 +85,9 @@ class Phones:
     records: I32
 
 
-def advance(phones: Phones, phone: Sequence[int] | I64, fixes: FixRows, rules: RuleArrays, book: PlaceBook) -> Advanced:
+def advance(
+    phones: Phones, phone: Sequence[int] | I64, fixes: FixRows, rules: PackedRules, book: PlaceBook
+) -> Advanced:
     """Take a batch of fixes. No argument changes, but that the book may number a place.
 
     Args:
@@ -120,7 +122,7 @@ def advance(phones: Phones, phone: Sequence[int] | I64, fixes: FixRows, rules: R
 
 
 def sweep(
-    phones: Phones, now: datetime, day_base_min: I64, rules: RuleArrays, book: PlaceBook
+    phones: Phones, now: datetime, day_base_min: I64, rules: PackedRules, book: PlaceBook
 ) -> tuple[I32, NDArray[np.bool_], tuple[Told, ...]]:
     """Close what has run out: to be called every few seconds.
 

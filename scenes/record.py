@@ -35,6 +35,7 @@ from scenes.kernels.record import (
     VENUE,
     VISITS,
     WINDOW,
+    back_of,
     is_counted,
     level_of,
     marks_of,
@@ -83,8 +84,7 @@ def phase_of(record: I32) -> tuple[Phase, datetime | None]:
 
 def presence_of(record: I32) -> Presence | None:
     """Whether the newest fix is confirmed; None where it knows no venue."""
-    n = (int(record[HEAD]) >> 19) & 7
-    if n == 0 or record[WINDOW + 2 * n - 1] == 0:
+    if record[WINDOW + back_of(int(record[HEAD]), 1) + 1] == 0:
         return None
     is_open = state_of(int(record[VISITS + 4 * VENUE + INFO])) == OPEN
     return Presence.CONFIRMED if is_open else Presence.WEAK

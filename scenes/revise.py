@@ -14,7 +14,7 @@ from kernel.ids import DeviceRef, EventId, VisitId, derive_id
 from scenes.advance import Phones, Told, advance
 from scenes.events import SceneEvent, visit_event
 from scenes.fix import FixRows
-from scenes.kernels.record import I32, I64, RuleArrays
+from scenes.kernels.record import I32, I64, PackedRules
 from scenes.places import PlaceBook
 from scenes.record import new_record
 from scenes.state import Visit
@@ -32,7 +32,7 @@ def revise(
     device: DeviceRef,
     day: FixRows,
     late: FixRows,
-    rules: RuleArrays,
+    rules: PackedRules,
     book: PlaceBook,
     now: datetime,
 ) -> Revised:
@@ -62,7 +62,7 @@ def in_order(rows: FixRows) -> I64:
 
 
 def _fold(
-    device: DeviceRef, rows: FixRows, rules: RuleArrays, book: PlaceBook
+    device: DeviceRef, rows: FixRows, rules: PackedRules, book: PlaceBook
 ) -> tuple[I32, dict[VisitId, tuple[Visit, list[Told]]]]:
     """The record, and each visit as it is last known with what was told of it."""
     phones = Phones([device], new_record()[None])

@@ -17,6 +17,7 @@ from scenes.kernels.record import (
     GAP_MS,
     HOLD_MS,
     LEAST,
+    LOOKED_AT,
     MERGE_MS,
     MOST_MARKS,
     MOST_WINDOW,
@@ -26,7 +27,7 @@ from scenes.kernels.record import (
     WINDOW_MS,
     K,
     N,
-    RuleArrays,
+    PackedRules,
 )
 
 MAX_WINDOW_FIXES = MOST_WINDOW
@@ -167,19 +168,20 @@ class SceneRules:
         """From the phones that scan oftenest on."""
         return self.fast, self.slow, self.sparse
 
-    def arrays(self) -> RuleArrays:
-        """For the kernels."""
+    def packed(self) -> PackedRules:
+        """For the kernels, (132,)."""
         kinds = tuple(PlaceKind)
-        rule = np.zeros((len(self.rates), len(kinds), N_RULE), dtype=np.int32)
+        rule = np.array([[_row(rules.of(kind)) for kind in kinds] for rules in self.rates], dtype=np.int32)
         marks_ms = np.full((len(kinds), MOST_MARKS), np.iinfo(np.int32).max, dtype=np.int32)
         for at, kind in enumerate(kinds):
-            for rate, rules in enumerate(self.rates):
-                rule[rate, at] = _row(rules.of(kind))
             marks = [_ms(mark) for mark in self.fast.of(kind).dwell_marks]
             marks_ms[at, : len(marks)] = marks
-        rate_ds = np.array([_ms(self.slow_from) // 100, _ms(self.sparse_from) // 100], dtype=np.int32)
-        agreed_ms = np.where((rule[:, :, K] <= AGREED).all(axis=1), rule[:, :, WINDOW_MS].min(axis=1), -1)
-        return RuleArrays(rule, marks_ms, rate_ds, _ms(self.passing), agreed_ms.astype(np.int32))
+        window_ms = rule[:, :, WINDOW_MS].min(axis=1)
+        three_ms = np.where((rule[:, :, K] <= AGREED).all(axis=1), window_ms, -1)
+        five_ms = np.where((rule[:, :, N] >= LOOKED_AT).all(axis=1), three_ms, -1)
+        rates = [_ms(self.slow_from) // 100, _ms(self.sparse_from) // 100]
+        parts = (rule.ravel(), marks_ms.ravel(), rates, [_ms(self.passing)], three_ms, five_ms)
+        return np.concatenate(parts).astype(np.int32)
 
 
 def _row(rule: VisitRule) -> list[int]:

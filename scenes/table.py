@@ -7,7 +7,7 @@ import numpy as np
 
 from kernel.ids import DeviceRef
 from scenes.advance import Phones, Told, sweep
-from scenes.kernels.record import BASE, I32, I64, LAST, N_RECORD, RuleArrays
+from scenes.kernels.record import BASE, I32, I64, LAST, N_RECORD, PackedRules
 from scenes.places import PlaceBook
 from scenes.record import to_ms
 
@@ -47,7 +47,7 @@ class SceneTable:
                 self._records[self._place(ref)] = record
 
     def sweep(
-        self, now: datetime, day_base_min: I64, rules: RuleArrays, book: PlaceBook
+        self, now: datetime, day_base_min: I64, rules: PackedRules, book: PlaceBook
     ) -> tuple[dict[DeviceRef, I32], tuple[tuple[DeviceRef, Told], ...]]:
         """What time alone ends (``advance.sweep``); nothing is kept until it is ``put``."""
         phones = Phones(list(self._slot), self._records[list(self._slot.values())])

@@ -139,7 +139,7 @@ class FlowServer:
     def sweep(self, now: datetime) -> None:
         """Close the visits of phones that have long been silent."""
         days = ServiceDays(self.zones).base_of_each(self._places, now)
-        moved, told = self._scenes.sweep(now, days, self.rules.arrays(), self._places)
+        moved, told = self._scenes.sweep(now, days, self.rules.packed(), self._places)
         self._scenes.put(moved)
         of = {ref: self._members[self._names[ref]] for ref, _ in told}
         self._keep(

@@ -27,12 +27,15 @@ from scenes.kernels.record import (
     LEAST,
     LEAVING,
     LEVEL,
+    MARKS,
     MERGE_MS,
     MOST_FIXES,
+    MOST_MARKS,
     MOST_REVISION,
     N_RECORD,
     NOTHING,
     OPEN,
+    PASSING,
     PHASE_SINCE,
     STAT,
     STORE,
@@ -42,7 +45,8 @@ from scenes.kernels.record import (
     WINDOW,
     WINDOW_MS,
     N,
-    RuleArrays,
+    PackedRules,
+    back_of,
     evidence_of,
     fixes_of,
     is_at_exit,
@@ -54,6 +58,7 @@ from scenes.kernels.record import (
     place_of,
     rate_of,
     revision_of,
+    rule_at,
     state_of,
     store_of,
     with_phase,
@@ -84,11 +89,11 @@ def has_open(rec: I32, o: int) -> bool:
 @register_jitable(inline="always")
 def mean_with(stat: int, evidence: int) -> int:
     """STAT with one fix more."""
-    n = stat >> 16
-    mean = stat & 0xFFFF
-    if evidence * 257 != mean:
-        mean = min(int((mean * n + evidence * 257 + (n + 1) // 2) / (n + 1)), 0xFFFF)  # exact: the sum has 31 bits
-    return mean | (min(n + 1, MOST_FIXES) << 16)
+    n, mean, new = stat >> 16, stat & 0xFFFF, evidence * 257
+    if new == mean:
+        return mean | (min(n + 1, MOST_FIXES) << 16)
+    sum_ = mean * n + new + (n + 1) // 2
+    return min(int(sum_ / (n + 1)), 0xFFFF) | (min(n + 1, MOST_FIXES) << 16)  # exact: the sum has 31 bits
 
 
 @compiled_in_place
@@ -126,13 +131,13 @@ def change(
     place: int,
     rate: int,
     does: int,
-    rules: RuleArrays,
+    rules: PackedRules,
     events: I32,
     n_events: int,
 ) -> int:
     """LASTS or MOVES: to the walkway ends a store visit and begins none."""
     if does == LASTS:
-        return _pass_marks(rec, o, i, t, kind, rules.rule[rate, kind, DWELL_MS], rules, events, n_events)
+        return _pass_marks(rec, o, i, t, kind, rules[rule_at(rate, kind) + DWELL_MS], rules, events, n_events)
     if state_of(rec[o + VISITS + 4 * kind + INFO]) == OPEN:
         n_events = close_with_inner(rec, o, kind, i, t, MOVED, events, n_events)
     if kind != STORE or place != WALKWAY:
@@ -142,23 +147,23 @@ def change(
 
 @compiled_in_place
 def _begin(
-    rec: I32, o: int, i: int, t: int, kind: int, place: int, rate: int, rules: RuleArrays, events: I32, n_events: int
+    rec: I32, o: int, i: int, t: int, kind: int, place: int, rate: int, rules: PackedRules, events: I32, n_events: int
 ) -> int:
-    rule = rules.rule
-    window_ms, least = rule[rate, kind, WINDOW_MS], rule[rate, kind, LEAST]
+    rule = rule_at(rate, kind)
+    window_ms, least = rules[rule + WINDOW_MS], rules[rule + LEAST]
     row = VISITS + 4 * kind
     held = rec[o + row + INFO]
     is_held = state_of(held) == CLOSED
     left = int(rec[o + row + INSIDE]) if is_held else -1
-    n = fixes_of(rec[o + HEAD])
-    arrived, stat = t, 0
-    for at in range(max(n - rule[rate, kind, N], 0), n):
-        when, code = rec[o + WINDOW + 2 * at], rec[o + WINDOW + 2 * at + 1]
+    head, arrived, stat = rec[o + HEAD], t, 0
+    for back in range(min(fixes_of(head), rules[rule + N]), 0, -1):
+        at = o + WINDOW + back_of(head, back)
+        when, code = rec[at], rec[at + 1]
         if when > left and t - when <= window_ms and _speaks(code, kind, place, least):
             if stat == 0:
                 arrived = int(when)
             stat = mean_with(stat, evidence_of(code) if kind == STORE else 255)
-    if is_held and place_of(held) == place and arrived - left <= rule[rate, kind, MERGE_MS]:
+    if is_held and place_of(held) == place and arrived - left <= rules[rule + MERGE_MS]:
         n_fixes = min((rec[o + row + STAT] >> 16) + (stat >> 16), MOST_FIXES)
         rec[o + row + STAT] = (rec[o + row + STAT] & 0xFFFF) | (n_fixes << 16)
         rec[o + row + INSIDE] = t
@@ -173,12 +178,12 @@ def _begin(
         n_events = _tell(rec, o, i, ENTERED, kind, t, 0, 0, events, n_events)
     if kind == STORE and (rec[o + FRONT] & 0xFFFF) == place:
         rec[o + FRONT] = 0
-    return _pass_marks(rec, o, i, t, kind, rule[rate, kind, DWELL_MS], rules, events, n_events)
+    return _pass_marks(rec, o, i, t, kind, rules[rule + DWELL_MS], rules, events, n_events)
 
 
 @compiled_in_place
 def _pass_marks(
-    rec: I32, o: int, i: int, t: int, kind: int, dwell_ms: int, rules: RuleArrays, events: I32, n_events: int
+    rec: I32, o: int, i: int, t: int, kind: int, dwell_ms: int, rules: PackedRules, events: I32, n_events: int
 ) -> int:
     row = VISITS + 4 * kind
     info = rec[o + row + INFO]
@@ -186,22 +191,23 @@ def _pass_marks(
     counted = 1 if is_counted(info) == 1 or stayed >= dwell_ms else 0
     marks = marks_of(info)
     rec[o + row + INFO] = make_info(place_of(info), OPEN, counted, marks, revision_of(info))
-    while marks < rules.marks_ms.shape[1] and stayed >= rules.marks_ms[kind, marks]:
+    first = MARKS + MOST_MARKS * kind
+    while marks < MOST_MARKS and stayed >= rules[first + marks]:
         marks += 1
         rec[o + row + INFO] = make_info(place_of(info), OPEN, counted, marks, revision_of(info))
-        n_events = _tell(rec, o, i, DWELLED, kind, t, rules.marks_ms[kind, marks - 1], 0, events, n_events)
+        n_events = _tell(rec, o, i, DWELLED, kind, t, rules[first + marks - 1], 0, events, n_events)
     return n_events
 
 
 @compiled_in_place
-def run_out(rec: I32, o: int, i: int, now: int, rules: RuleArrays, events: I32, n_events: int) -> int:
+def run_out(rec: I32, o: int, i: int, now: int, rules: PackedRules, events: I32, n_events: int) -> int:
     """What time alone ends: visits that no fix was inside for their gap, and the front that was passed."""
     rate = rate_of(rec[o + HEAD])
     for kind in range(3):
         row = VISITS + 4 * kind
-        if state_of(rec[o + row + INFO]) == OPEN and now - rec[o + row + INSIDE] > rules.rule[rate, kind, GAP_MS]:
+        if state_of(rec[o + row + INFO]) == OPEN and now - rec[o + row + INSIDE] > rules[rule_at(rate, kind) + GAP_MS]:
             n_events = close_with_inner(rec, o, kind, i, now, GAP, events, n_events)
-    if rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rules.rule[rate, STORE, GAP_MS]:
+    if rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rules[rule_at(rate, STORE) + GAP_MS]:
         n_events = _pass_front(rec, o, i, now, rules, events, n_events)
     return n_events
 
@@ -220,7 +226,7 @@ def close_with_inner(
 
 
 @compiled_in_place
-def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: RuleArrays, events: I32, n_events: int) -> int:
+def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: PackedRules, events: I32, n_events: int) -> int:
     """Another front is being passed: that ends the one before."""
     if rec[o + FRONT] & 0xFFFF != 0:
         n_events = _pass_front(rec, o, i, t, rules, events, n_events)
@@ -229,14 +235,14 @@ def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: RuleArrays, eve
 
 
 @compiled_in_place
-def _pass_front(rec: I32, o: int, i: int, t: int, rules: RuleArrays, events: I32, n_events: int) -> int:
+def _pass_front(rec: I32, o: int, i: int, t: int, rules: PackedRules, events: I32, n_events: int) -> int:
     """The front was passed by, unless its store is being visited or was a little before."""
     passing, since = rec[o + FRONT] & 0xFFFF, (rec[o + FRONT] >> 16) * FRONT_STEP_MS
     rec[o + FRONT] = 0
     row = VISITS + 4 * STORE
     info = rec[o + row + INFO]
     is_there = state_of(info) != NOTHING and place_of(info) == passing
-    if is_there and (state_of(info) == OPEN or t - rec[o + row + INSIDE] <= rules.passing_ms):
+    if is_there and (state_of(info) == OPEN or t - rec[o + row + INSIDE] <= rules[PASSING]):
         return n_events
     return _tell(rec, o, i, PASSED, STORE, since, passing, 0, events, n_events)
 
@@ -249,8 +255,8 @@ def phase_now(rec: I32, o: int, is_approaching: int) -> int:
         phase = IN_STORE
     elif has_open(rec, o):
         phase = IN_VENUE
-        last = o + WINDOW + 2 * fixes_of(rec[o + HEAD]) - 1
-        if last > o + WINDOW + 2 and is_at_exit(rec[last]) == 1 and is_at_exit(rec[last - 2]) == 1:
+        head, first = rec[o + HEAD], o + WINDOW + 1
+        if is_at_exit(rec[first + back_of(head, 1)]) + is_at_exit(rec[first + back_of(head, 2)]) == 2:
             phase = LEAVING
     return phase
 
@@ -269,7 +275,7 @@ def settle_phase(rec: I32, o: int, i: int, t: int, is_approaching: int, events: 
     return _tell(rec, o, i, PHASE, inner, t, before, phase, events, n_events)
 
 
-@compiled_in_place
+@register_jitable(inline="always")
 def _tell(rec: I32, o: int, i: int, told: int, kind: int, at: int, a: int, b: int, events: I32, n_events: int) -> int:
     row = VISITS + 4 * kind
     events[n_events, E_FIX] = i

@@ -4,8 +4,6 @@ Instants are milliseconds since the record's service day began (``BASE``, the ve
 1960); places are the numbers of a ``places.PlaceBook``. A record of zeros is a phone that nothing is known of.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ BASE = 0
 LAST = 1
 """The newest fix."""
 HEAD = 2
-"""Venue (16 bits), phase (3), fixes in the window (3), rate (2)."""
+"""Venue (16 bits), phase (3), fixes in the window (3), rate (2), where in the window the next goes (3)."""
 PHASE_SINCE = 3
 RATE = 4
 """The last interval between fixes in tenths of a second (16 bits), and another venue that the last fix named (15).
@@ -28,7 +26,7 @@ A phone's rate is that of the shorter of its last two intervals: one long silenc
 FRONT = 5
 """The store front being passed (16 bits), and since when, in steps of 4 s (15)."""
 WINDOW = 6
-"""Seven fixes, the oldest first, two numbers each: instant, code."""
+"""The last seven fixes, in a ring, two numbers each: instant, code."""
 MOST_WINDOW = 7
 VISITS = WINDOW + 2 * MOST_WINDOW
 """Of store, level and venue, four numbers each: ARRIVED, INSIDE, INFO, STAT."""
@@ -50,26 +48,27 @@ MOST_FIXES = 32_767
 K, N, WINDOW_MS, GAP_MS, LEAST, ALONE, DWELL_MS, MERGE_MS, SWITCH_K, SWITCH_LEAST, HOLD_MS = range(11)
 N_RULE = 11
 MOST_MARKS = 8
-AGREED = 3
-"""Fixes of one place that are looked at first: where they agree, no others need be asked."""
+AGREED, LOOKED_AT = 3, 5
+"""So many fixes of one place among so many are looked for first: where they are found, no kind need ask."""
 
 
-class RuleArrays(NamedTuple):
-    """``rules.SceneRules`` for the kernels.
+N_RATES = 3
+MARKS = N_RATES * 3 * N_RULE
+RATE_DS = MARKS + 3 * MOST_MARKS
+PASSING = RATE_DS + N_RATES - 1
+THREE = PASSING + 1
+FIVE = THREE + N_RATES
+N_RULES = FIVE + N_RATES
 
-    Args:
-        rule: (n_rates, 3, 11) of each rate of fixes and kind of place; evidence in steps of 1 / 255.
-        marks_ms: (3, 8) dwell marks, ascending, the greatest number of 32 bits for none.
-        rate_ds: (n_rates - 1,) the greatest interval of each rate but the last, in tenths of a second.
-        passing_ms: a store visited within this is not passed by.
-        agreed_ms: (n_rates,) three fixes of one place within this confirm it for every kind; -1 where four are asked.
-    """
+PackedRules = I32
+"""``rules.SceneRules`` for the kernels, (132,): one array, as each array of a call costs seven words of it.
 
-    rule: I32
-    marks_ms: I32
-    rate_ds: I32
-    passing_ms: int
-    agreed_ms: I32
+The rule of each rate of fixes and kind of place (``rule_at``), evidence in steps of 1 / 255. From MARKS on the dwell
+marks of each kind, ascending, the greatest number of 32 bits for none. RATE_DS: the greatest interval of each rate but
+the last, in tenths of a second. PASSING: a store visited within these milliseconds is not passed by. THREE: for each
+rate, three fixes of one place within this many milliseconds confirm it for every kind, -1 where more are asked. FIVE:
+three of five do, -1 where more are asked or fewer are looked at.
+"""
 
 
 @register_jitable(inline="always")
@@ -94,6 +93,13 @@ def with_phase(head: int, phase: int) -> int:
 def fixes_of(head: int) -> int:
     """How many fixes the window holds."""
     return (head >> 19) & 7
+
+
+@register_jitable(inline="always")
+def back_of(head: int, back: int) -> int:
+    """Where in the window the fix lies that came so many fixes ago; 1 for the newest."""
+    at = ((head >> 24) & 7) - back
+    return 2 * (at + (MOST_WINDOW & (at >> 31)))
 
 
 @register_jitable(inline="always")

@@ -56,7 +56,7 @@ class Run:
             Phones([PHONE], self.record[None]),
             np.zeros(len(fixes), dtype=np.int64),
             pack_fixes(fixes, self.book, DAYS),
-            self.rules.arrays(),
+            self.rules.packed(),
             self.book,
         )
         self.record = done.records[0]
@@ -65,7 +65,7 @@ class Run:
 
     def sweep(self, now: datetime) -> list[SceneEvent]:
         bases = DAYS.base_of_each(self.book, now)
-        records, _, told = sweep(Phones([PHONE], self.record[None]), now, bases, self.rules.arrays(), self.book)
+        records, _, told = sweep(Phones([PHONE], self.record[None]), now, bases, self.rules.packed(), self.book)
         self.record = records[0]
         self.told += told
         return [one.event for one in told]

@@ -184,7 +184,7 @@ def test_every_visit_ends_with_the_day_of_its_venue() -> None:
     fixes = [replace(in_store("a", 0), at=night + timedelta(seconds=20 * i)) for i in range(14)]
     book = PlaceBook()
     rows = pack_fixes(fixes, book, days)
-    done = advance(Phones([PHONE], new_record()[None]), [0] * 14, rows, SceneRules().arrays(), book)
+    done = advance(Phones([PHONE], new_record()[None]), [0] * 14, rows, SceneRules().packed(), book)
     exits = [told.event for told in done.told if told.event.type == "visit.exited"]
     assert {event.data["reason"] for event in exits} == {"closed"}
     assert {event.data["left_at"] for event in exits} == {night + timedelta(seconds=100)}
@@ -303,7 +303,7 @@ def test_many_phones_in_one_batch_are_as_each_by_itself(drawn: list[tuple[int, s
     whose = [phone for phone, _, _ in drawn]
     book = PlaceBook()
     rows = pack_fixes(fixes, book, DAYS)
-    rules = SceneRules().arrays()
+    rules = SceneRules().packed()
     together = advance(Phones(phones, np.zeros((5, 32), dtype=np.int32)), whose, rows, rules, book)
     for phone, ref in enumerate(phones):
         own = [at for at, who in enumerate(whose) if who == phone]

@@ -26,7 +26,7 @@ class Late:
     def take(self, fix: Fix) -> None:
         rows = self._rows([fix])
         if self.phone.take([fix]).is_late[0]:
-            done = revise(PHONE, self._rows(self.day), rows, self.phone.rules.arrays(), self.phone.book, fix.at)
+            done = revise(PHONE, self._rows(self.day), rows, self.phone.rules.packed(), self.phone.book, fix.at)
             self.phone.record = done.record
             self.phone.told += done.told
         self.day.append(fix)

@@ -126,7 +126,7 @@ def check(waits: list[PlainFix], rules: SceneRules, sweep_s: int) -> None:
     record, twin = new_record()[None], PlainScene(rules)
     events = np.empty((400, N_EVENT), dtype=np.int32)
     late, changed = np.zeros(1, dtype=np.uint8), np.zeros(1, dtype=np.uint8)
-    arrays, first = rules.arrays(), np.zeros(1, dtype=np.int64)
+    arrays, first = rules.packed(), np.zeros(1, dtype=np.int64)
     view = np.empty((1, 32), dtype=np.int32)
     for i, fix in enumerate(plain):
         one = rows.take([i])
