@@ -58,7 +58,7 @@ CLEAN_EVERY_S: Final = 600.0
 CLEAN_AT_ONCE_ROWS: Final = 2_000
 """Rows of a table dropped in one step, about 60 ms; while there are more, a step follows with each sweep."""
 RECENT_ANSWERS: Final = 50_000
-"""Answers of phones that allowed nothing, held in memory only, so that a repeat gets the same."""
+"""Answers of phones that allowed nothing, or of sensitive stores, held in memory only: a repeat gets the same."""
 
 Outcome = bytes | AtriumError
 Observer = Callable[[TenantId, Truth, Reply], None]
@@ -275,6 +275,7 @@ class ScanEngine:
             now=now,
             places=state.places,
             days=ServiceDays(self._locators.zones(state.tenant)),
+            sensitive=self._locators.sensitive(state.tenant),
             refuses_future=self._clock.refuses_future,
             tracker=self._locators.tracker_of(state.tenant),
         )
@@ -282,8 +283,9 @@ class ScanEngine:
         bodies = _encode(result, deps)
         kept = [
             Answer(a.ref, a.scan.scan_id, body, a.scan.at)
-            for a, body in zip(new, bodies, strict=True)
+            for a, body, reply in zip(new, bodies, result.replies, strict=True)
             if a.ref in keeps
+            and not reply.is_at_sensitive
             and a.ref is not None
             and a.scan.scan_id is not None
             and isinstance(body, bytes)
@@ -304,12 +306,13 @@ class ScanEngine:
     def _after(self, tenant: TenantId, asked: _Asked, reply: Reply, keeps: set[DeviceRef]) -> None:
         """What follows a commit: the memory of repeats, the count of phones that allowed nothing, the board."""
         scan = asked.scan
-        if scan.device_id is not None and asked.ref not in keeps:
+        if scan.device_id is not None and (asked.ref not in keeps or reply.is_at_sensitive):
             if scan.scan_id is not None and isinstance(asked.outcome, bytes):
                 self._recent[tenant, scan.device_id, scan.scan_id] = asked.outcome
                 while len(self._recent) > RECENT_ANSWERS:
                     self._recent.popitem(last=False)
-            self._count(tenant, scan, reply)
+            if asked.ref not in keeps:
+                self._count(tenant, scan, reply)
         if self._observer is not None and asked.truth is not None:
             self._observer(tenant, asked.truth, reply)
 
@@ -345,10 +348,9 @@ class ScanEngine:
                 a.same_as = first[key]
                 continue
             first[key] = index
-            if a.ref in keeps:
+            a.outcome = self._recent.get((tenant, *key))
+            if a.outcome is None and a.ref in keeps:
                 durable[a.ref, a.scan.scan_id] = index
-            else:
-                a.outcome = self._recent.get((tenant, *key))
         for found, body in load_answers(connection, list(durable)).items():
             asked[durable[found]].outcome = body
 

@@ -1,0 +1,274 @@
+"""A walk along a border: does somebody who strolls on both sides of a wall enter each store once for each time they do?
+
+For an hour a person goes back and forth beside the border of two stores of a simulated mall that no ranker was trained
+on, never further than ``FARTHEST_M`` from it, two to six minutes on each side: the hardest place for any locator, and a
+way that no shopper takes (it goes through the wall). Phones, radios weeks after the survey, the full locator, the
+tracker and the visit rule are those of ``benchmarks/visits.py``; a scan every ten seconds.
+
+Real entries are told by the polygons, second by second. A ``visit.entered`` of a store *answers* a real stay there that
+it overlaps from its arrival to its telling, the first one does. Others: ``repeated`` in the same stay, ``other_side``
+(the other store of the border), ``third`` (neither store). ``clean`` are the runs without any of these: at most one
+entry for each real one; ``at_most_as_many`` only counts. ``answered`` is the share of real stays that were told at all:
+a rule that is silent is always clean. ``fix_right``: fixes whose best store is the true one. Intervals are Wilson's,
+95 %, as if runs in one mall were independent. ``plain`` is the rule without ``switch_k`` and ``switch_evidence``.
+
+Run it with ``python -m benchmarks.border``; about 3 minutes.
+"""
+
+import itertools
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from benchmarks.visits import Stay, Walked, hear
+from kernel.ids import DeviceRef, VenueId
+from positioning.full import FullLocator
+from positioning.track.smooth import track_walk
+from positioning.track.tracker import Tracker
+from positioning.train import train_venue
+from runtime.rankers import load_ranker, name_ranker
+from scenes.advance import Phones, advance
+from scenes.fix import fix_of, pack_fixes
+from scenes.places import PlaceBook
+from scenes.record import new_record
+from scenes.rules import PlaceKind, SceneRules
+from scenes.service_day import ServiceDays
+from sim.dates import FIRST_DAY, number_day
+from sim.layout import MallSpec
+from sim.phones import SCAN_PERIOD_S
+from sim.schedules import SCHEDULES, ScanSchedule
+from sim.walking import Trajectory
+from sim.world import World, make_world
+from venues.model import Store
+
+SEEDS = (1, 2, 3, 4)
+RUNS_A_MALL = 25
+WALK_S = 3_600.0
+STAY_S = (120.0, 360.0)
+FARTHEST_M, NEAREST_M = 2.5, 0.5
+_STROLL_MPS = 0.5
+_LEAST_BORDER_M = 6.0
+_WALL_M = 0.5
+_STARTS_S = 4 * 3_600.0
+_Z = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """Two stores of a level and the wall between: its middle, its direction, the normal towards the second, its length."""
+
+    stores: tuple[Store, Store]
+    level_index: int
+    middle_m: NDArray[np.float64]
+    along: NDArray[np.float64]
+    across: NDArray[np.float64]
+    length_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One hour: the real stays, and what was answered."""
+
+    stays: tuple[Stay, ...]
+    walked: Walked
+    stores: tuple[str, str]
+
+
+def run(seeds: Sequence[int] = SEEDS, runs_a_mall: int = RUNS_A_MALL) -> dict[str, Any]:
+    """Figures of the rule and of the plain one; shares in percent."""
+    runs = [one for seed in seeds for one in follow(seed, runs_a_mall)]
+    rules = SceneRules()
+    store = replace(rules.fast.store, switch_k=None, switch_evidence=0.0)
+    plain = replace(rules, fast=replace(rules.fast, store=store))
+    return {
+        "ranker": name_ranker(load_ranker()),
+        "malls": len(seeds),
+        "runs": len(runs),
+        "real_entries": sum(len(one.stays) for one in runs),
+        "fix_right": _share([_is_right(one) for one in runs]),
+        "rule": measure(runs, rules),
+        "plain": measure(runs, plain),
+    }
+
+
+def follow(seed: int, n_runs: int) -> Iterator[Run]:
+    """Walks in one mall, each along a border of its own as far as there are so many."""
+    world = make_world(seed, MallSpec())
+    venue, ranker = world.mall.venue, load_ranker()
+    model = train_venue(world.survey(), venue, venue_id=VenueId(venue.id), ranker=ranker).model
+    locator, tracker = FullLocator((model,), ranker), Tracker((model,))
+    rng = np.random.default_rng([seed, 7])
+    borders = find_borders(world)
+    order = rng.permutation(len(borders))
+    shoppers = world.shoppers(number_day(FIRST_DAY), n_runs, SCAN_PERIOD_S)
+    maker = SCHEDULES.index(ScanSchedule.MAKER)
+    for number, shopper in enumerate(shoppers[:n_runs]):
+        border = borders[order[number % len(borders)]]
+        walker = replace(shopper, trajectory=stroll(border, rng))
+        opens_at, scans = hear(world, walker, maker)
+        located = locator.locate(scans)
+        walked = Walked(opens_at, scans, track_walk(tracker, located, scans))
+        yield Run(true_stays(border, walker.trajectory), walked, (border.stores[0].id, border.stores[1].id))
+
+
+def find_borders(world: World) -> list[Border]:
+    """The pairs of stores that share a straight wall long enough to walk beside."""
+    venue = world.mall.venue
+    index_of = {level.id: i for i, level in enumerate(venue.levels)}
+    borders = []
+    for i, first in enumerate(venue.stores):
+        for second in venue.stores[i + 1 :]:
+            if first.level_id != second.level_id or first.area.distance(second.area) > _WALL_M:
+                continue
+            shared = first.area.buffer(_WALL_M).intersection(second.area.buffer(_WALL_M))
+            corners = np.array(shapely.minimum_rotated_rectangle(shared).exterior.coords)
+            sides = np.diff(corners[:3], axis=0)
+            lengths = np.linalg.norm(sides, axis=1)
+            length_m = float(lengths.max()) - 2.0 * _WALL_M
+            if length_m < _LEAST_BORDER_M or lengths.min() > 6.0 * _WALL_M:
+                continue  # too short, or round a corner
+            along = sides[lengths.argmax()] / lengths.max()
+            across = np.array([-along[1], along[0]])
+            middle_m = corners[:4].mean(axis=0)
+            if second.area.distance(shapely.Point(middle_m + across)) > 0.0:
+                across = -across
+            if second.area.contains(shapely.Point(middle_m + across)):
+                level = index_of[first.level_id]
+                borders.append(Border((first, second), level, middle_m, along, across, length_m))
+    return borders
+
+
+def stroll(border: Border, rng: np.random.Generator) -> Trajectory:
+    """From place to place beside the border, standing a while at each, on one side and then on the other."""
+    side = int(rng.integers(2))
+    times, places = [_STARTS_S], [_place(border, side, rng)]
+    end_s = _STARTS_S + WALK_S
+    while times[-1] < end_s:
+        until_s = times[-1] + float(rng.uniform(*STAY_S))
+        while times[-1] < until_s:
+            _go(times, places, _place(border, side, rng))
+            times.append(times[-1] + float(rng.uniform(5.0, 30.0)))
+            places.append(places[-1])
+        side = 1 - side
+        _go(times, places, _place(border, side, rng))
+    return Trajectory(np.array(times), np.full(len(times), border.level_index, dtype=np.int64), np.array(places))
+
+
+def _go(times: list[float], places: list[NDArray[np.float64]], goal: NDArray[np.float64]) -> None:
+    times.append(times[-1] + float(np.linalg.norm(goal - places[-1])) / _STROLL_MPS)
+    places.append(goal)
+
+
+def _place(border: Border, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A place inside the store of a side, near the border."""
+    sign = 1.0 if side else -1.0
+    for _ in range(100):
+        off_m = float(rng.uniform(NEAREST_M, FARTHEST_M))
+        along_m = float(rng.uniform(-0.45, 0.45)) * border.length_m
+        place: NDArray[np.float64] = border.middle_m + along_m * border.along + sign * off_m * border.across
+        if border.stores[side].area.contains(shapely.Point(place)):
+            return place
+    raise ValueError("expected room beside the border")
+
+
+def true_stays(border: Border, way: Trajectory) -> tuple[Stay, ...]:
+    """In which of the two stores the walker is, from entry to entry; in the wall: still in the store before."""
+    at_s = np.arange(way.t_s[0], way.t_s[-1], 1.0)
+    _, xy_m = way.at(at_s)
+    inside = [shapely.contains_xy(store.area, xy_m) for store in border.stores]
+    side = np.where(inside[0], 0, np.where(inside[1], 1, -1))
+    last = np.maximum.accumulate(np.where(side >= 0, np.arange(len(side)), 0))
+    side = side[last]
+    cuts = [0, *(np.flatnonzero(np.diff(side)) + 1).tolist(), len(side)]
+    return tuple(
+        Stay(border.stores[side[a]].id, float(at_s[a]), float(at_s[b - 1])) for a, b in itertools.pairwise(cuts)
+    )
+
+
+def entries(walked: Walked, rules: SceneRules) -> list[Stay]:
+    """Each ``visit.entered`` of a store, from its arrival to its telling."""
+    book, days, ref = PlaceBook(), ServiceDays({}), DeviceRef("dev_1")
+    fixes = [fix_of(found, scan.at) for found, scan in zip(walked.located, walked.scans, strict=True)]
+    phones = Phones([ref], new_record()[None])
+    done = advance(phones, np.zeros(len(fixes), dtype=np.int64), pack_fixes(fixes, book, days), rules.arrays(), book)
+    return [
+        Stay(
+            told.visit.place.id,
+            (told.visit.arrived_at - walked.opens_at).total_seconds(),
+            (told.event.occurred_at - walked.opens_at).total_seconds(),
+        )
+        for told in done.told
+        if told.event.type == "visit.entered" and told.visit is not None and told.visit.place.kind is PlaceKind.STORE
+    ]
+
+
+def judge(one: Run, said: Sequence[Stay]) -> Counter[str]:
+    """What each entry was; ``answered`` are the right ones."""
+    told: set[Stay] = set()
+    found: Counter[str] = Counter()
+    for entry in said:
+        same = [s for s in one.stays if s.store == entry.store and _overlap(s, entry)]
+        fresh = next((stay for stay in same if stay not in told), None)
+        if fresh is not None:
+            told.add(fresh)
+            found["answered"] += 1
+        elif same:
+            found["repeated"] += 1
+        else:
+            found["other_side" if entry.store in one.stores else "third"] += 1
+    return found
+
+
+def _overlap(stay: Stay, entry: Stay) -> bool:
+    return entry.from_s <= stay.until_s and entry.until_s >= stay.from_s
+
+
+def measure(runs: Sequence[Run], rules: SceneRules) -> dict[str, Any]:
+    """Figures of a rule over all runs."""
+    judged = [judge(one, entries(one.walked, rules)) for one in runs]
+    total: Counter[str] = sum(judged, Counter())
+    n_real = sum(len(one.stays) for one in runs)
+    clean = sum(found.total() == found["answered"] for found in judged)
+    few = sum(found.total() <= len(one.stays) for one, found in zip(runs, judged, strict=True))
+    return {
+        "entries": total.total(),
+        **{name: total[name] for name in ("answered", "repeated", "other_side", "third")},
+        "answered_percent": 100.0 * total["answered"] / n_real,
+        "clean_percent": 100.0 * clean / len(runs),
+        "clean_interval": _wilson(clean, len(runs)),
+        "at_most_as_many_percent": 100.0 * few / len(runs),
+        "runs_with": {name: sum(found[name] > 0 for found in judged) for name in ("repeated", "other_side", "third")},
+    }
+
+
+def _is_right(one: Run) -> NDArray[np.bool_]:
+    """Of each scan with a position, whether its best store is that in which the walker is."""
+    right = []
+    for scan, found in zip(one.walked.scans, one.walked.located, strict=True):
+        at_s = (scan.at - one.walked.opens_at).total_seconds()
+        true = next((stay.store for stay in one.stays if stay.from_s <= at_s <= stay.until_s + 1.0), None)
+        if true is not None and found.position is not None and found.position.candidates:
+            right.append(found.position.candidates[0].store_id == true)
+    return np.array(right, dtype=np.bool_)
+
+
+def _share(parts: Sequence[NDArray[np.bool_]]) -> float:
+    return 100.0 * float(np.concatenate(parts).mean())
+
+
+def _wilson(part: int, whole: int) -> list[float]:
+    share, z2 = part / whole, _Z * _Z
+    middle = (share + z2 / (2 * whole)) / (1 + z2 / whole)
+    half = _Z * math.sqrt(share * (1 - share) / whole + z2 / (4 * whole * whole)) / (1 + z2 / whole)
+    return [100.0 * max(0.0, middle - half), 100.0 * min(1.0, middle + half)]
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
