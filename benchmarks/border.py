@@ -62,7 +62,7 @@ _Z = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """Two stores of a level and the wall between: its middle, its direction, the normal towards the second, its length."""
+    """Two stores and the wall between: its middle, direction, the normal towards the second, and length."""
 
     stores: tuple[Store, Store]
     level_index: int

@@ -41,11 +41,13 @@ from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.secrets import ServerKeys
+from runtime.staff import STAFF_EVERY_S, leave_out_staff
 from scenes.advance import Told, close_all
 from scenes.kernels.record import I32
 from scenes.record import last_at
 from scenes.rules import SceneRules
 from scenes.service_day import ServiceDays
+from scenes.staff import StaffRule
 from scenes.state import Visit
 
 _log = logging.getLogger(__name__)
@@ -111,6 +113,7 @@ class ScanEngine:
         self._presence = PresenceCounter({})
         self._is_stopping = False
         self._next_clean = time.monotonic()
+        self._next_staff = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
 
     def start(self) -> None:
@@ -183,6 +186,8 @@ class ScanEngine:
                 job.done.set_result([])
             if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
+            if time.monotonic() >= self._next_staff:
+                self._guarded(self._leave_out_staff)
 
     def _take_jobs(self, wait_s: float) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
@@ -420,6 +425,14 @@ class ScanEngine:
             self._next_clean = time.monotonic() + SWEEP_EVERY_S
         for state in self._states.values():
             state.forget_strangers()
+
+    def _leave_out_staff(self) -> None:
+        """Find who works at a venue, and delete their visits."""
+        self._next_staff = time.monotonic() + STAFF_EVERY_S
+        for tenant in self._states:
+            self._locators.of(tenant)  # so that the venues' time zones are there
+            days = ServiceDays(self._locators.zones(tenant))
+            leave_out_staff(self._database, tenant, days, self._clock.now(), StaffRule())
 
 
 def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:

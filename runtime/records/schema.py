@@ -276,3 +276,13 @@ presence = Table(
     Column("phones", Integer, nullable=False),
     PrimaryKeyConstraint("tenant_id", "venue_id", "day"),
 )
+
+staff = Table(
+    "staff",
+    metadata,
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "person"),
+)
