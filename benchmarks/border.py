@@ -9,7 +9,8 @@ Real entries are told by the polygons, second by second. A ``visit.entered`` of 
 it overlaps from its arrival to its telling, the first one does. Others: ``repeated`` in the same stay, ``other_side``
 (the other store of the border), ``third`` (neither store). ``clean`` are the runs without any of these: at most one
 entry for each real one; ``at_most_as_many`` only counts. ``answered`` is the share of real stays that were told at all:
-a rule that is silent is always clean. ``fix_right``: fixes whose best store is the true one. Intervals are Wilson's,
+a rule that is silent is always clean. ``other_side_off_s``: how long after its store's nearest real stay such
+an entry arrived. ``fix_right``: fixes whose best store is the true one. Intervals are Wilson's,
 95 %, as if runs in one mall were independent. ``plain`` is the rule without ``switch_k`` and ``switch_evidence``.
 
 Run it with ``python -m benchmarks.border``; about 3 minutes.
@@ -232,7 +233,8 @@ def _overlap(stay: Stay, entry: Stay) -> bool:
 
 def measure(runs: Sequence[Run], rules: SceneRules) -> dict[str, Any]:
     """Figures of a rule over all runs."""
-    judged = [judge(one, entries(one.walked, rules)) for one in runs]
+    told = [entries(one.walked, rules) for one in runs]
+    judged = [judge(one, said) for one, said in zip(runs, told, strict=True)]
     total: Counter[str] = sum(judged, Counter())
     n_real = sum(len(one.stays) for one in runs)
     clean = sum(found.total() == found["answered"] for found in judged)
@@ -244,8 +246,21 @@ def measure(runs: Sequence[Run], rules: SceneRules) -> dict[str, Any]:
         "clean_percent": 100.0 * clean / len(runs),
         "clean_interval": _wilson(clean, len(runs)),
         "at_most_as_many_percent": 100.0 * few / len(runs),
+        "other_side_off_s": sorted(off for one, said in zip(runs, told, strict=True) for off in _off_s(one, said)),
         "runs_with": {name: sum(found[name] > 0 for found in judged) for name in ("repeated", "other_side", "third")},
     }
+
+
+def _off_s(one: Run, said: Sequence[Stay]) -> list[float]:
+    """How long after (before: negative) the nearest real stay in its store each entry of the other side arrived."""
+    offs = []
+    for entry in said:
+        stays = [stay for stay in one.stays if stay.store == entry.store]
+        if stays and not any(_overlap(stay, entry) for stay in stays):
+            after = [entry.from_s - stay.until_s for stay in stays if stay.until_s < entry.from_s]
+            before = [entry.until_s - stay.from_s for stay in stays if stay.from_s > entry.until_s]
+            offs.append(min([*after, *before], key=abs))
+    return offs
 
 
 def _is_right(one: Run) -> NDArray[np.bool_]:

@@ -46,7 +46,7 @@ from runtime.records.tenants import DEFAULT_TENANT, make_key
 from runtime.secrets import load_server_keys
 from scenes.kernels.record import PHASE_SINCE
 from scenes.places import PlaceBook
-from scenes.record import restore, snapshot
+from scenes.record import restore
 from sim.dates import FIRST_DAY, number_day
 from sim.layout import MallSpec
 from sim.phones import SCAN_PERIOD_S
@@ -91,8 +91,8 @@ def compare(prepared: Path, world: World, folder: Path, n_kills: int, n_phones: 
     own = folder / "own"
     shutil.copytree(prepared, own)
     load_server_keys(own)  # made before the copies, so that a phone has one pseudonym in both
-    scans = draw_scans(world, n_phones)
-    whole, killed = (play(own, scans, folder / name, n) for name, n in (("whole", 0), ("killed", n_kills)))
+    scans, places = draw_scans(world, n_phones), PlaceBook()
+    whole, killed = (play(own, scans, folder / name, n, places) for name, n in (("whole", 0), ("killed", n_kills)))
     types = [row[1] for row in whole.rows["events"]]
     return {
         "kills": killed.n_kills,
@@ -129,7 +129,7 @@ def draw_scans(world: World, n_phones: int) -> list[Scan]:
     return [*(wire for _, wire in arrives), last | {"scan_id": "end", "at": end}]
 
 
-def play(prepared: Path, scans: Sequence[Scan], folder: Path, n_kills: int) -> Played:
+def play(prepared: Path, scans: Sequence[Scan], folder: Path, n_kills: int, places: PlaceBook) -> Played:
     """Send a day in batches, killing the server ``n_kills`` times, spread over it."""
     server = ServerProcess(folder, _ALONE)
     shutil.copytree(prepared, folder)
@@ -153,7 +153,7 @@ def play(prepared: Path, scans: Sequence[Scan], folder: Path, n_kills: int) -> P
         _wait_for_the_end(folder)
     finally:
         server.stop()
-    return Played(read_rows(folder), len(deadly), n_unanswered)
+    return Played(read_rows(folder, places), len(deadly), n_unanswered)
 
 
 class _Death:
@@ -196,7 +196,7 @@ def _register(url: str, key: str, device_ids: Sequence[str]) -> None:
 def _wait_for_the_end(folder: Path) -> None:
     """Until the sweep has closed what the last scan, hours later, shows to be over: all but its own phone's."""
     deadline_s = time.monotonic() + 30.0
-    while sum(row[_LEFT] is None for row in read_rows(folder)["visits"]) > 0:
+    while sum(row[_LEFT] is None for row in read_rows(folder, PlaceBook())["visits"]) > 0:
         if time.monotonic() > deadline_s:
             raise RuntimeError("visits are still open")
         time.sleep(0.2)
@@ -207,8 +207,12 @@ _LEFT, _PERSON, _DEVICE = (
 )
 
 
-def read_rows(folder: Path) -> Rows:
-    """What counts, row by row; neither when it was recorded, nor when a sweep noticed that a phone is silent."""
+def read_rows(folder: Path, places: PlaceBook) -> Rows:
+    """What counts, row by row; neither when it was recorded, nor when a sweep noticed that a phone is silent.
+
+    Args:
+        places: one for all that is compared, since scenes name places by its numbers.
+    """
     columns: dict[str, list[sa.Column[Any]]] = {
         "visits": list(visits.c),
         "events": [events.c.id, events.c.type, events.c.occurred_us, events.c.person, events.c.data],
@@ -222,7 +226,7 @@ def read_rows(folder: Path) -> Rows:
     ref_of = {row[_PERSON]: row[_DEVICE] for row in rows["visits"]}
     last_us = {row[0]: row[2] for row in rows["scenes"]}
     rows["events"] = [_without_sweep(row, last_us[ref_of[row[3]]]) for row in rows["events"]]
-    rows["scenes"] = [(ref, _without_since(stored), last) for ref, stored, last in rows["scenes"]]
+    rows["scenes"] = [(ref, _without_since(stored, places), last) for ref, stored, last in rows["scenes"]]
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 
@@ -233,11 +237,10 @@ def _without_sweep(event: tuple[Any, ...], last_us: int) -> tuple[Any, ...]:
     return None if kind in {"phase.changed", "place.passed"} else event_id, kind, None, person, data
 
 
-def _without_since(stored: bytes) -> bytes:
-    book = PlaceBook()
-    record = restore(stored, book)
+def _without_since(stored: bytes, places: PlaceBook) -> tuple[int, ...]:
+    record = restore(stored, places)
     record[PHASE_SINCE] = 0
-    return snapshot(record, book)
+    return tuple(record.tolist())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Who works at a mall, told by hours and days at one store; used to leave them out, and for nothing else.
 
-Staff are not shoppers: one cashier is three hundred hours of "visits" a month. They are not followed either: the outcome
-is who is to be left out where and until when, and what told it is deleted (``runtime/staff.py``).
+Staff are not shoppers: one cashier is three hundred hours of "visits" a month. They are not followed either: the
+outcome is who is to be left out where and until when, and what told it is deleted (``runtime/staff.py``).
 """
 
 from collections.abc import Iterable, Mapping
