@@ -15,7 +15,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -26,7 +27,7 @@ from fingerprints.scan import LabelledScan, Scan, Truth
 from flow.answers import reply_json
 from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError, PartFailedError
-from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
+from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId, VenueId
 from members.device import Device, allowance_of
 from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
@@ -39,7 +40,7 @@ from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
-from runtime.records.tenants import DEFAULT_TENANT
+from runtime.records.tenants import DEFAULT_TENANT, list_tenants
 from runtime.secrets import ServerKeys
 from runtime.staff import STAFF_EVERY_S, leave_out_staff
 from scenes.advance import Told, close_all
@@ -429,10 +430,14 @@ class ScanEngine:
     def _leave_out_staff(self) -> None:
         """Find who works at a venue, and delete their visits."""
         self._next_staff = time.monotonic() + STAFF_EVERY_S
-        for tenant in self._states:
-            self._locators.of(tenant)  # so that the venues' time zones are there
-            days = ServiceDays(self._locators.zones(tenant))
-            leave_out_staff(self._database, tenant, days, self._clock.now(), StaffRule())
+        with self._database.read() as connection:
+            tenants = [TenantId(name) for name, _ in list_tenants(connection)]
+        for tenant in tenants:
+            leave_out_staff(self._database, tenant, partial(self._zones, tenant), self._clock.now(), StaffRule())
+
+    def _zones(self, tenant: TenantId) -> dict[VenueId, tzinfo]:
+        self._locators.of(tenant)  # after a start nobody may have been located yet
+        return self._locators.zones(tenant)
 
 
 def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:

@@ -1,7 +1,8 @@
 """Leaves staff out: an hourly chore that finds who works at a venue, and deletes the visits that told it."""
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
 from typing import Final
 
 from kernel.ids import PersonRef, TenantId, VenueId
@@ -14,12 +15,20 @@ STAFF_EVERY_S: Final = 3_600.0
 """What is deleted within an hour is deleted within the day that is promised, after 22 failures too."""
 
 
-def leave_out_staff(database: Database, tenant: TenantId, days: ServiceDays, now: datetime, rule: StaffRule) -> int:
-    """Find staff and delete their closed visits, in one transaction; how many visits. Again is harmless."""
+def leave_out_staff(
+    database: Database, tenant: TenantId, zones: Callable[[], Mapping[VenueId, tzinfo]], now: datetime, rule: StaffRule
+) -> int:
+    """Find staff and delete their closed visits, in one transaction; how many visits. Again is harmless.
+
+    Args:
+        zones: gives the venues' time zones, where there is somebody to look at.
+    """
     with database.read() as connection:
         known = load_staff(connection, tenant)
         stays = load_long_stays(connection, tenant, now - rule.window, rule.long_day)
-    found = find_staff(stays, known, now, days, rule)
+    if not stays and not known:
+        return 0
+    found = find_staff(stays, known, now, ServiceDays(zones() if stays else {}), rule)
     if not found and not known:
         return 0
     of_venue: dict[VenueId, set[PersonRef]] = defaultdict(set)

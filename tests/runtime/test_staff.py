@@ -9,14 +9,15 @@ import sqlalchemy as sa
 from kernel.clock import to_epoch_us
 from kernel.ids import PersonRef, VenueId
 from runtime.database import Database
+from runtime.home import open_home
 from runtime.records.history import list_visits
 from runtime.records.schema import events, staff, visits
 from runtime.records.staff import load_staff, replace_staff
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.staff import leave_out_staff
-from scenes.service_day import ServiceDays
 from scenes.staff import StaffRule
-from tests.living_server import NOON
+from sim.world import World
+from tests.living_server import NOON, copy_home, serve, wait_until
 
 RULE, HOUR_US = StaffRule(), 3_600_000_000
 
@@ -51,7 +52,7 @@ def test_staff_are_left_out_and_their_visits_go(tmp_path: Path) -> None:
 
     def leave_out(days: int = 0) -> int:
         now = NOON + timedelta(days=days)
-        return leave_out_staff(database, DEFAULT_TENANT, ServiceDays({}), now, RULE)
+        return leave_out_staff(database, DEFAULT_TENANT, dict, now, RULE)
 
     assert len(listed(database)) == 8
     assert leave_out() == 3
@@ -80,7 +81,25 @@ def test_each_tenants_staff_are_its_own(tmp_path: Path) -> None:
     put(database, 1, "clerk", 6, tenant_id="other")
     with database.write() as connection:
         replace_staff(connection, DEFAULT_TENANT, {(PersonRef("clerk"), VenueId("v")): NOON + timedelta(days=1)})
-    assert leave_out_staff(database, DEFAULT_TENANT, ServiceDays({}), NOON, RULE) == 0
+    assert leave_out_staff(database, DEFAULT_TENANT, dict, NOON, RULE) == 0
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(visits)).scalar_one() == 1
     database.close()
+
+
+def test_a_server_leaves_staff_out_by_itself(prepared_home: Path, small_world: World, tmp_path: Path) -> None:
+    folder = copy_home(prepared_home, tmp_path / "home")
+    home = open_home(folder)
+    for number in (1, 3, 5):
+        put(home.database, number, "clerk", 6)
+        put(home.database, number, "shopper", 1)
+    home.database.close()
+    with serve(folder, small_world) as living:
+        database = living.home.database
+        wait_until(lambda: _count(database) == 3)
+        assert listed(database) == {f"vis_shopper_{number}" for number in (1, 3, 5)}
+
+
+def _count(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(visits)).scalar_one())
