@@ -4,11 +4,11 @@ The real server (``atrium serve --clock events``) with its database in a folder,
 was not answered. Shoppers of a simulated mall walk with phones that scan every ten seconds; one scan in ten reaches
 the server up to ``LATEST_S`` after its turn, so that days are folded again between the deaths. Before each death the
 stream goes on for a drawn number of batches; it comes a drawn time after the next was sent: before it is read, at
-work, in the commit, behind it or when it is answered. Scans are answered one by one (``--no-track``): tracks hold
-coordinates and are in memory alone, so a death may move the next answers of a phone by some metres, and all that
-follows of them.
+work, in the commit, behind it or when it is answered. Answers are tracked, as by default. Each store has a campaign
+with coupons, its budget smaller than its visitors.
 
-``equal``: visits in all their columns, events by their ids with all they say, scenes and answers, row by row. What the
+``equal``: visits in all their columns, events by their ids with all they say, scenes, tracks, answers, deliveries,
+coupons and what campaigns have given, row by row. What the
 silence of a phone ends is told when a sweep notices it, each second by the machine's clock; the day is played some
 hundred times as fast, so that a second is minutes of it. Events after their phone's last scan are therefore compared
 without that instant (and ``phase.changed`` and ``place.passed``, whose ids are made of it, without ids), scenes without
@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,15 @@ from api.ports import Role
 from atrium_client import Client, RetryPolicy, Scan
 from benchmarks.server_process import ServerProcess
 from benchmarks.visits import hear
+from campaigns.campaign import Campaign, CampaignStatus, Card, Offer, Target, Trigger
 from fingerprints.wire import scan_to_json
+from kernel.ids import CampaignId
 from runtime.clocks import SystemClock
 from runtime.database import Database
-from runtime.demo import store_mall
+from runtime.demo import VENUE_ID, store_mall
 from runtime.home import open_home
-from runtime.records.schema import answers, events, scenes, visits
+from runtime.records.campaigns import insert_campaign
+from runtime.records.schema import answers, campaigns, coupons, deliveries, events, scenes, tracks, visits
 from runtime.records.tenants import DEFAULT_TENANT, make_key
 from runtime.secrets import load_server_keys
 from scenes.kernels.record import PHASE_SINCE
@@ -61,7 +64,7 @@ _SHARE_LATE = 0.1
 _LONGEST_S = 0.12
 """A batch takes some 30 to 60 ms: a death falls before, into or behind it."""
 _PATIENT = RetryPolicy(retries=500, first_s=0.1, longest_s=0.3, deadline_s=180.0)
-_ALONE = "--no-track"
+_BUDGET = 3
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -91,6 +94,7 @@ def compare(prepared: Path, world: World, folder: Path, n_kills: int, n_phones: 
     own = folder / "own"
     shutil.copytree(prepared, own)
     load_server_keys(own)  # made before the copies, so that a phone has one pseudonym in both
+    _make_campaigns(own, world)
     scans, places = draw_scans(world, n_phones), PlaceBook()
     whole, killed = (play(own, scans, folder / name, n, places) for name, n in (("whole", 0), ("killed", n_kills)))
     types = [row[1] for row in whole.rows["events"]]
@@ -102,6 +106,7 @@ def compare(prepared: Path, world: World, folder: Path, n_kills: int, n_phones: 
         "visits": len(whole.rows["visits"]),
         "events": len(types),
         "revised": types.count("visit.revised"),
+        "cards": sum(row.count("delivered") for row in whole.rows["deliveries"]),
         "noticed_by_sweeps": sum(row[2] is None for row in whole.rows["events"]),
         "equal": killed.rows == whole.rows,
         "differences": {name: differing(whole.rows[name], killed.rows[name]) for name in whole.rows},
@@ -131,7 +136,7 @@ def draw_scans(world: World, n_phones: int) -> list[Scan]:
 
 def play(prepared: Path, scans: Sequence[Scan], folder: Path, n_kills: int, places: PlaceBook) -> Played:
     """Send a day in batches, killing the server ``n_kills`` times, spread over it."""
-    server = ServerProcess(folder, _ALONE)
+    server = ServerProcess(folder)
     shutil.copytree(prepared, folder)
     home = open_home(folder)
     with home.database.write() as connection:
@@ -154,6 +159,29 @@ def play(prepared: Path, scans: Sequence[Scan], folder: Path, n_kills: int, plac
     finally:
         server.stop()
     return Played(read_rows(folder, places), len(deadly), n_unanswered)
+
+
+def _make_campaigns(folder: Path, world: World) -> None:
+    """A campaign a store, which speaks on entry; from before the copies, so that their ids are the same."""
+    home, at = open_home(folder), datetime.combine(FIRST_DAY, datetime.min.time(), UTC)
+    with home.database.write() as connection:
+        for number, store in enumerate(world.mall.venue.stores):
+            campaign = Campaign(
+                CampaignId(f"cmp_{number}"),
+                "Welcome",
+                VENUE_ID,
+                Target("store", store.id),
+                Trigger(min_confidence=0.3, min_margin=0.0),
+                at - timedelta(days=1),
+                at + timedelta(days=2),
+                _BUDGET,
+                1,
+                Card("Hello", "A gift"),
+                Offer("gift", 0, None, 3_600),
+                CampaignStatus.LIVE,
+            )
+            insert_campaign(connection, DEFAULT_TENANT, campaign, at)
+    home.database.close()
 
 
 class _Death:
@@ -186,7 +214,7 @@ class _Death:
 
 
 def _register(url: str, key: str, device_ids: Sequence[str]) -> None:
-    given = [{"purpose": "visits", "version": "1", "at": "2026-01-01T00:00:00Z"}]
+    given = [{"purpose": name, "version": "1", "at": "2026-01-01T00:00:00Z"} for name in ("visits", "marketing")]
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as http:
         for device_id in device_ids:
             told = {"age_band": "adult", "model": "Test", "consents": given}
@@ -217,7 +245,11 @@ def read_rows(folder: Path, places: PlaceBook) -> Rows:
         "visits": list(visits.c),
         "events": [events.c.id, events.c.type, events.c.occurred_us, events.c.person, events.c.data],
         "scenes": [scenes.c.device_ref, scenes.c.snapshot, scenes.c.last_us],
+        "tracks": list(tracks.c),
         "answers": [answers.c.device_ref, answers.c.scan_id, answers.c.body],
+        "deliveries": list(deliveries.c),
+        "coupons": list(coupons.c),
+        "campaigns": [campaigns.c.id, campaigns.c.given],
     }
     database = Database(f"sqlite:///{folder / 'atrium.db'}")
     with database.read() as connection:

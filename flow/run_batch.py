@@ -121,7 +121,7 @@ class Effects:
     fixes: Mapping[DeviceRef, FixRows] = field(default_factory=dict)
     """What was taken into scenes: the log that they can be made anew from."""
     tracks: Mapping[DeviceRef, bytes | None] = field(default_factory=dict)
-    """The tracks that changed, likewise. They hold coordinates: for the live state alone, never for the records."""
+    """The tracks that changed, likewise. They hold coordinates: no record may hold those of sensitive stores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
 from runtime.records.tenants import DEFAULT_TENANT, list_tenants
+from runtime.records.tracks import store_tracks
 from runtime.secrets import ServerKeys
 from runtime.staff import STAFF_EVERY_S, leave_out_staff
 from scenes.advance import Told, close_all
@@ -297,11 +298,12 @@ class ScanEngine:
             and isinstance(body, bytes)
             and now - a.scan.at <= MAX_AGE
         ]
-        effects = result.effects
-        if kept or effects.events or effects.visits or effects.deliveries or effects.scenes:
+        effects, at_sensitive = result.effects, state.at_sensitive(result)
+        if kept or effects.events or effects.visits or effects.deliveries or effects.scenes or effects.tracks:
             with self._database.write() as connection:
                 store_effects(connection, state.tenant, effects, kept, now, state.places)
-        state.keep(effects)
+                store_tracks(connection, state.tenant, effects.tracks, at_sensitive)
+        state.keep(effects, at_sensitive)
         for a, body, reply in zip(new, bodies, result.replies, strict=True):
             a.outcome = body
             try:

@@ -241,6 +241,14 @@ fixes = Table(
     Index(None, "at_ms"),
 )
 
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("device_ref", _ID, primary_key=True),
+    _tenant(),
+    Column("record", LargeBinary, nullable=False),
+)
+
 answers = Table(
     "answers",
     metadata,
