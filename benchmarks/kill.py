@@ -14,7 +14,7 @@ hundred times as fast, so that a second is minutes of it. Events after their pho
 without that instant (and ``phase.changed`` and ``place.passed``, whose ids are made of it, without ids), scenes without
 the instant of their phase. Visits need no such care: when they ended is told by fixes.
 
-Run it with ``python -m benchmarks.kill``; about 3 minutes.
+Run it with ``atrium bench kill`` or ``python -m benchmarks.kill``; about 8 minutes.
 """
 
 import json
@@ -148,7 +148,7 @@ def play(prepared: Path, scans: Sequence[Scan], folder: Path, n_kills: int, plac
     n_unanswered = 0
     server.start()
     try:
-        _register(server.url, key, sorted({scan["device_id"] for scan in scans}))
+        _register(server.url, key, sorted({scan["device_id"] or "" for scan in scans}))
         with Client(server.url, key, policy=_PATIENT) as client:
             for number, start in enumerate(starts):
                 batch = scans[start : start + BATCH]

@@ -140,7 +140,7 @@ def check_whole(folder: Path) -> None:
 def test_the_visits_and_events_of_a_day_with_deaths_are_those_of_one_without(
     prepared_home: Path, small_world: World, tmp_path: Path
 ) -> None:
-    """The short version of ``python -m benchmarks.kill``."""
+    """The short version of ``atrium bench kill``."""
     told = compare(prepared_home, small_world, tmp_path, n_kills=3, n_phones=3)
     assert (told["kills"], told["equal"]) == (3, True), told
     assert told["kills_before_the_answer"] >= 1

@@ -25,8 +25,16 @@ RULE, HOUR_US = StaffRule(), 3_600_000_000
 def put(database: Database, number: int, person: str, hours: float, *, is_open: bool = False, **also: Any) -> None:
     at_us = to_epoch_us(NOON - timedelta(days=number))
     end_us = at_us + int(hours * HOUR_US)
-    row = {"id": f"vis_{person}_{number}", "tenant_id": DEFAULT_TENANT, "device_ref": f"dev_{person}", "person": person}
-    row |= {"venue_id": "v", "kind": "store", "place_id": "a", "arrived_us": at_us, "last_inside_us": end_us}
+    row: dict[str, Any] = {"id": f"vis_{person}_{number}", "tenant_id": DEFAULT_TENANT}
+    row |= {
+        "device_ref": f"dev_{person}",
+        "person": person,
+        "venue_id": "v",
+        "kind": "store",
+        "place_id": "a",
+        "arrived_us": at_us,
+        "last_inside_us": end_us,
+    }
     row |= {"left_us": None if is_open else end_us, "counted": True, "fix_count": 9, "confidence": 0.9, "revision": 0}
     row |= also
     event = {"id": f"evt_{row['id']}", "tenant_id": DEFAULT_TENANT, "type": "visit.exited", "occurred_us": end_us}
