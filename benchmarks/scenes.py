@@ -7,10 +7,11 @@ are of shoppers who dwell in one store in forty for some five minutes, walk as l
 evidence that the locator gives, and are unknown one time in twelve; both count the same events. Memory: bytes of a
 record, of the object and all that hangs on it.
 
-*trackintel*, where it is installed (``pip install trackintel==1.4.2``; the project does not need it): its stay points of the
-same fixes of ``_TRACKINTEL_PHONES`` phones, with coordinates of the stores on a street map (each fix within 5 m of its
-place), a sliding window of 100 m, five minutes and a gap of fifteen, one process, its defaults otherwise. It finds
-stays and names no store; its time is that of ``generate_staypoints`` alone, the making of its table is not counted.
+*trackintel*, where it is installed (``pip install trackintel==1.4.2``; the project does not need it): its stay points
+of the same fixes of ``_TRACKINTEL_PHONES`` phones, with coordinates of the stores on a street map (each fix within 5 m
+of its place), a sliding window of 100 m, five minutes and a gap of fifteen, one process, its defaults otherwise. It
+finds stays and names no store; its time is that of ``generate_staypoints`` alone, the making of its table is not
+counted.
 
 Run it with ``atrium bench scenes`` or ``python -m benchmarks.scenes``; about a minute.
 """

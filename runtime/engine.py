@@ -15,8 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -27,7 +26,7 @@ from fingerprints.scan import LabelledScan, Scan, Truth
 from flow.answers import reply_json
 from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError, PartFailedError
-from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId, VenueId
+from kernel.ids import DeviceId, DeviceRef, ScanId, StoreId, TenantId
 from members.device import Device, allowance_of
 from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
@@ -40,10 +39,11 @@ from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
+from runtime.records.sensitive import drop_of_stores
 from runtime.records.tenants import DEFAULT_TENANT, list_tenants
 from runtime.records.tracks import store_tracks
 from runtime.secrets import ServerKeys
-from runtime.staff import STAFF_EVERY_S, leave_out_staff
+from runtime.staff import LEAVE_OUT_EVERY_S, leave_out_staff
 from scenes.advance import Told, close_all
 from scenes.kernels.record import I32
 from scenes.record import last_at
@@ -115,7 +115,7 @@ class ScanEngine:
         self._presence = PresenceCounter({})
         self._is_stopping = False
         self._next_clean = time.monotonic()
-        self._next_staff = time.monotonic()
+        self._next_leaving_out = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
 
     def start(self) -> None:
@@ -188,8 +188,8 @@ class ScanEngine:
                 job.done.set_result([])
             if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
-            if time.monotonic() >= self._next_staff:
-                self._guarded(self._leave_out_staff)
+            if time.monotonic() >= self._next_leaving_out:
+                self._guarded(self._leave_out)
 
     def _take_jobs(self, wait_s: float) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
@@ -429,17 +429,18 @@ class ScanEngine:
         for state in self._states.values():
             state.forget_strangers()
 
-    def _leave_out_staff(self) -> None:
-        """Find who works at a venue, and delete their visits."""
-        self._next_staff = time.monotonic() + STAFF_EVERY_S
+    def _leave_out(self) -> None:
+        """Delete what may not stay: visits of staff, and what was recorded in a store before it was sensitive."""
+        self._next_leaving_out = time.monotonic() + LEAVE_OUT_EVERY_S
         with self._database.read() as connection:
             tenants = [TenantId(name) for name, _ in list_tenants(connection)]
         for tenant in tenants:
-            leave_out_staff(self._database, tenant, partial(self._zones, tenant), self._clock.now(), StaffRule())
-
-    def _zones(self, tenant: TenantId) -> dict[VenueId, tzinfo]:
-        self._locators.of(tenant)  # after a start nobody may have been located yet
-        return self._locators.zones(tenant)
+            self._locators.of(tenant)  # after a start nobody may have been located yet
+            leave_out_staff(self._database, tenant, self._locators.zones(tenant), self._clock.now(), StaffRule())
+            sensitive = frozenset[StoreId]().union(*self._locators.sensitive(tenant).values())
+            if sensitive:
+                with self._database.write() as connection:
+                    drop_of_stores(connection, tenant, sensitive)
 
 
 def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:

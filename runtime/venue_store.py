@@ -2,7 +2,7 @@
 
 venues/<tenant>/<venue>/map.imdf.zip    the map, an IMDF archive (absent for a venue without polygons)
                         survey.ndjson   labelled scans, one a line
-                        sensitive.txt   store ids, one a line, that are sensitive whatever the map says (absent: none)
+                        sensitive.txt   store ids and categories, one a line, that are sensitive here too (absent: none)
                         model.npz       the radio map compiled, with calibration: the live version
                         versions/       the last few of them (``model_versions.py``)
 """
@@ -79,8 +79,8 @@ class VenueStore:
     def sensitive_of(self, tenant: TenantId, venue: Venue | None, venue_id: VenueId) -> frozenset[StoreId]:
         """The sensitive stores of a venue: by its map's categories, and by its own list."""
         path = self.sensitive_path(tenant, venue_id)
-        lines = path.read_text("utf-8").split() if path.exists() else []
-        return sensitive_stores(venue, [StoreId(line) for line in lines])
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        return sensitive_stores(venue, [line.strip() for line in lines if not line.startswith("#")])
 
     def save_map(
         self,

@@ -47,14 +47,20 @@ _SEPARATOR = re.compile(r"[.:/>]")
 _NO_LETTER = re.compile(r"[^a-z0-9]")
 
 
-def is_sensitive(category: str) -> bool:
+def is_sensitive(category: str, also: Collection[str] = ()) -> bool:
     """Whether an occupant category is a sensitive one, or stands below one.
+
+    Args:
+        also: categories that are sensitive at this venue, in any spelling.
 
     >>> is_sensitive("clinic"), is_sensitive("health.dentists"), is_sensitive("Place of Worship"), is_sensitive("shoes")
     (True, True, True, False)
+    >>> is_sensitive("pharmacy", also=["Pharmacies"])
+    True
     """
+    known = SENSITIVE_CATEGORIES.union(*(_singulars(_NO_LETTER.sub("", one.lower())) for one in also))
     words = (_NO_LETTER.sub("", word) for word in _SEPARATOR.split(category.lower()))
-    return any(one in SENSITIVE_CATEGORIES for word in words for one in _singulars(word))
+    return any(one in known for word in words for one in _singulars(word))
 
 
 def _singulars(word: str) -> tuple[str, ...]:
@@ -63,7 +69,13 @@ def _singulars(word: str) -> tuple[str, ...]:
     return (*stems, word.removesuffix("ies") + "y") if word.endswith("ies") else stems
 
 
-def sensitive_stores(venue: Venue | None, listed: Collection[StoreId] = ()) -> frozenset[StoreId]:
-    """The sensitive stores of a venue: by category, and as listed; without polygons as listed alone."""
+def sensitive_stores(venue: Venue | None, listed: Collection[str] = ()) -> frozenset[StoreId]:
+    """The sensitive stores of a venue: by category, and as listed; without polygons as listed alone.
+
+    Args:
+        listed: the venue's own list: ids of stores, which begin with ``st_``, and categories.
+    """
+    named = frozenset(StoreId(one) for one in listed if one.startswith("st_"))
+    also = [one for one in listed if one and not one.startswith("st_")]
     stores = () if venue is None else venue.stores
-    return frozenset(listed) | {store.id for store in stores if is_sensitive(store.category)}
+    return named | {store.id for store in stores if is_sensitive(store.category, also)}

@@ -1,6 +1,5 @@
 """Who is left out as staff: a person, a venue and an end, nothing else; and the deleting of what told it."""
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,8 +12,6 @@ from scenes.rules import PlaceKind
 from scenes.staff import Staff, StoreStay
 
 _US = timedelta(microseconds=1)
-_AT_ONCE = 400
-"""People in one statement, below the parameters that any database takes."""
 
 
 def load_staff(connection: Connection, tenant: TenantId) -> Staff:
@@ -58,22 +55,34 @@ def load_long_stays(connection: Connection, tenant: TenantId, since: datetime, a
     ]
 
 
-def drop_visits_of(connection: Connection, tenant: TenantId, venue_id: VenueId, people: Collection[PersonRef]) -> int:
-    """Delete the closed visits of people at a venue, and what was told of them; how many visits.
+def visit_of_staff() -> sa.ColumnElement[bool]:
+    """Whether a row of ``visits`` is of somebody who is left out at its venue."""
+    return sa.exists().where(
+        staff.c.tenant_id == visits.c.tenant_id,
+        staff.c.venue_id == visits.c.venue_id,
+        staff.c.person == visits.c.person,
+    )
 
-    Changes of phase, which name no venue, go whatever venue they were of. Open visits follow when they have closed.
+
+def event_of_staff() -> sa.ColumnElement[bool]:
+    """Whether a row of ``events`` tells of a visit or passage of somebody who is left out at its venue.
+
+    Changes of phase name no venue: those of staff are left out whatever venue they were of.
     """
-    dropped, everyone = 0, sorted(people)
-    for start in range(0, len(everyone), _AT_ONCE):
-        some = everyone[start : start + _AT_ONCE]
-        at_venue = visits.c.tenant_id == tenant, visits.c.person.in_(some), visits.c.venue_id == venue_id
-        dropped += connection.execute(visits.delete().where(*at_venue, visits.c.left_us.is_not(None))).rowcount
-        told = sa.or_(
-            events.c.type == "phase.changed",
-            sa.and_(
-                sa.or_(events.c.type.like("visit.%"), events.c.type == "place.passed"),
-                events.c.data["venue_id"].as_string() == venue_id,
-            ),
-        )
-        connection.execute(events.delete().where(events.c.tenant_id == tenant, events.c.person.in_(some), told))
+    of_venue = sa.and_(
+        sa.or_(events.c.type.like("visit.%"), events.c.type == "place.passed"),
+        events.c.data["venue_id"].as_string() == staff.c.venue_id,
+    )
+    return sa.exists().where(
+        staff.c.tenant_id == events.c.tenant_id,
+        staff.c.person == events.c.person,
+        sa.or_(events.c.type == "phase.changed", of_venue),
+    )
+
+
+def drop_visits_of_staff(connection: Connection, tenant: TenantId) -> int:
+    """Delete the closed visits of staff, and what was told of them; how many visits. Open ones go when they closed."""
+    closed = visits.c.tenant_id == tenant, visits.c.left_us.is_not(None)
+    dropped = connection.execute(visits.delete().where(*closed, visit_of_staff())).rowcount
+    connection.execute(events.delete().where(events.c.tenant_id == tenant, event_of_staff()))
     return dropped

@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import sqlalchemy as sa
 
+from api.ports import Role
 from kernel.clock import to_epoch_us
 from kernel.ids import PersonRef, VenueId
 from runtime.database import Database
-from runtime.home import open_home
 from runtime.records.history import list_visits
 from runtime.records.schema import events, staff, visits
 from runtime.records.staff import load_staff, replace_staff
@@ -17,7 +18,7 @@ from runtime.records.tenants import DEFAULT_TENANT
 from runtime.staff import leave_out_staff
 from scenes.staff import StaffRule
 from sim.world import World
-from tests.living_server import NOON, copy_home, serve, wait_until
+from tests.living_server import NOON, all_rows, consents, copy_home, serve, stay, wait_until
 
 RULE, HOUR_US = StaffRule(), 3_600_000_000
 
@@ -60,7 +61,7 @@ def test_staff_are_left_out_and_their_visits_go(tmp_path: Path) -> None:
 
     def leave_out(days: int = 0) -> int:
         now = NOON + timedelta(days=days)
-        return leave_out_staff(database, DEFAULT_TENANT, dict, now, RULE)
+        return leave_out_staff(database, DEFAULT_TENANT, {}, now, RULE)
 
     assert len(listed(database)) == 8
     assert leave_out() == 3
@@ -89,25 +90,60 @@ def test_each_tenants_staff_are_its_own(tmp_path: Path) -> None:
     put(database, 1, "clerk", 6, tenant_id="other")
     with database.write() as connection:
         replace_staff(connection, DEFAULT_TENANT, {(PersonRef("clerk"), VenueId("v")): NOON + timedelta(days=1)})
-    assert leave_out_staff(database, DEFAULT_TENANT, dict, NOON, RULE) == 0
+    assert leave_out_staff(database, DEFAULT_TENANT, {}, NOON, RULE) == 0
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(visits)).scalar_one() == 1
     database.close()
 
 
-def test_a_server_leaves_staff_out_by_itself(prepared_home: Path, small_world: World, tmp_path: Path) -> None:
+def test_a_server_leaves_staff_out_of_what_it_tells_and_keeps(
+    prepared_home: Path, small_world: World, tmp_path: Path
+) -> None:
+    """Three days of six hours each over HTTP, by the clock of events; the chore of the next start finds them."""
     folder = copy_home(prepared_home, tmp_path / "home")
-    home = open_home(folder)
-    for number in (1, 3, 5):
-        put(home.database, number, "clerk", 6)
-        put(home.database, number, "shopper", 1)
-    home.database.close()
-    with serve(folder, small_world) as living:
+    store = small_world.mall.venue.stores[0].id
+
+    def send(http: httpx.Client, name: str, day: int, n: int) -> None:
+        start = NOON + timedelta(days=day)
+        scans = stay(small_world, store, name, n=n, every_s=200, start=start, prefix=f"{name}-{day}")
+        http.post("/v1/scans", json={"scans": scans}).raise_for_status()
+
+    with serve(folder, small_world) as living, living.client(Role.ADMIN) as http:
+        for name in ("clerk", "shopper"):
+            http.put(f"/v1/devices/{name}", json=consents("visits", "marketing")).raise_for_status()
+        for day in range(3):
+            send(http, "clerk", day, n=108)
+            send(http, "shopper", day, n=5)
+        send(http, "shopper", 3, n=1)
         database = living.home.database
-        wait_until(lambda: _count(database) == 3)
-        assert listed(database) == {f"vis_shopper_{number}" for number in (1, 3, 5)}
+        wait_until(lambda: not _longest(database, is_open=True))
+        clerk, shopper = _longest(database)[0][0], _longest(database)[-1][0]
+        assert clerk != shopper
+        told = len(all_rows(http, "/v1/visits"))
+        assert told == len(_longest(database))
+    with serve(folder, small_world) as living, living.client(Role.ADMIN) as http:
+        database = living.home.database
+        wait_until(lambda: {person for person, _ in _longest(database)} == {shopper})
+        kept = all_rows(http, "/v1/visits")
+        assert 0 < len(kept) == len(_longest(database)) < told
+        assert _people(database, events) == {shopper}
+        n_events = len(all_rows(http, "/v1/events"))
+        send(http, "clerk", 3, n=4)
+        assert _people(database, visits) == _people(database, events) == {shopper, clerk}, "until the next hour"
+        assert all_rows(http, "/v1/visits") == kept
+        assert len(all_rows(http, "/v1/events")) == n_events
 
 
-def _count(database: Database) -> int:
+def _longest(database: Database, *, is_open: bool | None = None) -> list[tuple[str, int]]:
+    """Who made each visit, and how long it was; the longest first."""
+    stayed = visits.c.last_inside_us - visits.c.arrived_us
+    query = sa.select(visits.c.person, stayed).order_by(stayed.desc())
+    if is_open:
+        query = query.where(visits.c.left_us.is_(None), visits.c.kind == "store", stayed > HOUR_US)
     with database.read() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(visits)).scalar_one())
+        return [(person, length) for person, length in connection.execute(query)]
+
+
+def _people(database: Database, table: sa.Table) -> set[str]:
+    with database.read() as connection:
+        return set(connection.execute(sa.select(table.c.person)).scalars())

@@ -35,8 +35,11 @@ def test_the_list_is_of_spellings_that_a_map_is_reduced_to() -> None:
     assert not any(is_sensitive(brand.category) for brand in BRANDS)
 
 
-def test_a_listed_store_is_sensitive_whatever_its_category(small_world: World) -> None:
+def test_a_listed_store_or_category_is_sensitive_here(small_world: World) -> None:
     venue = small_world.mall.venue
     listed = StoreId(venue.stores[4].id)
     assert sensitive_stores(venue) == frozenset()
+    category = venue.stores[0].category
+    of_category = {store.id for store in venue.stores if store.category == category}
+    assert sensitive_stores(venue, [category.upper()]) == of_category
     assert sensitive_stores(venue, [listed]) == sensitive_stores(None, [listed]) == {listed}
