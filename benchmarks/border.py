@@ -1,9 +1,10 @@
 """A walk along a border: does somebody who strolls on both sides of a wall enter each store once for each time they do?
 
-For an hour a person goes back and forth beside the border of two stores of a simulated mall that no ranker was trained
-on, never further than ``FARTHEST_M`` from it, two to six minutes on each side: the hardest place for any locator, and a
-way that no shopper takes (it goes through the wall). Phones, radios weeks after the survey, the full locator, the
-tracker and the visit rule are those of ``benchmarks/visits.py``; a scan every ten seconds.
+Somebody comes in from an entrance by a store's door, and for an hour goes back and forth beside the border to the next
+store of a simulated mall that no ranker was trained on, never further than ``FARTHEST_M`` from it, two to six minutes
+on each side: the hardest place for any locator, and a way that no shopper takes (it goes through the wall). Phones,
+radios weeks after the survey, the full locator, the tracker and the visit rule are those of ``benchmarks/visits.py``;
+a scan every ten seconds.
 
 Real entries are told by the polygons, second by second. A ``visit.entered`` of a store *answers* a real stay there that
 it overlaps from its arrival to its telling, the first one does. Others: ``repeated`` in the same stay, ``other_side``
@@ -48,7 +49,7 @@ from sim.dates import FIRST_DAY, number_day
 from sim.layout import MallSpec
 from sim.phones import SCAN_PERIOD_S
 from sim.schedules import SCHEDULES, ScanSchedule
-from sim.walking import Trajectory
+from sim.walking import Trajectory, TrajectoryBuilder
 from sim.world import World, make_world
 from venues.model import Store
 
@@ -120,7 +121,7 @@ def follow(seed: int, n_runs: int) -> Iterator[Run]:
     maker = SCHEDULES.index(ScanSchedule.MAKER)
     for number, shopper in enumerate(shoppers[:n_runs]):
         border = borders[order[number % len(borders)]]
-        walker = replace(shopper, trajectory=stroll(border, rng))
+        walker = replace(shopper, trajectory=stroll(world, border, rng))
         opens_at, scans = hear(world, walker, maker)
         located = locator.locate(scans)
         walked = Walked(opens_at, scans, track_walk(tracker, located, scans))
@@ -154,11 +155,17 @@ def find_borders(world: World) -> list[Border]:
     return borders
 
 
-def stroll(border: Border, rng: np.random.Generator) -> Trajectory:
-    """From place to place beside the border, standing a while at each, on one side and then on the other."""
-    side = int(rng.integers(2))
-    times, places = [_STARTS_S], [_place(border, side, rng)]
-    end_s = _STARTS_S + WALK_S
+def stroll(world: World, border: Border, rng: np.random.Generator) -> Trajectory:
+    """In by an entrance of the mall and the door of one store, to that side of the border; then, for an hour, from
+    place to place beside it, standing a while at each, on one side and then on the other."""
+    side, graph = int(rng.integers(2)), world.graph
+    entrances = graph.destinations[graph.n_stores : len(graph.destinations) - graph.n_bays]
+    way_in = TrajectoryBuilder(graph, int(rng.choice(entrances)), _STARTS_S)
+    way_in.walk_to([store.id for store in world.mall.venue.stores].index(border.stores[side].id))
+    came = way_in.build()
+    times, places = came.t_s.tolist(), list(came.xy_m)
+    _go(times, places, _place(border, side, rng))
+    end_s = times[-1] + WALK_S
     while times[-1] < end_s:
         until_s = times[-1] + float(rng.uniform(*STAY_S))
         while times[-1] < until_s:
@@ -166,8 +173,10 @@ def stroll(border: Border, rng: np.random.Generator) -> Trajectory:
             times.append(times[-1] + float(rng.uniform(5.0, 30.0)))
             places.append(places[-1])
         side = 1 - side
-        _go(times, places, _place(border, side, rng))
-    return Trajectory(np.array(times), np.full(len(times), border.level_index, dtype=np.int64), np.array(places))
+        if times[-1] < end_s:
+            _go(times, places, _place(border, side, rng))
+    levels = [*came.level_index.tolist(), *[border.level_index] * (len(times) - len(came.t_s))]
+    return Trajectory(np.array(times), np.array(levels, dtype=np.int64), np.array(places))
 
 
 def _go(times: list[float], places: list[NDArray[np.float64]], goal: NDArray[np.float64]) -> None:
@@ -190,9 +199,10 @@ def _place(border: Border, side: int, rng: np.random.Generator) -> NDArray[np.fl
 def true_stays(border: Border, way: Trajectory) -> tuple[Stay, ...]:
     """In which of the two stores the walker is, from entry to entry; in the wall: still in the store before."""
     at_s = np.arange(way.t_s[0], way.t_s[-1], 1.0)
-    _, xy_m = way.at(at_s)
-    inside = [shapely.contains_xy(store.area, xy_m) for store in border.stores]
+    level, xy_m = way.at(at_s)
+    inside = [shapely.contains_xy(store.area, xy_m) & (level == border.level_index) for store in border.stores]
     side = np.where(inside[0], 0, np.where(inside[1], 1, -1))
+    at_s, side = at_s[np.argmax(side >= 0) :], side[np.argmax(side >= 0) :]
     last = np.maximum.accumulate(np.where(side >= 0, np.arange(len(side)), 0))
     side = side[last]
     cuts = [0, *(np.flatnonzero(np.diff(side)) + 1).tolist(), len(side)]

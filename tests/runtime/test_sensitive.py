@@ -69,7 +69,9 @@ def test_what_was_kept_of_a_store_goes_once_it_is_marked(
         for name in ("d", "e"):
             http.put(f"/v1/devices/{name}", json=consents("visits")).raise_for_status()
         http.post("/v1/scans", json={"scans": _day(small_world, store.id)}).raise_for_status()
-        before = _rows_naming(living.home.database, store.id)
+        database = living.home.database
+        wait_until(lambda: not _count(database, visits, visits.c.left_us.is_(None), visits.c.kind == "store"))
+        before = _rows_naming(database, store.id)
         path = living.home.venues.sensitive_path(DEFAULT_TENANT, VENUE_ID)
     assert {"visits", "events", "fixes"} <= before.keys()
     path.write_text(f"# of this mall\n{store.category.upper()}\n")
@@ -79,9 +81,9 @@ def test_what_was_kept_of_a_store_goes_once_it_is_marked(
         assert _count(database, visits) > 0, "of the level and the venue"
 
 
-def _count(database: Database, table: sa.Table) -> int:
+def _count(database: Database, table: sa.Table, *where: sa.ColumnElement[bool]) -> int:
     with database.read() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
+        return int(connection.execute(sa.select(sa.func.count()).select_from(table).where(*where)).scalar_one())
 
 
 def _rows_naming(database: Database, store: str) -> dict[str, int]:
