@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-START_WITHIN_S = 60.0
+START_WITHIN_S = 180.0
 _STOP_WITHIN_S = 20.0
 _COMMAND = (sys.executable, "-c", "from runtime.cli import main; main()", "serve", "--clock", "events")
 
