@@ -7,12 +7,19 @@ are of shoppers who dwell in one store in forty for some five minutes, walk as l
 evidence that the locator gives, and are unknown one time in twelve; both count the same events. Memory: bytes of a
 record, of the object and all that hangs on it.
 
+*trackintel*, where it is installed (``pip install trackintel==1.4.2``; the project does not need it): its stay points
+of the same fixes of ``_TRACKINTEL_PHONES`` phones, with coordinates of the stores on a street map (each fix within 5 m
+of its place), a sliding window of 100 m, five minutes and a gap of fifteen, one process, its defaults otherwise. It
+finds stays and names no store; its time is that of ``generate_staypoints`` alone, the making of its table is not
+counted.
+
 Run it with ``atrium bench scenes`` or ``python -m benchmarks.scenes``; about a minute.
 """
 
 import json
 import sys
 import time
+from importlib import import_module
 from statistics import median
 from typing import Any
 
@@ -31,8 +38,13 @@ BATCH = 1_000
 _ROUNDS = 200
 _FIXES_A_PHONE, _BATCH_PHONES = 200, 20_000
 _PLAIN_BATCH_PHONES = 500
+_TRACKINTEL_PHONES = 50
+_DEGREES_A_STORE = 0.002
+"""About 200 m: two stores are two stays of its 100 m."""
 _PERIOD_MS = 10_000
 _BASE_MIN = 35_000_000
+_EPOCH_MS = -315_619_200_000
+"""1960, from which fixes count, in milliseconds since 1970."""
 _N_STORES = 40
 _SHARE_BELOW = (0.0, 0.05, 0.07, 0.11, 0.14, 0.22, 0.33, 1.0)
 _EVIDENCE = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -46,11 +58,13 @@ def run() -> dict[str, Any]:
     batch_s, kernel_events, rows = _batch(_BATCH_PHONES)
     plain_batch_s, plain_events = _batch_plainly(rows)
     n_same = _events_of_first(rows)
+    stay_points = _trackintel(rows, batch_s)
     return {
         "streaming_fixes_per_s": {"kernel": 1 / streaming_s, "objects": 1 / plain_s, "ratio": plain_s / streaming_s},
         "batch_fixes_per_s": {"kernel": 1 / batch_s, "objects": 1 / plain_batch_s, "ratio": plain_batch_s / batch_s},
         "events_per_fix": {"streaming": n_events, "batch": kernel_events},
         "events_of_the_same_fixes": {"kernel": n_same, "objects": plain_events},
+        "trackintel": stay_points,
         "bytes_a_phone": {"kernel": 4 * N_RECORD, "objects": _size(_plain_scene())},
     }
 
@@ -155,6 +169,34 @@ def _events_of_first(rows: FixRows) -> int:
     records = np.zeros((_PLAIN_BATCH_PHONES, N_RECORD), dtype=np.int32)
     events = np.empty((4 * len(first), N_EVENT), dtype=np.int32)
     return _take(records, slot, first, events, np.zeros(len(first), dtype=np.uint8))
+
+
+def _trackintel(rows: FixRows, kernel_s: float) -> dict[str, Any] | str:
+    """Stay points of the first phones' fixes; "not installed" where there is no trackintel."""
+    try:
+        trackintel = import_module("trackintel")
+        geopandas, pandas = import_module("geopandas"), import_module("pandas")
+    except ImportError:
+        return "not installed"
+    n = _TRACKINTEL_PHONES * _FIXES_A_PHONE
+    some = rows.take(np.arange(n))
+    place = np.where(some.venue > 0, some.code & 0xFFFF, -1)
+    away = np.arange(n) % 17 * 0.5  # where no place is known: on the move
+    noise = np.random.default_rng(4).normal(0.0, 0.00002, (n, 2))
+    lon = 120.0 + np.where(place > 1, place * _DEGREES_A_STORE, 0.5 + away) + noise[:, 0]
+    tracked_at = pandas.to_datetime((some.at_ms + _EPOCH_MS).astype(np.int64), unit="ms", utc=True)
+    table = {"user_id": np.repeat(np.arange(_TRACKINTEL_PHONES), _FIXES_A_PHONE), "tracked_at": tracked_at}
+    shapes = geopandas.points_from_xy(lon, 30.0 + noise[:, 1])
+    fixes = trackintel.Positionfixes(geopandas.GeoDataFrame(table, geometry=shapes, crs="EPSG:4326"))
+    before_s = time.process_time()
+    _, found = fixes.generate_staypoints(method="sliding", dist_threshold=100, time_threshold=5, gap_threshold=15)
+    cost_s = (time.process_time() - before_s) / n
+    return {
+        "version": trackintel.__version__,
+        "fixes_per_s": 1 / cost_s,
+        "stay_points": len(found),
+        "ratio_to_batch": cost_s / kernel_s,
+    }
 
 
 def _as_plain(rows: FixRows) -> list[PlainFix]:

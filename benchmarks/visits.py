@@ -112,7 +112,7 @@ def follow(kind: str, seed: int) -> Iterator[tuple[ScanSchedule, "Truth", Walked
     for shopper in world.shoppers(number_day(FIRST_DAY), N_SHOPPERS, SCAN_PERIOD_S):
         truth = _truth(world, shopper)
         for place, schedule in enumerate(SCHEDULES):
-            opens_at, scans = _hear(world, shopper, place)
+            opens_at, scans = hear(world, shopper, place)
             located = locator.locate(scans)
             yield schedule, truth, Walked(opens_at, scans, track_walk(tracker, located, scans))
 
@@ -140,7 +140,7 @@ def _truth(world: World, shopper: Shopper) -> Truth:
     return Truth(tuple(long), tuple(stay for stay in every if stay.until_s - stay.from_s < TRUE_VISIT_S))
 
 
-def _hear(world: World, shopper: Shopper, schedule: int) -> tuple[datetime, list[Scan]]:
+def hear(world: World, shopper: Shopper, schedule: int) -> tuple[datetime, list[Scan]]:
     """What a phone of a schedule hears along the shopper's way."""
     radio, day, spec = world.radio_on(FIRST_DAY), number_day(FIRST_DAY), world.mall.spec
     opens_at = datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + timedelta(

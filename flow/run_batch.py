@@ -17,13 +17,13 @@ from fingerprints.scan import Scan
 from flow.errors import ClockAheadError
 from flow.track import track
 from kernel.errors import AtriumError
-from kernel.ids import DeviceId, DeviceRef, VisitId
+from kernel.ids import DeviceId, DeviceRef, StoreId, VenueId, VisitId
 from members.device import Device, allowance_of
 from positioning.ports import Locator, Tracker
 from positioning.position import Located
 from scenes.advance import Phones, Told, advance, close_all
 from scenes.events import SceneEvent
-from scenes.fix import FixRows, fix_of, pack_fixes
+from scenes.fix import FixRows, fix_of, is_at_sensitive, pack_fixes
 from scenes.kernels.record import I32
 from scenes.places import PlaceBook
 from scenes.record import has_open_visits, last_at, new_record, open_visits, phase_of, presence_of
@@ -44,7 +44,7 @@ class Deps:
 
     ``now`` is the driver's clock; ``refuses_future`` is set where that clock is the machine's own. Without a
     ``tracker`` each scan is answered by itself. ``places`` and ``days`` remember what they were asked, which changes no
-    answer.
+    answer. Of the stores of ``sensitive`` (``venues/sensitive.py``) its phone gets a position; nothing else is made.
     """
 
     locator: Locator
@@ -56,6 +56,7 @@ class Deps:
     now: datetime
     places: PlaceBook
     days: ServiceDays
+    sensitive: Mapping[VenueId, frozenset[StoreId]]
     refuses_future: bool = True
     tracker: Tracker | None = None
 
@@ -96,6 +97,8 @@ class Reply:
     deliveries: tuple[Delivery, ...] = ()
     error: AtriumError | None = None
     is_late: bool = False
+    is_at_sensitive: bool = False
+    """Of a sensitive store: the answer is for the phone alone, no record may hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class Effects:
     fixes: Mapping[DeviceRef, FixRows] = field(default_factory=dict)
     """What was taken into scenes: the log that they can be made anew from."""
     tracks: Mapping[DeviceRef, bytes | None] = field(default_factory=dict)
-    """The tracks that changed, likewise. They hold coordinates: for the live state alone, never for the records."""
+    """The tracks that changed, likewise. They hold coordinates: no record may hold those of sensitive stores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def run_batch(scans: Sequence[Scan], state: BatchState, deps: Deps) -> BatchResu
         run.changed_tracks |= moved
     order = sorted(range(len(scans)), key=lambda i: scans[i].at)
     replies: list[Reply | None] = [run.refuse(scan, answer) for scan, answer in zip(scans, located, strict=True)]
-    asked = [_Asked(i, run.device_of(scans[i]), fix_of(located[i], scans[i].at)) for i in order if replies[i] is None]
+    asked = [_Asked(i, run.device_of(scans[i]), *run.fix(located[i], scans[i].at)) for i in order if replies[i] is None]
     run.advance(asked, state.fixes)
     for one in asked:
         replies[one.place] = run.reply(scans[one.place], located[one.place], one)
@@ -186,6 +189,7 @@ class _Asked:
     place: int
     device: Device
     fix: Fix
+    is_at_sensitive: bool
     after: I32 | None = None
     is_late: bool = False
     is_newest: bool = False
@@ -219,6 +223,15 @@ class _Run:
         """The phone of a scan that was not refused."""
         assert scan.device_id is not None
         return self.deps.members[scan.device_id]
+
+    def fix(self, located: Located, at: datetime) -> tuple[Fix, bool]:
+        """The fix of an answer, and whether a sensitive store was left out of it."""
+        stores = frozenset() if located.position is None else self.sensitive_of(located.position.venue_id)
+        return fix_of(located, at, stores), is_at_sensitive(located, stores)
+
+    def sensitive_of(self, venue_id: VenueId) -> frozenset[StoreId]:
+        """The sensitive stores of a venue."""
+        return self.deps.sensitive.get(venue_id, frozenset())
 
     def refuse(self, scan: Scan, located: Located) -> Reply | None:
         """The reply to a scan that moves no scene; None for one that may."""
@@ -293,14 +306,20 @@ class _Run:
         record = self.scenes[device.ref] if asked.after is None else asked.after
         seen = view_of(record, device.ref, self.deps.places)
         given: tuple[Delivery, ...] = ()
-        if asked.is_newest and self.deps.campaigns and allowance_of(device).gets_cards and has_open_visits(record):
+        if (
+            asked.is_newest
+            and not asked.is_at_sensitive
+            and self.deps.campaigns
+            and allowance_of(device).gets_cards
+            and has_open_visits(record)
+        ):
             visits = open_visits(record, device.ref, self.deps.places)
             moment = Moment(device.person, scan.at, asked.fix, visits)
             decided = decide(moment, self.deps.campaigns, self.deps.zones, self.ledger.now, self.deps.code_key)
             self.ledger.take(decided)
             self.deliveries += decided
             given = tuple(delivery for delivery in decided if delivery.is_delivered)
-        return Reply(scan, located, seen, given, is_late=asked.is_late)
+        return Reply(scan, located, seen, given, is_late=asked.is_late, is_at_sensitive=asked.is_at_sensitive)
 
     def keep_open_visits(self) -> None:
         """The open visits of the phones that moved, as they are now."""

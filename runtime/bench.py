@@ -25,6 +25,8 @@ BENCHMARKS = (
     "history",
     "simulation",
     "visits",
+    "border",
+    "kill",
     "rhythm",
     "tags",
 )

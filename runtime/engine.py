@@ -26,7 +26,7 @@ from fingerprints.scan import LabelledScan, Scan, Truth
 from flow.answers import reply_json
 from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError, PartFailedError
-from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
+from kernel.ids import DeviceId, DeviceRef, ScanId, StoreId, TenantId
 from members.device import Device, allowance_of
 from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
@@ -39,13 +39,17 @@ from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
-from runtime.records.tenants import DEFAULT_TENANT
+from runtime.records.sensitive import drop_of_stores
+from runtime.records.tenants import DEFAULT_TENANT, list_tenants
+from runtime.records.tracks import store_tracks
 from runtime.secrets import ServerKeys
+from runtime.staff import LEAVE_OUT_EVERY_S, leave_out_staff
 from scenes.advance import Told, close_all
 from scenes.kernels.record import I32
 from scenes.record import last_at
 from scenes.rules import SceneRules
 from scenes.service_day import ServiceDays
+from scenes.staff import StaffRule
 from scenes.state import Visit
 
 _log = logging.getLogger(__name__)
@@ -58,7 +62,7 @@ CLEAN_EVERY_S: Final = 600.0
 CLEAN_AT_ONCE_ROWS: Final = 2_000
 """Rows of a table dropped in one step, about 60 ms; while there are more, a step follows with each sweep."""
 RECENT_ANSWERS: Final = 50_000
-"""Answers of phones that allowed nothing, held in memory only, so that a repeat gets the same."""
+"""Answers of phones that allowed nothing, or of sensitive stores, held in memory only: a repeat gets the same."""
 
 Outcome = bytes | AtriumError
 Observer = Callable[[TenantId, Truth, Reply], None]
@@ -111,6 +115,7 @@ class ScanEngine:
         self._presence = PresenceCounter({})
         self._is_stopping = False
         self._next_clean = time.monotonic()
+        self._next_leaving_out = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
 
     def start(self) -> None:
@@ -183,6 +188,8 @@ class ScanEngine:
                 job.done.set_result([])
             if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
+            if time.monotonic() >= self._next_leaving_out:
+                self._guarded(self._leave_out)
 
     def _take_jobs(self, wait_s: float) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []
@@ -275,6 +282,7 @@ class ScanEngine:
             now=now,
             places=state.places,
             days=ServiceDays(self._locators.zones(state.tenant)),
+            sensitive=self._locators.sensitive(state.tenant),
             refuses_future=self._clock.refuses_future,
             tracker=self._locators.tracker_of(state.tenant),
         )
@@ -282,18 +290,20 @@ class ScanEngine:
         bodies = _encode(result, deps)
         kept = [
             Answer(a.ref, a.scan.scan_id, body, a.scan.at)
-            for a, body in zip(new, bodies, strict=True)
+            for a, body, reply in zip(new, bodies, result.replies, strict=True)
             if a.ref in keeps
+            and not reply.is_at_sensitive
             and a.ref is not None
             and a.scan.scan_id is not None
             and isinstance(body, bytes)
             and now - a.scan.at <= MAX_AGE
         ]
-        effects = result.effects
-        if kept or effects.events or effects.visits or effects.deliveries or effects.scenes:
+        effects, at_sensitive = result.effects, state.at_sensitive(result)
+        if kept or effects.events or effects.visits or effects.deliveries or effects.scenes or effects.tracks:
             with self._database.write() as connection:
                 store_effects(connection, state.tenant, effects, kept, now, state.places)
-        state.keep(effects)
+                store_tracks(connection, state.tenant, effects.tracks, at_sensitive)
+        state.keep(effects, at_sensitive)
         for a, body, reply in zip(new, bodies, result.replies, strict=True):
             a.outcome = body
             try:
@@ -304,12 +314,13 @@ class ScanEngine:
     def _after(self, tenant: TenantId, asked: _Asked, reply: Reply, keeps: set[DeviceRef]) -> None:
         """What follows a commit: the memory of repeats, the count of phones that allowed nothing, the board."""
         scan = asked.scan
-        if scan.device_id is not None and asked.ref not in keeps:
+        if scan.device_id is not None and (asked.ref not in keeps or reply.is_at_sensitive):
             if scan.scan_id is not None and isinstance(asked.outcome, bytes):
                 self._recent[tenant, scan.device_id, scan.scan_id] = asked.outcome
                 while len(self._recent) > RECENT_ANSWERS:
                     self._recent.popitem(last=False)
-            self._count(tenant, scan, reply)
+            if asked.ref not in keeps:
+                self._count(tenant, scan, reply)
         if self._observer is not None and asked.truth is not None:
             self._observer(tenant, asked.truth, reply)
 
@@ -345,10 +356,9 @@ class ScanEngine:
                 a.same_as = first[key]
                 continue
             first[key] = index
-            if a.ref in keeps:
+            a.outcome = self._recent.get((tenant, *key))
+            if a.outcome is None and a.ref in keeps:
                 durable[a.ref, a.scan.scan_id] = index
-            else:
-                a.outcome = self._recent.get((tenant, *key))
         for found, body in load_answers(connection, list(durable)).items():
             asked[durable[found]].outcome = body
 
@@ -418,6 +428,19 @@ class ScanEngine:
             self._next_clean = time.monotonic() + SWEEP_EVERY_S
         for state in self._states.values():
             state.forget_strangers()
+
+    def _leave_out(self) -> None:
+        """Delete what may not stay: visits of staff, and what was recorded in a store before it was sensitive."""
+        self._next_leaving_out = time.monotonic() + LEAVE_OUT_EVERY_S
+        with self._database.read() as connection:
+            tenants = [TenantId(name) for name, _ in list_tenants(connection)]
+        for tenant in tenants:
+            self._locators.of(tenant)  # after a start nobody may have been located yet
+            leave_out_staff(self._database, tenant, self._locators.zones(tenant), self._clock.now(), StaffRule())
+            sensitive = frozenset[StoreId]().union(*self._locators.sensitive(tenant).values())
+            if sensitive:
+                with self._database.write() as connection:
+                    drop_of_stores(connection, tenant, sensitive)
 
 
 def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:

@@ -12,13 +12,14 @@ from sqlalchemy.engine import Connection
 from campaigns.campaign import Campaign, Zone
 from campaigns.decide import Delivery, Ledger, Reason
 from fingerprints.scan import Scan
-from flow.run_batch import BatchState, Effects, phones_behind
+from flow.run_batch import BatchResult, BatchState, Effects, Reply, phones_behind
 from kernel.ids import CampaignId, DeviceId, DeviceRef, PersonRef, TenantId, VisitId
 from members.device import Device, device_ref
 from runtime.records.campaigns import get_zones, given_to, live_campaigns, settled
 from runtime.records.devices import get_devices
 from runtime.records.fixes import load_days
 from runtime.records.history import load_scenes
+from runtime.records.tracks import load_tracks
 from scenes.places import PlaceBook
 from scenes.record import restore
 from scenes.table import SceneTable
@@ -47,7 +48,7 @@ class LiveState:
         self.scenes = SceneTable()
         self.places = PlaceBook()
         self.tracks: dict[DeviceRef, bytes] = {}
-        """In memory alone: they hold coordinates, and a lost one costs a phone's next scan a few metres."""
+        self._at_sensitive: frozenset[DeviceRef] = frozenset()
         self._people_key = people_key
         self._devices: dict[DeviceRef, Device | None] = {}
         self._ledgers: dict[PersonRef, _PersonLedger] = {}
@@ -110,8 +111,10 @@ class LiveState:
             load_days(connection, behind, self.places) if behind else {},
         )
 
-    def keep(self, effects: Effects) -> None:
-        """Take over what was just committed."""
+    def keep(self, effects: Effects, at_sensitive: frozenset[DeviceRef] | None = None) -> None:
+        """Take over what was just committed; ``at_sensitive`` where it is of a batch."""
+        if at_sensitive is not None:
+            self._at_sensitive = at_sensitive
         self.scenes.put(effects.scenes)
         for ref, record in effects.scenes.items():
             if record is None:
@@ -124,6 +127,24 @@ class LiveState:
         for delivery in effects.deliveries:
             self._keep_delivery(delivery)
 
+    def at_sensitive(self, result: BatchResult) -> frozenset[DeviceRef]:
+        """The phones whose tracks no record may hold after a batch: last placed in a sensitive store.
+
+        An answer without a position says of no phone that it left. Changes nothing: ``keep`` takes it over.
+        """
+        newest: dict[DeviceRef, Reply] = {}
+        seen: set[DeviceRef] = set()
+        for reply in sorted(result.replies, key=lambda one: one.scan.at):
+            ref = None if reply.scan.device_id is None else self.device_ref(reply.scan.device_id)
+            if ref is not None and ref in result.effects.tracks:
+                newest[ref] = reply
+                if reply.is_at_sensitive:
+                    seen.add(ref)
+        left = {
+            ref for ref, reply in newest.items() if reply.located is not None and reply.located.position is not None
+        }
+        return frozenset(seen | (self._at_sensitive - left))
+
     def forget_devices(self, refs: Iterable[DeviceRef]) -> None:
         """Read these devices anew when they are next met."""
         for ref in refs:
@@ -133,6 +154,7 @@ class LiveState:
     def forget_strangers(self) -> None:
         """Drop what is remembered of phones without a scene, so that memory follows the people present."""
         self.tracks = {ref: record for ref, record in self.tracks.items() if ref in self.scenes}
+        self._at_sensitive = frozenset(ref for ref in self._at_sensitive if ref in self.tracks)
         self._devices = {ref: device for ref, device in self._devices.items() if ref in self.scenes}
         present = {device.person for device in self._devices.values() if device is not None}
         self._ledgers = {person: ledger for person, ledger in self._ledgers.items() if person in present}
@@ -167,4 +189,7 @@ def load_live_states(connection: Connection, people_key: bytes) -> dict[TenantId
     for tenant, ref, data in load_scenes(connection):
         state = states.setdefault(tenant, LiveState(tenant, people_key))
         state.scenes.put({ref: restore(data, state.places)})
+    for tenant, ref, track in load_tracks(connection):
+        if tenant in states:
+            states[tenant].tracks[ref] = track
     return states

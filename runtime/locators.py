@@ -7,7 +7,7 @@ from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from kernel.errors import AtriumError
-from kernel.ids import TenantId, VenueId
+from kernel.ids import StoreId, TenantId, VenueId
 from positioning.bundle import from_bytes
 from positioning.light import LightLocator
 from positioning.ports import Locator, Tracker
@@ -28,7 +28,8 @@ class _Resident:
     tracker: VenueTracker
     of_venue: dict[VenueId, tuple[LightLocator, VenueTracker]] = field(default_factory=dict)
     venues: dict[VenueId, Venue | None] = field(default_factory=dict)
-    stamps: dict[VenueId, int] = field(default_factory=dict)
+    sensitive: dict[VenueId, frozenset[StoreId]] = field(default_factory=dict)
+    stamps: dict[VenueId, tuple[int, int]] = field(default_factory=dict)
     looked_at: float = 0.0
 
 
@@ -76,9 +77,14 @@ class Locators:
             if venue is not None and venue.time_zone is not None
         }
 
+    def sensitive(self, tenant: TenantId) -> dict[VenueId, frozenset[StoreId]]:
+        """The sensitive stores of the resident venues, as of the last ``of``."""
+        held = self._resident.get(tenant)
+        return {} if held is None else held.sensitive
+
     def _look(self, tenant: TenantId, held: _Resident) -> None:
         stamps = {
-            venue_id: path.stat().st_mtime_ns
+            venue_id: (path.stat().st_mtime_ns, self._list_stamp(tenant, venue_id))
             for venue_id in self._store.venue_ids(tenant)
             if (path := self._store.model_path(tenant, venue_id)).exists()
         }
@@ -93,12 +99,17 @@ class Locators:
         held.locator = LightLocator.join([locator for locator, _ in held.of_venue.values()])
         held.tracker = VenueTracker.join([tracker for _, tracker in held.of_venue.values()])
 
+    def _list_stamp(self, tenant: TenantId, venue_id: VenueId) -> int:
+        path = self._store.sensitive_path(tenant, venue_id)
+        return path.stat().st_mtime_ns if path.exists() else 0
+
     def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
         """Take a model up: compiled, it answers; the model itself, with its survey, is let go."""
         try:
             venue = self._store.load_venue(tenant, venue_id)
             model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
+            sensitive = self._store.sensitive_of(tenant, venue, venue_id)
             held.of_venue[venue_id] = make_locator((model,), self._kind), VenueTracker((model,))
-            held.venues[venue_id] = venue
-        except (AtriumError, OSError) as error:
+            held.venues[venue_id], held.sensitive[venue_id] = venue, sensitive
+        except (AtriumError, OSError, UnicodeError) as error:
             _log.error("the model of venue %s cannot be used: %s", venue_id, error)

@@ -46,6 +46,7 @@ class ReplayPlan:
     code_key: bytes
     tracker: Tracker | None = None
     zones: Mapping[VenueId, tzinfo] = field(default_factory=dict)
+    sensitive: Mapping[VenueId, frozenset[StoreId]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ def replay(scans: Sequence[Scan], plan: ReplayPlan, tell: Callable[[int], None] 
             now=now,
             places=done.places,
             days=days,
+            sensitive=plan.sensitive,
             refuses_future=False,
             tracker=plan.tracker,
         )

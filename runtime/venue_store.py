@@ -2,6 +2,7 @@
 
 venues/<tenant>/<venue>/map.imdf.zip    the map, an IMDF archive (absent for a venue without polygons)
                         survey.ndjson   labelled scans, one a line
+                        sensitive.txt   store ids and categories, one a line, that are sensitive here too (absent: none)
                         model.npz       the radio map compiled, with calibration: the live version
                         versions/       the last few of them (``model_versions.py``)
 """
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from kernel.clock import to_epoch_us
-from kernel.ids import TenantId, VenueId
+from kernel.ids import StoreId, TenantId, VenueId
 from runtime.errors import UnknownVenueError, VenueFileError
 from runtime.files import write_whole
 from runtime.model_versions import Kind, ModelVersions
@@ -25,6 +26,7 @@ from venues.archive import ImdfArchive
 from venues.build import build_venue
 from venues.imdf import read_archive, write_archive
 from venues.model import Venue
+from venues.sensitive import sensitive_stores
 
 _VENUE_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
@@ -69,6 +71,16 @@ class VenueStore:
     def model_path(self, tenant: TenantId, venue_id: VenueId) -> Path:
         """The venue's compiled model."""
         return self.folder(tenant, venue_id) / "model.npz"
+
+    def sensitive_path(self, tenant: TenantId, venue_id: VenueId) -> Path:
+        """The venue's own list of sensitive stores."""
+        return self.folder(tenant, venue_id) / "sensitive.txt"
+
+    def sensitive_of(self, tenant: TenantId, venue: Venue | None, venue_id: VenueId) -> frozenset[StoreId]:
+        """The sensitive stores of a venue: by its map's categories, and by its own list."""
+        path = self.sensitive_path(tenant, venue_id)
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        return sensitive_stores(venue, [line.strip() for line in lines if not line.startswith("#")])
 
     def save_map(
         self,

@@ -1,11 +1,12 @@
 """From a position to the evidence that a scene is made of, and that evidence as numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
+from kernel.ids import StoreId
 from positioning.position import Located
 from scenes.kernels.record import I32, I64, U8, UNKNOWN, WALKWAY, make_code
 from scenes.places import PlaceBook
@@ -20,13 +21,25 @@ _LEAST_OF_FRONT = 0.5
 _LEAST_OF_WALKWAY = 0.5
 
 
-def fix_of(located: Located, at: datetime, *, is_approaching: bool = False) -> Fix:
+def is_at_sensitive(located: Located, sensitive: Collection[StoreId]) -> bool:
+    """Whether an answer says that its phone is in or before a sensitive store (``venues/sensitive.py``)."""
+    position = located.position
+    if position is None or not sensitive:
+        return False
+    first = position.candidates[0].store_id if position.candidates else None
+    return position.store_id in sensitive or first in sensitive
+
+
+def fix_of(
+    located: Located, at: datetime, sensitive: Collection[StoreId] = frozenset(), *, is_approaching: bool = False
+) -> Fix:
     """The fix that a scan's answer gives; an answer without a position is a fix of an unknown place.
 
     The evidence for a store is ``in_store`` x its probability. Where the survey cannot tell inside from outside
     (``in_store`` None), it is the front's probability alone.
 
     Args:
+        sensitive: of these stores no fix tells: an answer that is of one gives level and venue, and no store.
         is_approaching: the phone itself says that it is on its way to a venue.
     """
     at = at.replace(microsecond=at.microsecond // 1_000 * 1_000)
@@ -34,12 +47,14 @@ def fix_of(located: Located, at: datetime, *, is_approaching: bool = False) -> F
     if position is None:
         return Fix(at, is_approaching=is_approaching)
     inside = 1.0 if position.in_store is None else position.in_store
-    first = position.candidates[0] if position.candidates else None
+    named = () if is_at_sensitive(located, sensitive) else position.candidates[:MAX_STORES]
+    stores = [c for c in named if c.store_id not in sensitive]
+    first = stores[0] if stores and stores[0] is position.candidates[0] else None
     return Fix(
         at=at,
         venue_id=position.venue_id,
         level_id=position.level_id,
-        stores=tuple((c.store_id, inside * c.probability) for c in position.candidates[:MAX_STORES]),
+        stores=tuple((c.store_id, inside * c.probability) for c in stores),
         walkway=None if position.in_store is None else 1.0 - position.in_store,
         front=None if first is None or first.probability < _LEAST_OF_FRONT else first.store_id,
     )

@@ -47,6 +47,7 @@ class FlowServer:
     wants_truth: bool = False
     tracker: Tracker | None = None
     zones: Mapping[VenueId, tzinfo] = field(default_factory=dict)
+    sensitive: Mapping[VenueId, frozenset[StoreId]] = field(default_factory=dict)
     _scenes: SceneTable = field(default_factory=SceneTable)
     _places: PlaceBook = field(default_factory=PlaceBook)
     _log: FixLog = field(default_factory=FixLog)
@@ -194,6 +195,7 @@ class FlowServer:
             now=now,
             places=self._places,
             days=ServiceDays(self.zones),
+            sensitive=self.sensitive,
             tracker=self.tracker,
         )
 

@@ -32,6 +32,7 @@ from sim.tally import DayTally
 from sim.world import World, make_world
 from venues.build import build_venue
 from venues.model import Venue
+from venues.sensitive import sensitive_stores
 
 _MALL_SEEDS = 1_000_003
 _CHANGE = 90
@@ -153,7 +154,9 @@ def serve_by_flow(mall: Mall) -> AbstractContextManager[FlowServer]:
     model = train_venue(mall.survey, venue, venue_id=venue.id).model
     key = f"sim-{seed}".encode()
     zones = {} if venue.time_zone is None else {venue.id: ZoneInfo(venue.time_zone)}
-    return nullcontext(FlowServer(LightLocator((model,)), mall.campaigns, key, tracker=Tracker((model,)), zones=zones))
+    sensitive = {venue.id: sensitive_stores(venue)}
+    locator, tracker = LightLocator((model,)), Tracker((model,))
+    return nullcontext(FlowServer(locator, mall.campaigns, key, tracker=tracker, zones=zones, sensitive=sensitive))
 
 
 def play_mall(

@@ -1,7 +1,7 @@
 """What is kept of a phone between two scans: one packed record of fixed size.
 
 It holds a place in a venue, so it is kept only of phones that allow it. A lost record is a phone seen for the first
-time: nothing breaks.
+time: its next answers differ, nothing breaks.
 """
 
 from collections.abc import Sequence

@@ -24,6 +24,7 @@ def bench(
             help="locate, track, scenes, history, simulation: speed; hardness, fidelity: simulator; "
             "ranker: the full locator; shoppers: the same, tracked; healing: after radios changed; "
             "coverage: what confidence is worth; sparse: a quarter of a survey; visits: are they true; "
+            "border: beside a wall of two stores; kill: the server in mid-stream; "
             "rhythm: who comes back; tags: what people like; positioning: on a FILE"
         ),
     ],

@@ -55,6 +55,7 @@ def replay(
         code_key=home.keys.codes,
         tracker=Tracker((model,)) if track else None,
         zones={} if venue is None or venue.time_zone is None else {chosen: ZoneInfo(venue.time_zone)},
+        sensitive={chosen: home.venues.sensitive_of(DEFAULT_TENANT, venue, chosen)},
     )
     scans, bad_lines = read_scans(open_lines(path, iter(sys.stdin.buffer)))
     for bad in bad_lines[:20]:

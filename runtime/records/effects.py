@@ -27,6 +27,7 @@ from runtime.records.schema import (
     events,
     fixes,
     scenes,
+    tracks,
     visits,
 )
 from runtime.records.upsert import insert_new, upsert
@@ -100,6 +101,7 @@ def _store_scenes(connection: Connection, tenant: TenantId, effects: Effects, pl
         connection.execute(scenes.delete().where(scenes.c.device_ref.in_(forgotten)))
         connection.execute(answers.delete().where(answers.c.device_ref.in_(forgotten)))
         connection.execute(fixes.delete().where(fixes.c.device_ref.in_(forgotten)))
+        connection.execute(tracks.delete().where(tracks.c.device_ref.in_(forgotten)))
 
 
 def _store_deliveries(connection: Connection, tenant: TenantId, made: Sequence[Delivery]) -> None:

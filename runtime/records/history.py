@@ -13,20 +13,21 @@ from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import CampaignId, CardId, DeviceRef, PersonRef, TenantId, VenueId, VisitId
 from runtime.records.paging import read_page
 from runtime.records.schema import answers, deliveries, events, scenes, visits
+from runtime.records.staff import event_of_staff, visit_of_staff
 from scenes.rules import PlaceKind
 from scenes.state import Place, Visit
 
 
 def list_visits(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]:
-    """A tenant's visits in the order of arrival, open ones too."""
-    query = sa.select(visits).where(visits.c.tenant_id == tenant)
+    """A tenant's visits in the order of arrival, open ones too; staff's are left out."""
+    query = sa.select(visits).where(visits.c.tenant_id == tenant, ~visit_of_staff())
     page = read_page(connection, query, (visits.c.arrived_us, visits.c.id), limit, cursor)
     return Page([VisitRow(_visit(row), PersonRef(row.person)) for row in page.data], page.next_cursor)
 
 
 def list_events(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]:
-    """A tenant's events in the order they were recorded."""
-    query = sa.select(events).where(events.c.tenant_id == tenant)
+    """A tenant's events in the order they were recorded; what tells of staff is left out."""
+    query = sa.select(events).where(events.c.tenant_id == tenant, ~event_of_staff())
     page = read_page(connection, query, events.c.sequence, limit, cursor)
     rows = [
         EventRow(

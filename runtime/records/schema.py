@@ -241,6 +241,14 @@ fixes = Table(
     Index(None, "at_ms"),
 )
 
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("device_ref", _ID, primary_key=True),
+    _tenant(),
+    Column("record", LargeBinary, nullable=False),
+)
+
 answers = Table(
     "answers",
     metadata,
@@ -275,4 +283,14 @@ presence = Table(
     Column("day", String(10), nullable=False),
     Column("phones", Integer, nullable=False),
     PrimaryKeyConstraint("tenant_id", "venue_id", "day"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "person"),
 )

@@ -2,12 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +16,7 @@ import sqlalchemy as sa
 
 from api.ports import Role
 from atrium_client import Answer, AsyncClient, Client, RetryPolicy, Scan, ScanQueue
+from benchmarks.server_process import ServerProcess
 from kernel.ids import TenantId
 from runtime.clocks import SystemClock
 from runtime.database import Database
@@ -30,53 +25,11 @@ from runtime.records.schema import answers, campaign_people, campaigns, coupons,
 from runtime.records.tenants import make_key
 from runtime.secrets import load_server_keys
 from sim.world import World
-from tests.living_server import campaign, consents, copy_home, stay, wait_until
+from tests.living_server import campaign, consents, copy_home, stay
 
 PHONES, SCANS, BATCH = 6, 10, 12
 PATIENT = RetryPolicy(retries=200, first_s=0.2, longest_s=0.5, deadline_s=120.0)
 """A restart takes seconds."""
-
-
-class Mall:
-    """``atrium serve`` as a process of its own that can be killed, and started again at the same place and port."""
-
-    def __init__(self, folder: Path, *flags: str) -> None:
-        self.folder = folder
-        self._flags = flags
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        log = self.folder / "server.log"
-        command = [
-            sys.executable,
-            "-c",
-            "from runtime.cli import main; main()",
-            "serve",
-            "--clock",
-            "events",
-            *self._flags,
-        ]
-        with log.open("wb") as said:
-            self._process = subprocess.Popen(
-                [*command, "--port", str(self.port), "--data-dir", str(self.folder)],
-                stderr=said,
-                env={**os.environ, "NO_COLOR": "1"},
-            )
-        wait_until(lambda: re.search(rf"127\.0\.0\.1:{self.port}", log.read_text()), 60)
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=20)
 
 
 @dataclass
@@ -87,7 +40,7 @@ class Road:
     ``at_work`` it dies some milliseconds after it got the batch, stored or not.
     """
 
-    mall: Mall
+    mall: ServerProcess
     answer_lost: int
     at_work: int
     n_batches: int = 0
@@ -123,7 +76,7 @@ class Road:
 
 
 @contextmanager
-def road_to(mall: Mall, answer_lost: int, at_work: int) -> Iterator[tuple[Road, str]]:
+def road_to(mall: ServerProcess, answer_lost: int, at_work: int) -> Iterator[tuple[Road, str]]:
     road = Road(mall, answer_lost, at_work)
 
     class Handler(BaseHTTPRequestHandler):
@@ -215,7 +168,7 @@ def run(
     prepared: Path, world: World, folder: Path, send: Send, answer_lost: int, at_work: int, flags: Sequence[str]
 ) -> Outcome:
     """A shop full of phones, sent in batches over a road on which the server dies."""
-    mall = Mall(copy_home(prepared, folder / "home"), *flags)
+    mall = ServerProcess(copy_home(prepared, folder / "home"), *flags)
     home = open_home(mall.folder)
     with home.database.write() as connection:
         key = make_key(connection, TenantId("default"), Role.ADMIN, "test", SystemClock().now()).text

@@ -1,7 +1,7 @@
 """The one flow is pure: arguments unchanged, any split of a batch gives the same, refusals are told apart."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ from kernel.ids import CampaignId, DeviceId, DeviceRef, LevelId, PersonRef, Scan
 from members.device import AgeBand, Consent, Device, Purpose
 from positioning.position import Candidate, Located, NoPositionReason, Position
 from scenes.places import PlaceBook
-from scenes.rules import SceneRules
+from scenes.rules import PlaceKind, SceneRules
 from scenes.service_day import ServiceDays
 
 NOW = datetime(2026, 4, 18, 12, tzinfo=UTC)
@@ -73,7 +73,11 @@ CAMPAIGN = Campaign(
 )
 
 
-def deps(now: datetime = NOW + timedelta(hours=1), refuses_future: bool = False) -> Deps:
+def deps(
+    now: datetime = NOW + timedelta(hours=1),
+    refuses_future: bool = False,
+    sensitive: Mapping[VenueId, frozenset[StoreId]] | None = None,
+) -> Deps:
     members = {DeviceId(name): device(name) for name in ("p", "q", "r", "s")}
     return Deps(
         ByFirstReading(),
@@ -85,6 +89,7 @@ def deps(now: datetime = NOW + timedelta(hours=1), refuses_future: bool = False)
         now,
         PlaceBook(),
         ServiceDays({}),
+        sensitive or {},
         refuses_future,
     )
 
@@ -193,3 +198,28 @@ def test_a_scan_older_than_a_day_gets_a_position_only() -> None:
     assert result.replies[0].located is not None
     assert result.replies[0].scene is None
     assert result.state.scenes == {}
+
+
+def test_of_a_sensitive_store_the_phone_gets_its_position_and_nothing_else_is_made() -> None:
+    elsewhere = replace(CAMPAIGN, id=CampaignId("cmp_2"), target=Target("level", "F1"))
+    given = replace(deps(sensitive={VENUE: frozenset({StoreId("a")})}), campaigns=[CAMPAIGN, elsewhere])
+    scans = [scan("p", "a", 10 * i) for i in range(60)]
+    result = run_batch(scans, BatchState(), given)
+    assert all(r.located and r.located.position and r.located.position.store_id == "a" for r in result.replies)
+    assert all(r.is_at_sensitive for r in result.replies)
+    assert {visit.place.id for _, visit in result.effects.visits} == {"v", "F1"}
+    assert "a" not in {one.event.place.id for one in result.effects.events if one.event.place is not None}
+    assert result.effects.deliveries == ()
+    with pytest.raises(IndexError):
+        given.places.place_id(1, 0, 2)  # it has no number, so no record can name it
+    plain = run_batch(scans, BatchState(), replace(given, sensitive={}))
+    assert "a" in {visit.place.id for _, visit in plain.effects.visits}
+    assert plain.effects.deliveries
+
+
+def test_a_visit_beside_a_sensitive_store_ends_where_that_begins() -> None:
+    scans = [scan("p", "b", 10 * i) for i in range(12)] + [scan("p", "a", 120 + 10 * i) for i in range(60)]
+    result = run_batch(scans, BatchState(), deps(sensitive={VENUE: frozenset({StoreId("a")})}))
+    stores = [visit for _, visit in result.effects.visits if visit.place.kind is PlaceKind.STORE]
+    assert [(visit.place.id, visit.last_inside_at) for visit in stores] == [("b", scans[11].at)]
+    assert stores[0].left_at == scans[11].at

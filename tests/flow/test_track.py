@@ -69,7 +69,18 @@ def deps(*, tracked: bool = True, now: datetime = NOW + timedelta(hours=1), refu
     members[DeviceId("shy")] = device("shy", Purpose.ANALYTICS)
     tracker = Counting() if tracked else None
     return Deps(
-        Anywhere(), members, [], {}, SceneRules(), b"k" * 32, now, PlaceBook(), ServiceDays({}), refuses_future, tracker
+        Anywhere(),
+        members,
+        [],
+        {},
+        SceneRules(),
+        b"k" * 32,
+        now,
+        PlaceBook(),
+        ServiceDays({}),
+        {},
+        refuses_future,
+        tracker,
     )
 
 

@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.ports import Role
+from benchmarks.kill import compare
 from kernel.ids import TenantId
 from runtime.clocks import SystemClock
 from runtime.database import Database
@@ -134,3 +135,14 @@ def check_whole(folder: Path) -> None:
     database.close()
     assert given == n_coupons == reasons["delivered"] == people
     assert given <= BUDGET
+
+
+def test_the_visits_and_events_of_a_day_with_deaths_are_those_of_one_without(
+    prepared_home: Path, small_world: World, tmp_path: Path
+) -> None:
+    """The short version of ``atrium bench kill``."""
+    told = compare(prepared_home, small_world, tmp_path, n_kills=3, n_phones=3)
+    assert (told["kills"], told["equal"]) == (3, True), told
+    assert told["kills_before_the_answer"] >= 1
+    assert min(told["visits"], told["cards"]) >= 3
+    assert told["revised"] >= 1
