@@ -16,6 +16,7 @@ from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, Venue
 from members.device import AgeBand, Consent, Device
 from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
+from scenes.tags.names import TagName
 from venues.model import Venue
 
 T = TypeVar("T")
@@ -70,6 +71,21 @@ class EventRow:
     recorded_at: datetime
     person: PersonRef
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag that holds of a person; ``venue_id`` is where it was earned, ``subject`` None for a tag that has none."""
+
+    id: str
+    person: PersonRef
+    venue_id: VenueId
+    tag: str
+    subject: str | None
+    score: float
+    evidence_n: int
+    expires_at: datetime | None
+    added_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,23 @@ class History(Protocol):
     def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]: ...
 
 
+class Tags(Protocol):
+    def list(
+        self,
+        tenant: TenantId,
+        limit: int,
+        cursor: str | None,
+        *,
+        venue_id: VenueId | None,
+        tag: TagName | None,
+        subject: str | None,
+    ) -> Page[TagRow]: ...
+
+    def of_device(self, tenant: TenantId, device_id: DeviceId) -> Sequence[TagRow]:
+        """The tags of the person behind a phone; none where nothing is known."""
+        ...
+
+
 class Venues(Protocol):
     def list(self, tenant: TenantId) -> Sequence[VenueId]: ...
 
@@ -216,6 +249,7 @@ class Services:
     campaigns: Campaigns
     coupons: Coupons
     history: History
+    tags: Tags
     venues: Venues
     wake_sets: WakeSets
     clock: Clock

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
-from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, VisitRow
+from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, TagRow, VisitRow
 from campaigns.campaign import Campaign, Zone, next_status
 from campaigns.coupon import Coupon
 from campaigns.decide import Delivery
@@ -20,8 +20,10 @@ from runtime.records import history
 from runtime.records.coupons import list_coupons, redeem_coupon
 from runtime.records.devices import put_device
 from runtime.records.idempotency import find_answer, keep_answer
+from runtime.records.tags import list_tags, tags_of_person
 from runtime.records.tenants import find_caller
 from runtime.venue_store import VenueStore
+from scenes.tags.names import TagName
 from venues.model import Venue
 
 _WALL = SystemClock()
@@ -187,6 +189,30 @@ class HistoryDesk:
     def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]:
         with self._database.read() as connection:
             return history.list_deliveries(connection, tenant, limit, cursor)
+
+
+class TagDesk:
+    """Reads which tags hold."""
+
+    def __init__(self, database: Database, people_key: bytes) -> None:
+        self._database, self._key = database, people_key
+
+    def list(
+        self,
+        tenant: TenantId,
+        limit: int,
+        cursor: str | None,
+        *,
+        venue_id: VenueId | None,
+        tag: TagName | None,
+        subject: str | None,
+    ) -> Page[TagRow]:
+        with self._database.read() as connection:
+            return list_tags(connection, tenant, venue_id, tag, subject, limit, cursor)
+
+    def of_device(self, tenant: TenantId, device_id: DeviceId) -> Sequence[TagRow]:
+        with self._database.read() as connection:
+            return tags_of_person(connection, tenant, person_ref(tenant, device_id, self._key))
 
 
 class VenueDesk:

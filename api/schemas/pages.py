@@ -5,6 +5,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from scenes.tags.names import TagName
+
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows a page")]
@@ -51,6 +53,35 @@ class EventOut(BaseModel):
     recorded_at: str
     person_ref: str
     data: dict[str, Any]
+
+
+class TagOut(BaseModel):
+    """A statement about a person by visits, with its evidence and its end if nothing more is learnt.
+
+    ``subject`` is a category, brand, level, weekday, part of the day, or category and stage; null where a tag has none.
+    """
+
+    tag: TagName
+    subject: str | None
+    venue_id: str
+    score: float
+    evidence_n: int
+    added_at: str
+    expires_at: str | None
+
+
+class PersonTagOut(TagOut):
+    """A tag of somebody; ``person_ref`` is another for each reader and day of ``added_at``."""
+
+    id: str
+    person_ref: str
+
+
+class DeviceTagsOut(BaseModel):
+    """All tags of the person behind a phone."""
+
+    device_id: str
+    data: list[TagOut]
 
 
 class DeliveryOut(BaseModel):

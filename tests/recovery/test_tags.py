@@ -1,0 +1,100 @@
+"""Wherever learning is cut off, the tags and what was told of them are those of a stream that was not."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from runtime import tag_worker
+from runtime.home import open_home
+from runtime.records.schema import cursors, person_tags, tag_learnt, tag_nights, tag_records
+from sim.world import World
+from tests.living_server import copy_home
+from tests.told_visits import MONDAY, Mall
+
+TABLES = (person_tags, tag_learnt, tag_records, tag_nights, cursors)
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def play(mall: Mall, day: int) -> None:
+    """What is recorded on a day: people with tastes, one visit of the day before taken back."""
+    at = MONDAY + timedelta(days=day)
+    for n in range(6):
+        device = mall.register(f"d-{n}")
+        visits = mall.come(device, at + timedelta(minutes=n), ["coffee", "fashion"] if n < 2 else ["fashion", "shoes"])
+        mall.pass_by(device, "jewelry", at)
+        if day % 2 and n % 2:
+            mall.revise(device, visits[1], is_void=True)
+
+
+def contents(mall: Mall) -> dict[str, list[Any]]:
+    with mall.home.database.read() as connection:
+        found = {table.name: sorted(tuple(row) for row in connection.execute(sa.select(table))) for table in TABLES}
+    return found | {"events": mall.told()}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(prepared_home: Path, small_world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("whole") / "home"
+    mall = Mall(open_home(copy_home(prepared_home, folder)), small_world.mall.venue)
+    for day in range(6):
+        play(mall, day)
+        mall.worker(MONDAY).run_to_end()
+    return contents(mall)
+
+
+@pytest.mark.parametrize("events_at_once", [1, 3, 7, 1_000])
+def test_however_the_stream_is_cut_the_tags_are_the_same(
+    prepared_home: Path, small_world: World, tmp_path: Path, uninterrupted: dict[str, Any], events_at_once: int
+) -> None:
+    mall = Mall(open_home(copy_home(prepared_home, tmp_path / "home")), small_world.mall.venue)
+    for day in range(6):
+        play(mall, day)  # all is committed, and nobody has learnt of it: the worker was away
+    mall.worker(MONDAY, events_at_once=events_at_once).run_to_end()
+    assert {name: len(rows) for name, rows in uninterrupted.items()}["person_tags"] > 10
+    assert comparable(contents(mall)) == comparable(uninterrupted)
+
+
+@pytest.mark.parametrize("dies_in", ["learn_step", "settle_step", "begin_day"])
+def test_killed_before_a_commit_it_goes_on_as_if_it_had_not_been(
+    prepared_home: Path,
+    small_world: World,
+    tmp_path: Path,
+    uninterrupted: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    dies_in: str,
+) -> None:
+    """Every part of a step does its work and dies before the commit, at every other call."""
+    mall = Mall(open_home(copy_home(prepared_home, tmp_path / "home")), small_world.mall.venue)
+    whole, calls = getattr(tag_worker, dies_in), 0
+
+    def dies(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        done = whole(*arguments)
+        if calls % 2 == 1:
+            raise Killed
+        return done
+
+    monkeypatch.setattr(tag_worker, dies_in, dies)
+    n_killed = 0
+    for day in range(6):
+        play(mall, day)
+        while True:
+            try:
+                mall.worker(MONDAY, events_at_once=5).run_to_end()
+                break
+            except Killed:
+                n_killed += 1
+    assert n_killed > 3
+    assert comparable(contents(mall)) == comparable(uninterrupted)
+
+
+def comparable(found: dict[str, Any]) -> dict[str, Any]:
+    """Without what numbers the events among others: the sequence that is reached."""
+    return {name: rows for name, rows in found.items() if name != "cursors"}
