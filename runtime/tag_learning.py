@@ -24,6 +24,7 @@ from runtime.records.tags import (
     Held,
     Told,
     all_records,
+    drop_old_learnt,
     held_tags,
     insert_events,
     load_learnt,
@@ -56,6 +57,8 @@ from scenes.tags.tags import TagContext, name_of, settle, subject_of, tags_of
 
 EVENTS_AT_ONCE: Final = 256
 """Of a step: some tens of milliseconds in which no scan can be stored."""
+MARKS_KEPT_DAYS: Final = 3
+"""Scans change a visit for two minutes, and none older than a day is taken; the rest is to spare."""
 PEOPLE_AT_ONCE: Final = 256
 """Settled in a step of the night."""
 
@@ -213,6 +216,7 @@ def begin_day(connection: Connection, tenant: TenantId, book: TagBook, model: Ta
     people = _People(held, model.rules)
     shares = shares_json(shares_of(people.states, book.places())) if held else None
     store_night(connection, tenant, day, shares)
+    drop_old_learnt(connection, tenant, day - MARKS_KEPT_DAYS)
 
 
 def settle_step(

@@ -1,4 +1,4 @@
-"""Learns tags and rhythm from what the engine has recorded, behind it: no scan waits for it.
+"""Learns tags from what the engine has recorded, behind it: no scan waits for it.
 
 Reads ``events`` from a stored cursor on. Delivery: each event is learnt exactly once, since what it taught and the
 cursor are one transaction; what was recorded while the worker was away is learnt when it is back. One worker a
@@ -10,15 +10,14 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from api.ports import Venues
 from kernel.clock import Clock
 from kernel.ids import TenantId
 from runtime.database import Database
 from runtime.records.tags import has_news, read_night
 from runtime.records.tenants import list_tenants
-from runtime.services import VenueDesk
 from runtime.tag_learning import EVENTS_AT_ONCE, TagModel, begin_day, learn_step, settle_step
 from runtime.tag_places import TagBook, day_of, zone_of
-from runtime.venue_store import VenueStore
 from scenes.tags.rules import TagRules
 from scenes.tags.stage import StageModel
 from venues.model import Venue
@@ -40,7 +39,7 @@ class TagWorker:
     def __init__(
         self,
         database: Database,
-        venues: VenueStore,
+        venues: Venues,
         clock: Clock,
         *,
         rules: TagRules | None = None,
@@ -48,8 +47,7 @@ class TagWorker:
         events_at_once: int = EVENTS_AT_ONCE,
     ) -> None:
         """Args: clock: the server's; a service day begins by it where no event has begun it before."""
-        self._database, self._clock = database, clock
-        self._venues = VenueDesk(venues)
+        self._database, self._venues, self._clock = database, venues, clock
         self._rules = rules or TagRules()
         self._model: TagModel | None = None
         self._look_every_s, self._events_at_once = look_every_s, events_at_once

@@ -78,7 +78,7 @@ def start(
         version=version("atrium"),
         demo=demo,
     )
-    tags = TagWorker(home.database, home.venues, clock)
+    tags = TagWorker(home.database, venues, clock)
     engine.start()
     tags.start()
     return Running(create_app(services), engine, tags, home)

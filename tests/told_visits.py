@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from flow.run_batch import Effects, PersonEvent
-from kernel.ids import DeviceId, PersonRef, StoreId, VisitId, derive_id
+from kernel.ids import DeviceId, PersonRef, StoreId, TenantId, VenueId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose, device_ref, person_ref
 from runtime.clocks import PlayedClock
+from runtime.database import Database
 from runtime.demo import VENUE_ID
 from runtime.home import Home
 from runtime.records.devices import put_device
@@ -29,6 +30,20 @@ MONDAY = datetime(2026, 4, 6, 4, tzinfo=UTC)
 """Noon of the simulated mall."""
 CONSENTED = datetime(2026, 1, 1, tzinfo=UTC)
 BOTH = (Purpose.VISITS, Purpose.MARKETING)
+
+
+@dataclass(frozen=True)
+class OneMap:
+    """The default tenant's only venue, as ``api.ports.Venues``."""
+
+    venue: Venue
+
+    def list(self, tenant: TenantId) -> Sequence[VenueId]:
+        return [VENUE_ID] if tenant == DEFAULT_TENANT else []
+
+    def get(self, tenant: TenantId, venue_id: VenueId) -> Venue | None:
+        is_it = (tenant, venue_id) == (DEFAULT_TENANT, VENUE_ID)
+        return replace(self.venue, id=VENUE_ID) if is_it else None
 
 
 @dataclass
@@ -96,9 +111,9 @@ class Mall:
         with self.home.database.write() as connection:
             store_effects(connection, DEFAULT_TENANT, effects, (), MONDAY, PlaceBook())
 
-    def worker(self, now: datetime = MONDAY, **changes: Any) -> TagWorker:
+    def worker(self, now: datetime = MONDAY, database: Database | None = None, **changes: Any) -> TagWorker:
         """A worker at a server's instant; no thread of its own runs."""
-        return TagWorker(self.home.database, self.home.venues, PlayedClock(now), **changes)
+        return TagWorker(database or self.home.database, OneMap(self.venue), PlayedClock(now), **changes)
 
     def tags(self, person: PersonRef) -> set[tuple[str, str | None]]:
         """The tags that hold."""

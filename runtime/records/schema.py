@@ -308,7 +308,6 @@ tag_learnt = Table(
     Column("venue_id", _ID, nullable=False),
     Column("day", Integer, nullable=False),
     Column("row", LargeBinary, nullable=False),
-    Column("in_rhythm", Boolean, nullable=False),
     Index(None, "person"),
     Index(None, "tenant_id", "day"),
 )
@@ -349,28 +348,4 @@ person_tags = Table(
     Column("added_us", BigInteger, nullable=False),
     Index(None, "tenant_id", "added_us", "id"),
     Index(None, "person"),
-)
-
-cadences = Table(
-    "cadences",
-    metadata,
-    _tenant(),
-    Column("venue_id", _ID, nullable=False),
-    Column("subject", String(400), nullable=False),
-    Column("person", _ID, nullable=False),
-    Column("state", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "venue_id", "subject", "person"),
-    Index(None, "person"),
-)
-
-rhythm_models = Table(
-    "rhythm_models",
-    metadata,
-    _tenant(),
-    Column("venue_id", _ID, nullable=False),
-    Column("version", _ID, nullable=False),
-    Column("at_day", Integer, nullable=False),
-    Column("fitted_us", BigInteger, nullable=False),
-    Column("models", JSON, nullable=False),
-    PrimaryKeyConstraint("tenant_id", "venue_id", "at_day"),
 )

@@ -12,7 +12,7 @@ from api.ports import Page, TagRow
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import PersonRef, TenantId, VenueId, derive_id
 from runtime.records.paging import read_page
-from runtime.records.schema import cadences, cursors, events, person_tags, tag_learnt, tag_nights, tag_records
+from runtime.records.schema import cursors, events, person_tags, tag_learnt, tag_nights, tag_records
 from runtime.records.upsert import insert_new, upsert
 
 _CURSOR = "tags"
@@ -157,7 +157,6 @@ def store_learnt(
             "venue_id": one.venue_id,
             "day": one.day,
             "row": one.row,
-            "in_rhythm": False,
         }
         for one in learnt
     ]
@@ -251,7 +250,7 @@ def _tag(row: sa.Row[Any]) -> TagRow:
 
 def forget_person(connection: Connection, tenant: TenantId, person: PersonRef) -> None:
     """Nothing that was learnt of a person remains; events that were recorded stay, as those of visits do."""
-    for table in (tag_records, tag_learnt, person_tags, cadences):
+    for table in (tag_records, tag_learnt, person_tags):
         connection.execute(table.delete().where(table.c.tenant_id == tenant, table.c.person == person))
 
 

@@ -1,4 +1,4 @@
-"""tags and rhythm: records of people, what was learnt into them, what holds
+"""tags: records of people, what was learnt into them, what holds
 
 What was recorded before is learnt from the first event on; ``visit.revised`` of earlier versions does not say what the
 visit became, so such a visit is taken back and not learnt again.
@@ -14,17 +14,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table('cadences',
-    sa.Column('tenant_id', sa.String(length=160), nullable=False),
-    sa.Column('venue_id', sa.String(length=160), nullable=False),
-    sa.Column('subject', sa.String(length=400), nullable=False),
-    sa.Column('person', sa.String(length=160), nullable=False),
-    sa.Column('state', sa.LargeBinary(), nullable=False),
-    sa.PrimaryKeyConstraint('tenant_id', 'venue_id', 'subject', 'person', name=op.f('pk_cadences'))
-    )
-    with op.batch_alter_table('cadences', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_cadences_person'), ['person'], unique=False)
-
     op.create_table('cursors',
     sa.Column('tenant_id', sa.String(length=160), nullable=False),
     sa.Column('name', sa.String(length=32), nullable=False),
@@ -48,15 +37,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_person_tags_person'), ['person'], unique=False)
         batch_op.create_index(batch_op.f('ix_person_tags_tenant_id_added_us_id'), ['tenant_id', 'added_us', 'id'], unique=False)
 
-    op.create_table('rhythm_models',
-    sa.Column('tenant_id', sa.String(length=160), nullable=False),
-    sa.Column('venue_id', sa.String(length=160), nullable=False),
-    sa.Column('version', sa.String(length=160), nullable=False),
-    sa.Column('at_day', sa.Integer(), nullable=False),
-    sa.Column('fitted_us', sa.BigInteger(), nullable=False),
-    sa.Column('models', sa.JSON(), nullable=False),
-    sa.PrimaryKeyConstraint('tenant_id', 'venue_id', 'at_day', name=op.f('pk_rhythm_models'))
-    )
     op.create_table('tag_learnt',
     sa.Column('visit_id', sa.String(length=160), nullable=False),
     sa.Column('tenant_id', sa.String(length=160), nullable=False),
@@ -64,7 +44,6 @@ def upgrade() -> None:
     sa.Column('venue_id', sa.String(length=160), nullable=False),
     sa.Column('day', sa.Integer(), nullable=False),
     sa.Column('row', sa.LargeBinary(), nullable=False),
-    sa.Column('in_rhythm', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('visit_id', name=op.f('pk_tag_learnt'))
     )
     with op.batch_alter_table('tag_learnt', schema=None) as batch_op:
@@ -118,14 +97,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_tag_learnt_person'))
 
     op.drop_table('tag_learnt')
-    op.drop_table('rhythm_models')
     with op.batch_alter_table('person_tags', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_person_tags_tenant_id_added_us_id'))
         batch_op.drop_index(batch_op.f('ix_person_tags_person'))
 
     op.drop_table('person_tags')
     op.drop_table('cursors')
-    with op.batch_alter_table('cadences', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_cadences_person'))
-
-    op.drop_table('cadences')
