@@ -16,7 +16,6 @@ from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, Venue
 from members.device import AgeBand, Consent, Device
 from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
-from scenes.tags.names import TagName
 from venues.model import Venue
 
 T = TypeVar("T")
@@ -86,6 +85,30 @@ class TagRow:
     evidence_n: int
     expires_at: datetime | None
     added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """How many people a tag holds of, coarsened, as of the beginning of a service day (days since 1970)."""
+
+    venue_id: VenueId
+    tag: str
+    subject: str | None
+    people: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmRow:
+    """Where a person stands in their rhythm at a venue, or at one category of it, as of last night."""
+
+    venue_id: VenueId
+    category: str | None
+    band: str
+    ratio: float | None
+    expected_at: datetime | None
+    p_active: float | None
+    p_return_28d: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +212,14 @@ class History(Protocol):
 
 
 class Tags(Protocol):
-    def list(
-        self,
-        tenant: TenantId,
-        limit: int,
-        cursor: str | None,
-        *,
-        venue_id: VenueId | None,
-        tag: TagName | None,
-        subject: str | None,
-    ) -> Page[TagRow]: ...
+    def counts(
+        self, tenant: TenantId, limit: int, cursor: str | None, *, venue_id: VenueId | None, tag: str | None
+    ) -> Page[TagCount]:
+        """Of how many people each tag holds; small groups are left out."""
+        ...
 
-    def of_device(self, tenant: TenantId, device_id: DeviceId) -> Sequence[TagRow]:
-        """The tags of the person behind a phone; none where nothing is known."""
+    def of_device(self, tenant: TenantId, device_id: DeviceId) -> tuple[Sequence[TagRow], Sequence[RhythmRow]]:
+        """The tags and rhythms of the person behind a phone; none where nothing is known."""
         ...
 
 

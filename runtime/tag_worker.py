@@ -1,4 +1,4 @@
-"""Learns tags from what the engine has recorded, behind it: no scan waits for it.
+"""Learns tags and rhythm from what the engine has recorded, behind it: no scan waits for more than one short step.
 
 Reads ``events`` from a stored cursor on. Delivery: each event is learnt exactly once, since what it taught and the
 cursor are one transaction; what was recorded while the worker was away is learnt when it is back. One worker a
@@ -7,16 +7,20 @@ database, as there is one engine.
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
+
+from sqlalchemy.engine import Connection
 
 from api.ports import Venues
 from kernel.clock import Clock
-from kernel.ids import TenantId
+from kernel.ids import PersonRef, TenantId, VenueId
 from runtime.database import Database
 from runtime.records.tags import has_news, read_night
 from runtime.records.tenants import list_tenants
-from runtime.tag_learning import EVENTS_AT_ONCE, TagModel, begin_day, learn_step, settle_step
+from runtime.tag_changes import TagModel
+from runtime.tag_learning import EVENTS_AT_ONCE, LeftOut, learn_step
+from runtime.tag_night import begin_day, fit_if_due, night_step, prepare_day
 from runtime.tag_places import TagBook, day_of, zone_of
 from scenes.tags.rules import TagRules
 from scenes.tags.stage import StageModel
@@ -28,6 +32,10 @@ LOOK_EVERY_S: Final = 2.0
 """How old a visit's end may be before its tags change."""
 BREATH_S: Final = 0.02
 """A breath between steps, in which the engine's commits come through."""
+
+
+def _nobody(_connection: Connection, _tenant: TenantId) -> Container[tuple[PersonRef, VenueId]]:
+    return ()
 
 
 class TagWorker:
@@ -42,13 +50,17 @@ class TagWorker:
         venues: Venues,
         clock: Clock,
         *,
+        staff: LeftOut = _nobody,
         rules: TagRules | None = None,
         look_every_s: float = LOOK_EVERY_S,
         events_at_once: int = EVENTS_AT_ONCE,
     ) -> None:
-        """Args: clock: the server's; a service day begins by it where no event has begun it before."""
+        """Args:
+        clock: the server's; a service day begins by it where no event has begun it before.
+        staff: who is left out, asked anew in each step.
+        """
         self._database, self._venues, self._clock = database, venues, clock
-        self._rules = rules or TagRules()
+        self._staff, self._rules = staff, rules or TagRules()
         self._model: TagModel | None = None
         self._look_every_s, self._events_at_once = look_every_s, events_at_once
         self._stopping = threading.Event()
@@ -80,23 +92,30 @@ class TagWorker:
 
     def _step_of(self, tenant: TenantId) -> bool:
         maps = self._maps(tenant)  # before the transaction: a map that is new takes its time
-        today = self._today(maps)
+        today, now = self._today(maps), self._clock.now()
         with self._database.read() as connection:
             night = read_night(connection, tenant)
-            is_new_day = night is not None and today > night[0]
-            if not has_news(connection, tenant) and not is_new_day:
+            is_new_day = night is not None and today > night.day
+            is_night = night is not None and not night.is_over
+            if not is_night and not is_new_day and not has_news(connection, tenant):
                 return False
-        model, now = self._ready(), self._clock.now()
+            model, book = self._ready(), TagBook(connection, tenant, maps)
+            fitted = fit_if_due(connection, tenant, book, night) if is_night and night is not None else None
         with self._database.write() as connection:
-            book = TagBook(connection, tenant, maps)
-            if settle_step(connection, tenant, book, model, now):
+            book, staff = TagBook(connection, tenant, maps), self._staff(connection, tenant)
+            if is_night:
+                night_step(connection, tenant, book, model, staff, fitted, now)
                 return True
-            n, begins = learn_step(connection, tenant, book, model, now, self._events_at_once)
-            if n == 0 and begins is None and is_new_day:
-                begins = today
-            if begins is not None:
-                begin_day(connection, tenant, book, model, begins)
+            n, begins = learn_step(connection, tenant, book, model, staff, now, self._events_at_once)
+        if n == 0:
+            self._begin(tenant, maps, model, today if begins is None else begins)
         return True
+
+    def _begin(self, tenant: TenantId, maps: Sequence[Venue], model: TagModel, day: int) -> None:
+        with self._database.read() as connection:
+            dawn = prepare_day(connection, tenant, TagBook(connection, tenant, maps), model, day)
+        with self._database.write() as connection:
+            begin_day(connection, tenant, TagBook(connection, tenant, maps), dawn)
 
     def _today(self, maps: Sequence[Venue]) -> int:
         """The service day of the first venue that tells its time zone."""

@@ -70,7 +70,7 @@ def start(
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),
-        tags=TagDesk(home.database, home.keys.people),
+        tags=TagDesk(home.database, home.keys.people, venues),
         venues=venues,
         wake_sets=WakeSetDesk(home.venues),
         clock=clock,

@@ -9,7 +9,7 @@ from scenes.state import Place, Visit
 
 EventType = Literal[
     "visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "place.passed", "phase.changed",
-    "tag.added", "tag.removed",
+    "tag.added", "tag.removed", "rhythm.overdue",
 ]  # fmt: skip
 ExitReason = Literal["gap", "moved", "closed", "consent"]
 EXIT_REASONS: Final[tuple[ExitReason, ...]] = ("gap", "moved", "closed", "consent")
@@ -83,4 +83,18 @@ def tag_event(
         place=place,
         visit_id=None,
         data=data,
+    )
+
+
+def overdue_event(
+    person: PersonRef, place: Place, category: str | None, last_day: int, at: datetime, **data: Any
+) -> SceneEvent:
+    """Somebody is late by their own rhythm; the day they last came names the cycle, which is told of once."""
+    return SceneEvent(
+        event_id=EventId(derive_id("evt", person, "rhythm.overdue", place.id, category or "", str(last_day))),
+        type="rhythm.overdue",
+        occurred_at=at,
+        place=place,
+        visit_id=None,
+        data={"category": category, **data},
     )

@@ -29,7 +29,7 @@ from venues.model import Store, Venue
 MONDAY = datetime(2026, 4, 6, 4, tzinfo=UTC)
 """Noon of the simulated mall."""
 CONSENTED = datetime(2026, 1, 1, tzinfo=UTC)
-BOTH = (Purpose.VISITS, Purpose.MARKETING)
+BOTH = (Purpose.VISITS, Purpose.ANALYTICS)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Lists in pages, and what stands in them."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import date
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from scenes.rhythm.bands import Band
 from scenes.tags.names import TagName
 
 T = TypeVar("T")
@@ -70,18 +72,40 @@ class TagOut(BaseModel):
     expires_at: str | None
 
 
-class PersonTagOut(TagOut):
-    """A tag of somebody; ``person_ref`` is another for each reader and day of ``added_at``."""
+class RhythmOut(BaseModel):
+    """Whose turn it is: the time since the last visit over the gap expected of this person, and what follows from it.
 
-    id: str
-    person_ref: str
+    At a venue, or at one category of it; only where visits keep time well enough. As of last night.
+    """
+
+    venue_id: str
+    category: str | None
+    band: Band
+    ratio: float | None
+    expected_at: str | None
+    p_active: float | None
+    p_return_28d: float | None
+
+
+class TagCountOut(BaseModel):
+    """How many people a tag holds of, to the nearest five; groups under ten are not listed. As of ``counted_on``.
+
+    ``rhythm`` counts people by whose turn it is: its ``subject`` is a band, or category and band.
+    """
+
+    venue_id: str
+    tag: TagName | Literal["rhythm"]
+    subject: str | None
+    people: int
+    counted_on: date
 
 
 class DeviceTagsOut(BaseModel):
-    """All tags of the person behind a phone."""
+    """All that is held of the person behind a phone."""
 
     device_id: str
     data: list[TagOut]
+    rhythms: list[RhythmOut]
 
 
 class DeliveryOut(BaseModel):

@@ -331,6 +331,7 @@ tag_nights = Table(
     Column("tenant_id", _ID, primary_key=True),
     Column("day", Integer, nullable=False),
     Column("shares", JSON),
+    Column("ended_day", Integer, nullable=False),
 )
 
 person_tags = Table(
@@ -348,4 +349,49 @@ person_tags = Table(
     Column("added_us", BigInteger, nullable=False),
     Index(None, "tenant_id", "added_us", "id"),
     Index(None, "person"),
+)
+
+tag_counts = Table(
+    "tag_counts",
+    metadata,
+    _tenant(),
+    Column("number", Integer, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("tag", String(32), nullable=False),
+    Column("subject", String(400)),
+    Column("people", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "number"),
+)
+
+rhythm_states = Table(
+    "rhythm_states",
+    metadata,
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("category", String(400), nullable=False),
+    Column("settled", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("judged_day", Integer, nullable=False),
+    Column("band", String(16)),
+    Column("ratio", Float),
+    Column("expected_day", Float),
+    Column("p_active", Float),
+    Column("p_return_28d", Float),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "category", "person"),
+    Index(None, "tenant_id", "person"),
+    Index(None, "tenant_id", "judged_day", "venue_id", "category"),
+)
+
+rhythm_models = Table(
+    "rhythm_models",
+    metadata,
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("category", String(400), nullable=False),
+    Column("version", _ID, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("figures", JSON, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "category"),
 )

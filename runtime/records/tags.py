@@ -1,6 +1,6 @@
 """Tags at rest: a record a person, what was learnt into it, which tags hold, and how far the events were read."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,11 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from api.ports import Page, TagRow
+from api.ports import TagRow
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import PersonRef, TenantId, VenueId, derive_id
-from runtime.records.paging import read_page
-from runtime.records.schema import cursors, events, person_tags, tag_learnt, tag_nights, tag_records
+from runtime.records.schema import cursors, events, person_tags, rhythm_states, tag_learnt, tag_nights, tag_records
 from runtime.records.upsert import insert_new, upsert
 
 _CURSOR = "tags"
@@ -51,6 +50,15 @@ class Learnt:
     venue_id: VenueId
     day: int
     row: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The newest service day that began, the mall's shares as of then, and whether all is judged by it."""
+
+    day: int
+    shares: Mapping[str, Sequence[float]] | None
+    is_over: bool
 
 
 def tag_id(tenant: TenantId, person: PersonRef, tag: str, subject: str | None) -> str:
@@ -99,9 +107,12 @@ def load_records(connection: Connection, tenant: TenantId, people: Collection[Pe
     return {held.person: held for held in map(_held, connection.execute(query))}
 
 
-def all_records(connection: Connection, tenant: TenantId) -> list[Held]:
-    """The records of everybody, 1.4 kB each."""
-    return [_held(row) for row in connection.execute(sa.select(tag_records).where(tag_records.c.tenant_id == tenant))]
+def all_records(connection: Connection, tenant: TenantId, at_once: int) -> Iterator[list[Held]]:
+    """The records of everybody, 1.4 kB each, so many at a time and always in one order."""
+    query = sa.select(tag_records).where(tag_records.c.tenant_id == tenant).order_by(tag_records.c.person)
+    rows = connection.execution_options(yield_per=at_once).execute(query)
+    for part in rows.partitions(at_once):
+        yield [_held(row) for row in part]
 
 
 def unsettled_records(connection: Connection, tenant: TenantId, day: int, limit: int) -> list[Held]:
@@ -113,6 +124,10 @@ def unsettled_records(connection: Connection, tenant: TenantId, day: int, limit:
         .limit(limit)
     )
     return [_held(row) for row in connection.execute(query)]
+
+
+def _learnt(row: sa.Row[Any]) -> Learnt:
+    return Learnt(row.visit_id, PersonRef(row.person), VenueId(row.venue_id), row.day, row.row)
 
 
 def _held(row: sa.Row[Any]) -> Held:
@@ -137,10 +152,7 @@ def store_records(connection: Connection, tenant: TenantId, held: Iterable[Held]
 def load_learnt(connection: Connection, visit_ids: Collection[str]) -> dict[str, Learnt]:
     """Those of these visits that were learnt."""
     query = sa.select(tag_learnt).where(tag_learnt.c.visit_id.in_(list(visit_ids)))
-    return {
-        row.visit_id: Learnt(row.visit_id, PersonRef(row.person), VenueId(row.venue_id), row.day, row.row)
-        for row in connection.execute(query)
-    }
+    return {row.visit_id: _learnt(row) for row in connection.execute(query)}
 
 
 def store_learnt(
@@ -163,20 +175,32 @@ def store_learnt(
     upsert(connection, tag_learnt, rows)
 
 
-def drop_old_learnt(connection: Connection, tenant: TenantId, before_day: int) -> None:
-    """Drop the marks of visits that no late scan can change any more; what was learnt stays learnt."""
-    connection.execute(tag_learnt.delete().where(tag_learnt.c.tenant_id == tenant, tag_learnt.c.day < before_day))
+def learnt_of(connection: Connection, tenant: TenantId, people: Collection[PersonRef], before_day: int) -> list[Learnt]:
+    """The marks of these people's visits of the days before."""
+    query = sa.select(tag_learnt).where(
+        tag_learnt.c.tenant_id == tenant, tag_learnt.c.person.in_(list(people)), tag_learnt.c.day < before_day
+    )
+    return [_learnt(row) for row in connection.execute(query)]
 
 
-def read_night(connection: Connection, tenant: TenantId) -> tuple[int, dict[str, list[float]] | None] | None:
-    """The newest service day that began, and the mall's shares as of then; None before the first."""
+def drop_old_learnt(connection: Connection, tenant: TenantId, before_day: int, at_most: int) -> int:
+    """Drop marks of visits that no late scan can change any more, up to ``at_most``; what was learnt stays learnt."""
+    old = tag_learnt.c.tenant_id == tenant, tag_learnt.c.day < before_day
+    some = sa.select(tag_learnt.c.visit_id).where(*old).limit(at_most)
+    return connection.execute(tag_learnt.delete().where(tag_learnt.c.visit_id.in_(some))).rowcount
+
+
+def read_night(connection: Connection, tenant: TenantId) -> Night | None:
+    """The newest service day that began; None before the first."""
     row = connection.execute(sa.select(tag_nights).where(tag_nights.c.tenant_id == tenant)).first()
-    return None if row is None else (row.day, row.shares)
+    return None if row is None else Night(row.day, row.shares, row.ended_day == row.day)
 
 
-def store_night(connection: Connection, tenant: TenantId, day: int, shares: dict[str, list[float]] | None) -> None:
-    """A service day has begun."""
-    upsert(connection, tag_nights, [{"tenant_id": tenant, "day": day, "shares": shares}])
+def store_night(connection: Connection, tenant: TenantId, night: Night) -> None:
+    """A service day has begun, or its night is over."""
+    ended = night.day if night.is_over else night.day - 1
+    row = {"tenant_id": tenant, "day": night.day, "shares": night.shares, "ended_day": ended}
+    upsert(connection, tag_nights, [row])
 
 
 def held_tags(connection: Connection, tenant: TenantId, people: Collection[PersonRef]) -> dict[str, TagRow]:
@@ -207,28 +231,6 @@ def store_tags(connection: Connection, tenant: TenantId, held: Collection[TagRow
     upsert(connection, person_tags, rows)
 
 
-def list_tags(
-    connection: Connection,
-    tenant: TenantId,
-    venue_id: VenueId | None,
-    tag: str | None,
-    subject: str | None,
-    limit: int,
-    cursor: str | None,
-) -> Page[TagRow]:
-    """A tenant's tags in the order they were added."""
-    query = sa.select(person_tags).where(person_tags.c.tenant_id == tenant)
-    for column, value in (
-        (person_tags.c.venue_id, venue_id),
-        (person_tags.c.tag, tag),
-        (person_tags.c.subject, subject),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    page = read_page(connection, query, (person_tags.c.added_us, person_tags.c.id), limit, cursor)
-    return Page([_tag(row) for row in page.data], page.next_cursor)
-
-
 def tags_of_person(connection: Connection, tenant: TenantId, person: PersonRef) -> list[TagRow]:
     """One person's tags, for that person's own export."""
     return sorted(held_tags(connection, tenant, [person]).values(), key=lambda one: (one.added_at, one.id))
@@ -250,17 +252,14 @@ def _tag(row: sa.Row[Any]) -> TagRow:
 
 def forget_person(connection: Connection, tenant: TenantId, person: PersonRef) -> None:
     """Nothing that was learnt of a person remains; events that were recorded stay, as those of visits do."""
-    for table in (tag_records, tag_learnt, person_tags):
+    for table in (tag_records, tag_learnt, person_tags, rhythm_states):
         connection.execute(table.delete().where(table.c.tenant_id == tenant, table.c.person == person))
 
 
 def has_news(connection: Connection, tenant: TenantId) -> bool:
-    """Whether there is an event to learn from, or somebody not judged since the day began; two short look-ups."""
+    """Whether there is an event to learn from; one short look-up."""
     after = read_cursor(connection, tenant)
     news = sa.select(events.c.sequence).where(
         events.c.tenant_id == tenant, events.c.sequence > after, events.c.type.in_(_LEARNT_FROM)
     )
-    if connection.execute(news.limit(1)).first() is not None:
-        return True
-    night = read_night(connection, tenant)
-    return night is not None and bool(unsettled_records(connection, tenant, night[0], 1))
+    return connection.execute(news.limit(1)).first() is not None

@@ -32,7 +32,7 @@ CALLS: list[tuple[str, str, str]] = [
 
 WAKE_SET = {"kind", "radio", "if-none-match"}
 """What a wake set is asked by, beside its venue: radios, no person."""
-TAGS = {"tag", "subject"}
+TAGS = {"tag"}
 """What tags are asked by, beside their venue: what is said, never of whom."""
 
 

@@ -63,8 +63,8 @@ def test_a_taste_shows_against_the_mall(mall: Mall) -> None:
     ("purposes", "age"),
     [
         ((Purpose.VISITS,), AgeBand.ADULT),
-        ((Purpose.VISITS, Purpose.ANALYTICS), AgeBand.ADULT),
-        ((Purpose.MARKETING,), AgeBand.ADULT),
+        ((Purpose.VISITS, Purpose.MARKETING), AgeBand.ADULT),
+        ((Purpose.ANALYTICS,), AgeBand.ADULT),
         (BOTH, AgeBand.CHILD),
         (BOTH, AgeBand.UNKNOWN),
     ],

@@ -93,12 +93,11 @@ class AsyncClient:
         return self._pages("events", filters)
 
     def tags(self, **filters: str | int | None) -> AsyncIterator[Json]:
-        """What visits say of people, each under a name of the reader's and the day's; filters ``venue_id``, ``tag``,
-        ``subject``."""
+        """Of how many people each tag holds, as of last night; filters ``venue_id``, ``tag``."""
         return self._pages("tags", filters)
 
-    async def device_tags(self, device_id: str) -> list[Json]:
-        """All that is held of a phone's owner, for the owner to see; with a device key."""
+    async def device_tags(self, device_id: str) -> Json:
+        """All that is held of a phone's owner, ``data`` and ``rhythms``, for the owner to see; with a device key."""
         return await self._send(calls.device_tags(device_id))
 
     async def redeem(self, code: str, store_id: str, idempotency_key: str | None = None) -> Json:

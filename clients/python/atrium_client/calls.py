@@ -132,14 +132,9 @@ def wake_sets(venue_id: str, kind: str, radio: str, limit: int) -> Call[WakeSet]
     return Call("GET", "/v1/wake-sets", lambda body: cast("WakeSet", body), params=params)
 
 
-def device_tags(device_id: str) -> Call[list[Json]]:
-    """The tags of a phone's owner."""
-
-    def read(body: Any) -> list[Json]:
-        rows: list[Json] = body["data"]
-        return rows
-
-    return Call("GET", f"/v1/devices/{_segment(device_id)}/tags", read)
+def device_tags(device_id: str) -> Call[Json]:
+    """The tags and rhythms of a phone's owner."""
+    return Call("GET", f"/v1/devices/{_segment(device_id)}/tags", _as_object)
 
 
 def health() -> Call[Json]:

@@ -64,6 +64,7 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.String(length=160), nullable=False),
     sa.Column('day', sa.Integer(), nullable=False),
     sa.Column('shares', sa.JSON(), nullable=True),
+    sa.Column('ended_day', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', name=op.f('pk_tag_nights'))
     )
     op.create_table('tag_records',
@@ -77,6 +78,44 @@ def upgrade() -> None:
     with op.batch_alter_table('tag_records', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_tag_records_tenant_id_settled_day'), ['tenant_id', 'settled_day'], unique=False)
 
+    op.create_table('tag_counts',
+    sa.Column('tenant_id', sa.String(length=160), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('venue_id', sa.String(length=160), nullable=False),
+    sa.Column('tag', sa.String(length=32), nullable=False),
+    sa.Column('subject', sa.String(length=400), nullable=True),
+    sa.Column('people', sa.Integer(), nullable=False),
+    sa.Column('day', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'number', name=op.f('pk_tag_counts'))
+    )
+    op.create_table('rhythm_states',
+    sa.Column('tenant_id', sa.String(length=160), nullable=False),
+    sa.Column('person', sa.String(length=160), nullable=False),
+    sa.Column('venue_id', sa.String(length=160), nullable=False),
+    sa.Column('category', sa.String(length=400), nullable=False),
+    sa.Column('settled', sa.LargeBinary(), nullable=False),
+    sa.Column('state', sa.LargeBinary(), nullable=False),
+    sa.Column('judged_day', sa.Integer(), nullable=False),
+    sa.Column('band', sa.String(length=16), nullable=True),
+    sa.Column('ratio', sa.Float(), nullable=True),
+    sa.Column('expected_day', sa.Float(), nullable=True),
+    sa.Column('p_active', sa.Float(), nullable=True),
+    sa.Column('p_return_28d', sa.Float(), nullable=True),
+    sa.PrimaryKeyConstraint('tenant_id', 'venue_id', 'category', 'person', name=op.f('pk_rhythm_states'))
+    )
+    with op.batch_alter_table('rhythm_states', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_rhythm_states_tenant_id_judged_day_venue_id_category'), ['tenant_id', 'judged_day', 'venue_id', 'category'], unique=False)
+        batch_op.create_index(batch_op.f('ix_rhythm_states_tenant_id_person'), ['tenant_id', 'person'], unique=False)
+
+    op.create_table('rhythm_models',
+    sa.Column('tenant_id', sa.String(length=160), nullable=False),
+    sa.Column('venue_id', sa.String(length=160), nullable=False),
+    sa.Column('category', sa.String(length=400), nullable=False),
+    sa.Column('version', sa.String(length=160), nullable=False),
+    sa.Column('day', sa.Integer(), nullable=False),
+    sa.Column('figures', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'venue_id', 'category', name=op.f('pk_rhythm_models'))
+    )
     with op.batch_alter_table('devices', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_devices_person'), ['person'], unique=False)
 
@@ -102,4 +141,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_person_tags_person'))
 
     op.drop_table('person_tags')
+    op.drop_table('rhythm_models')
+    with op.batch_alter_table('rhythm_states', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_rhythm_states_tenant_id_person'))
+        batch_op.drop_index(batch_op.f('ix_rhythm_states_tenant_id_judged_day_venue_id_category'))
+
+    op.drop_table('rhythm_states')
+    op.drop_table('tag_counts')
     op.drop_table('cursors')
