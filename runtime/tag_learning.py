@@ -42,6 +42,19 @@ LeftOut: TypeAlias = Callable[[Connection, TenantId], Container[tuple[PersonRef,
 """Who is staff of which venue: nothing is learnt of them there."""
 
 
+def next_day(connection: Connection, tenant: TenantId, book: TagBook, night: Night | None, today: int) -> int | None:
+    """The service day that must begin before more is learnt; None where something of the present one is left.
+
+    Args:
+        today: by the server's clock, for when nothing is told.
+    """
+    if night is None:
+        return None
+    told, _ = next_events(connection, tenant, read_cursor(connection, tenant), 1)
+    day = day_of_event(told[0], book) if told else today
+    return day if day > night.day else None
+
+
 def learn_step(
     connection: Connection,
     tenant: TenantId,
@@ -50,26 +63,20 @@ def learn_step(
     staff: Container[tuple[PersonRef, VenueId]],
     now: datetime,
     limit: int = EVENTS_AT_ONCE,
-) -> tuple[int, int | None]:
-    """Learn the next events, up to the first of a later service day than has begun.
-
-    Returns:
-        How many events were read, and the day that must begin (``tag_night``) before there can be more.
-    """
+) -> None:
+    """Learn the next events, up to the first of a later service day than has begun: see ``next_day``."""
     told, reached = next_events(connection, tenant, read_cursor(connection, tenant), limit)
-    night, today = read_night(connection, tenant), None
+    night = read_night(connection, tenant)
     if told and night is None:
         night = Night(day_of_event(told[0], book), None, is_over=True)  # nobody is known yet
         store_night(connection, tenant, night)
     for place, one in enumerate(told):
-        day = day_of_event(one, book)
-        if night is not None and day > night.day:
-            told, reached, today = told[:place], one.sequence - 1, day
+        if night is not None and day_of_event(one, book) > night.day:
+            told, reached = told[:place], one.sequence - 1
             break
     if told and night is not None:
         _learn(connection, tenant, book, model, staff, night, told, now)
     move_cursor(connection, tenant, reached)
-    return len(told), today
 
 
 def _learn(

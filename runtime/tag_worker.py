@@ -19,7 +19,7 @@ from runtime.database import Database
 from runtime.records.tags import has_news, read_night
 from runtime.records.tenants import list_tenants
 from runtime.tag_changes import TagModel
-from runtime.tag_learning import EVENTS_AT_ONCE, LeftOut, learn_step
+from runtime.tag_learning import EVENTS_AT_ONCE, LeftOut, learn_step, next_day
 from runtime.tag_night import begin_day, fit_if_due, night_step, prepare_day
 from runtime.tag_places import TagBook, day_of, zone_of
 from scenes.tags.rules import TagRules
@@ -93,29 +93,27 @@ class TagWorker:
     def _step_of(self, tenant: TenantId) -> bool:
         maps = self._maps(tenant)  # before the transaction: a map that is new takes its time
         today, now = self._today(maps), self._clock.now()
+        dawn, fitted = None, None
         with self._database.read() as connection:
-            night = read_night(connection, tenant)
-            is_new_day = night is not None and today > night.day
+            book, night = TagBook(connection, tenant, maps), read_night(connection, tenant)
             is_night = night is not None and not night.is_over
-            if not is_night and not is_new_day and not has_news(connection, tenant):
+            begins = None if is_night else next_day(connection, tenant, book, night, today)
+            if not is_night and begins is None and not has_news(connection, tenant):
                 return False
-            model, book = self._ready(), TagBook(connection, tenant, maps)
-            fitted = fit_if_due(connection, tenant, book, night) if is_night and night is not None else None
+            model = self._ready()
+            if begins is not None:
+                dawn = prepare_day(connection, tenant, book, model, begins)
+            elif night is not None and is_night:
+                fitted = fit_if_due(connection, tenant, book, night)
         with self._database.write() as connection:
             book, staff = TagBook(connection, tenant, maps), self._staff(connection, tenant)
-            if is_night:
+            if dawn is not None:
+                begin_day(connection, tenant, book, dawn)
+            elif is_night:
                 night_step(connection, tenant, book, model, staff, fitted, now)
-                return True
-            n, begins = learn_step(connection, tenant, book, model, staff, now, self._events_at_once)
-        if n == 0:
-            self._begin(tenant, maps, model, today if begins is None else begins)
+            else:
+                learn_step(connection, tenant, book, model, staff, now, self._events_at_once)
         return True
-
-    def _begin(self, tenant: TenantId, maps: Sequence[Venue], model: TagModel, day: int) -> None:
-        with self._database.read() as connection:
-            dawn = prepare_day(connection, tenant, TagBook(connection, tenant, maps), model, day)
-        with self._database.write() as connection:
-            begin_day(connection, tenant, TagBook(connection, tenant, maps), dawn)
 
     def _today(self, maps: Sequence[Venue]) -> int:
         """The service day of the first venue that tells its time zone."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
 from typing import Any
 
 import sqlalchemy as sa
@@ -185,7 +186,7 @@ def _figures(model: RhythmModel, fitted_at: datetime) -> dict[str, Any]:
     """A model as JSON; a refusal as what it was refused for."""
     activity, regularity = model.activity, model.regularity
     out: dict[str, Any] = {"fitted_us": to_epoch_us(fitted_at)}
-    out["mean_gap_days"] = model.mean_gap_days if model.mean_gap_days == model.mean_gap_days else None  # NaN: no gap
+    out["mean_gap_days"] = None if isnan(model.mean_gap_days) else model.mean_gap_days  # NaN where nobody came twice
     if isinstance(activity, BgNbd):
         names = ("r", "alpha", "a", "b", "n_people", "log_likelihood", "dropout")
         out["activity"] = {name: getattr(activity, name) for name in names}
