@@ -127,6 +127,12 @@ class Mall:
             rows = connection.execute(sa.select(events).where(events.c.type.startswith(kind)).order_by(events.c.id))
             return [(row.id, row.type, row.data) for row in rows]
 
+    @staticmethod
+    def kinds_of(connection: sa.Connection, device: Device) -> list[str]:
+        """The types of a person's events, in the order they were recorded."""
+        query = sa.select(events.c.type).where(events.c.person == device.person).order_by(events.c.sequence)
+        return list(connection.execute(query).scalars())
+
 
 def visit_at(device: Device, kind: PlaceKind, place_id: str, arrived: datetime, left: datetime) -> Visit:
     """A counted visit that is over."""

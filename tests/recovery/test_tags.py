@@ -12,12 +12,27 @@ from sqlalchemy.engine import Connection
 
 from runtime.database import Database
 from runtime.home import open_home
-from runtime.records.schema import cursors, person_tags, tag_learnt, tag_nights, tag_records
+from runtime.records.schema import (
+    cursors,
+    person_tags,
+    rhythm_models,
+    rhythm_states,
+    tag_counts,
+    tag_learnt,
+    tag_nights,
+    tag_records,
+)
 from sim.world import World
 from tests.living_server import copy_home
 from tests.told_visits import MONDAY, Mall
 
-TABLES = (person_tags, tag_learnt, tag_records, tag_nights, cursors)
+TABLES = (
+    person_tags, tag_learnt, tag_records, tag_nights, tag_counts, rhythm_states, rhythm_models, cursors
+)  # fmt: skip
+
+
+N_PEOPLE = 12
+"""Enough for a count to be told of what holds of all."""
 
 
 class Killed(Exception):
@@ -27,7 +42,7 @@ class Killed(Exception):
 def play(mall: Mall, day: int) -> None:
     """What is recorded on a day: people with tastes, one visit of the day before taken back."""
     at = MONDAY + timedelta(days=day)
-    for n in range(6):
+    for n in range(N_PEOPLE):
         device = mall.register(f"d-{n}")
         visits = mall.come(device, at + timedelta(minutes=n), ["coffee", "fashion"] if n < 2 else ["fashion", "shoes"])
         mall.pass_by(device, "jewelry", at)
@@ -37,7 +52,7 @@ def play(mall: Mall, day: int) -> None:
 
 def contents(mall: Mall) -> dict[str, list[Any]]:
     with mall.home.database.read() as connection:
-        found = {table.name: sorted(tuple(row) for row in connection.execute(sa.select(table))) for table in TABLES}
+        found = {table.name: sorted(map(repr, connection.execute(sa.select(table)))) for table in TABLES}
     return found | {"events": mall.told()}
 
 
@@ -59,7 +74,9 @@ def test_however_the_stream_is_cut_the_tags_are_the_same(
     for day in range(6):
         play(mall, day)  # all is committed, and nobody has learnt of it: the worker was away
     mall.worker(MONDAY, events_at_once=events_at_once).run_to_end()
-    assert {name: len(rows) for name, rows in uninterrupted.items()}["person_tags"] > 10
+    n_rows = {name: len(rows) for name, rows in uninterrupted.items()}
+    assert n_rows["person_tags"] > 10
+    assert min(n_rows[name] for name in ("tag_counts", "rhythm_states", "rhythm_models")) > 0
     assert comparable(contents(mall)) == comparable(uninterrupted)
 
 

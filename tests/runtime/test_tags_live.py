@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from members.device import AgeBand, Purpose
+from runtime.demo import VENUE_ID
 from runtime.home import open_home
-from runtime.records.schema import person_tags, tag_learnt, tag_names, tag_records
+from runtime.records.schema import person_tags, rhythm_states, tag_learnt, tag_names, tag_records
 from sim.world import World
 from tests.living_server import copy_home
 from tests.told_visits import BOTH, MONDAY, Mall
@@ -89,13 +90,15 @@ def test_a_consent_withdrawn_forgets_at_once_and_what_came_before_a_new_one_is_n
     mall.come(device, MONDAY, ["coffee"])
     mall.worker().run_to_end()
     assert n_rows(mall, tag_learnt) == 2
+    mall.worker(MONDAY + 2 * DAY).run_to_end()
+    assert n_rows(mall, rhythm_states) == 2
     mall.register("d", [Purpose.VISITS])
-    assert [n_rows(mall, table) for table in (tag_records, tag_learnt, person_tags)] == [0, 0, 0]
-    mall.come(device, MONDAY + DAY, ["coffee"])
-    mall.register("d", BOTH, consented=MONDAY + 1.5 * DAY)
+    assert [n_rows(mall, table) for table in (tag_records, tag_learnt, person_tags, rhythm_states)] == [0, 0, 0, 0]
+    mall.come(device, MONDAY + 3 * DAY, ["coffee"])
+    mall.register("d", BOTH, consented=MONDAY + 3.5 * DAY)
     mall.worker().run_to_end()
     assert mall.tags(device.person) == set()
-    mall.come(device, MONDAY + 2 * DAY, ["coffee"])
+    mall.come(device, MONDAY + 4 * DAY, ["coffee"])
     mall.worker().run_to_end()
     assert mall.tags(device.person) == {("new", None), ("recent", None)}
 
@@ -161,3 +164,17 @@ def test_passes_and_long_visits_of_what_is_considered_make_a_stage(mall: Mall) -
         mall.come(device, MONDAY + day * DAY, ["jewelry"], stay_s=2_400)
     mall.worker().run_to_end()
     assert any(tag == "stage" and (subject or "").startswith("jewelry:") for tag, subject in mall.tags(device.person))
+
+
+def test_of_staff_nothing_is_learnt_and_what_was_is_forgotten_in_the_night(mall: Mall) -> None:
+    cashier, shopper = mall.register("cashier"), mall.register("shopper")
+    for device in (cashier, shopper):
+        mall.come(device, MONDAY, ["coffee"])
+    mall.worker().run_to_end()
+    staff = {(cashier.person, VENUE_ID)}
+    for device in (cashier, shopper):
+        mall.come(device, MONDAY + DAY, ["coffee"])
+    mall.worker(staff=lambda _connection, _tenant: staff).run_to_end()
+    assert mall.tags(cashier.person) == set()
+    assert ("returning", None) in mall.tags(shopper.person)
+    assert [n_rows(mall, table) for table in (tag_records, rhythm_states)] == [1, 2]
