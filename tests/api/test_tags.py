@@ -17,33 +17,30 @@ def mall(living: Living) -> Mall:
     return Mall(living.home, living.venue)
 
 
-def visited(mall: Mall, n_people: int, category: str = "coffee") -> None:
-    for n in range(n_people):
-        device = mall.register(f"d-{n}", BOTH)
-        mall.come(device, NOON, [category])
-
-
 def counts_of(living: Living) -> list[dict[str, Any]]:
     with living.client(Role.VIEWER) as http:
         return list(all_rows(http, "/v1/tags"))
 
 
 def test_counts_are_of_last_night_rounded_and_never_of_few(living: Living, mall: Mall) -> None:
-    visited(mall, 12)
-    for n in range(9):
-        mall.come(mall.register(f"few-{n}", BOTH), NOON, [], stay_s=60)
-        mall.come(mall.register(f"few-{n}", BOTH), NOON.replace(day=19), [])
+    few = [mall.register(f"few-{n}", BOTH) for n in range(9)]
+    for device in [*few, *(mall.register(f"d-{n}", BOTH) for n in range(13))]:
+        mall.come(device, NOON, ["coffee"])
     with living.client(Role.DEVICE) as http:
-        wait_until(lambda: returning(http.get("/v1/devices/few-8/tags").json()))
-    rows = counts_of(living)
-    with living.client(Role.DEVICE) as http:
+        wait_until(lambda: http.get("/v1/devices/d-12/tags").json()["data"])
+        for day in (19, 20):
+            for device in few:
+                mall.come(device, NOON.replace(day=day), ["coffee"])
+        wait_until(lambda: {row["counted_on"] for row in counts_of(living)} == {"2026-04-20"})
         assert http.get("/v1/tags").status_code == 403
-    assert {(row["tag"], row["people"]) for row in rows} == {("new", 20), ("recent", 20)}  # of 21, before the 19th
-    assert {(row["venue_id"], row["counted_on"]) for row in rows} == {(VENUE_ID, "2026-04-19")}
-
-
-def returning(body: dict[str, Any]) -> bool:
-    return any(tag["tag"] == "returning" for tag in body["data"])
+    rows = counts_of(living)
+    assert {(row["tag"], row["people"]) for row in rows} == {("new", 15), ("recent", 20)}  # 13 and 22; 9 are returning
+    assert {row["venue_id"] for row in rows} == {VENUE_ID}
+    with living.client(Role.VIEWER) as http:
+        assert [row["tag"] for row in http.get("/v1/tags", params={"tag": "new"}).json()["data"]] == ["new"]
+        assert http.get("/v1/tags", params={"tag": "rich"}).status_code == 422
+    with living.client(key=living.other_key) as http:
+        assert http.get("/v1/tags").json()["data"] == []
 
 
 def test_a_phone_shows_its_owner_what_is_held_and_nobody_else(living: Living, mall: Mall) -> None:
