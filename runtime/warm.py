@@ -24,7 +24,7 @@ from scenes.tags.places import plain_places
 from scenes.tags.record import admit, make_states
 from scenes.tags.rules import TagRules
 from scenes.tags.shares import shares_of
-from scenes.tags.stage import StageModel
+from scenes.tags.stage import StageModel, stages_of
 from scenes.tags.tags import TagContext, settle, tags_of
 from sim.layout import MallSpec
 from sim.world import make_world
@@ -70,3 +70,4 @@ def _warm_tags() -> None:
     context = TagContext(places, shares_of(states, places), rules, StageModel().tables())
     settle(states, one, float(day), context)
     tags_of(states, one, float(day), context)
+    stages_of(states, one, one, day, context.stages)
