@@ -34,7 +34,7 @@ from scenes.state import Place
 from scenes.tags.kernels.layout import STORE_VISIT, VENUE_VISIT
 from scenes.tags.record import CLOSED
 
-JUDGED_AT_ONCE: Final = 512
+JUDGED_AT_ONCE: Final = 128
 """People at one key in a step: some tens of milliseconds in which no scan can be stored."""
 SETTLED_AFTER_DAYS: Final = 2
 """Late scans are put among those of 24 hours, so the day before yesterday is as it will stay."""

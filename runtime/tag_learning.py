@@ -35,7 +35,7 @@ from scenes.tags.kernels.layout import I64, Rows
 from scenes.tags.learn import empty_rows, learn, unlearn
 from scenes.tags.tags import TagContext, settle
 
-EVENTS_AT_ONCE: Final = 256
+EVENTS_AT_ONCE: Final = 64
 """Of a step: some tens of milliseconds in which no scan can be stored."""
 
 LeftOut: TypeAlias = Callable[[Connection, TenantId], Container[tuple[PersonRef, VenueId]]]

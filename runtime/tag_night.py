@@ -34,7 +34,7 @@ from scenes.rhythm.nightly import RhythmModels
 from scenes.tags.shares import add, as_shares, weights_of
 from scenes.tags.tags import TagContext, settle
 
-PEOPLE_AT_ONCE: Final = 256
+PEOPLE_AT_ONCE: Final = 64
 """Settled in a step: some tens of milliseconds in which no scan can be stored."""
 RECORDS_AT_ONCE: Final = 2_048
 """Read together for the mall's shares, 3 MB."""

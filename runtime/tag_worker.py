@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 2.0
 """How old a visit's end may be before its tags change."""
-BREATH_S: Final = 0.02
+BREATH_S: Final = 0.1
 """A breath between steps, in which the engine's commits come through."""
 
 
