@@ -14,6 +14,7 @@ _READERS = frozenset({Role.VIEWER, Role.MARKETER, Role.APPROVER, Role.AUDITOR, R
 MAY: dict[str, frozenset[Role]] = {
     "locate": frozenset({Role.DEVICE, Role.RESEARCHER, Role.ADMIN}),
     "register": frozenset({Role.DEVICE, Role.ADMIN}),
+    "see_own": frozenset({Role.DEVICE}),
     "see_stores": frozenset(Role),
     "read": _READERS,
     "write_campaigns": frozenset({Role.MARKETER, Role.ADMIN}),
@@ -71,6 +72,7 @@ def needs(deed: str) -> Callable[[Request], Caller]:
 ServicesDep = Annotated[Services, Depends(services_of)]
 Locating = Annotated[Caller, Depends(needs("locate"))]
 Registering = Annotated[Caller, Depends(needs("register"))]
+SeeingOwn = Annotated[Caller, Depends(needs("see_own"))]
 SeeingStores = Annotated[Caller, Depends(needs("see_stores"))]
 Reading = Annotated[Caller, Depends(needs("read"))]
 WritingCampaigns = Annotated[Caller, Depends(needs("write_campaigns"))]

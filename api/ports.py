@@ -73,6 +73,45 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag that holds of a person; ``venue_id`` is where it was earned, ``subject`` None for a tag that has none."""
+
+    id: str
+    person: PersonRef
+    venue_id: VenueId
+    tag: str
+    subject: str | None
+    score: float
+    evidence_n: int
+    expires_at: datetime | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """How many people a tag holds of, coarsened, as of the beginning of a service day (days since 1970)."""
+
+    venue_id: VenueId
+    tag: str
+    subject: str | None
+    people: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmRow:
+    """Where a person stands in their rhythm at a venue, or at one category of it, as of last night."""
+
+    venue_id: VenueId
+    category: str | None
+    band: str
+    ratio: float | None
+    expected_at: datetime | None
+    p_active: float | None
+    p_return_28d: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Redemption:
     """A coupon used at a store."""
 
@@ -172,6 +211,18 @@ class History(Protocol):
     def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]: ...
 
 
+class Tags(Protocol):
+    def counts(
+        self, tenant: TenantId, limit: int, cursor: str | None, *, venue_id: VenueId | None, tag: str | None
+    ) -> Page[TagCount]:
+        """Of how many people each tag holds; small groups are left out."""
+        ...
+
+    def of_device(self, tenant: TenantId, device_id: DeviceId) -> tuple[Sequence[TagRow], Sequence[RhythmRow]]:
+        """The tags and rhythms of the person behind a phone; none where nothing is known."""
+        ...
+
+
 class Venues(Protocol):
     def list(self, tenant: TenantId) -> Sequence[VenueId]: ...
 
@@ -216,6 +267,7 @@ class Services:
     campaigns: Campaigns
     coupons: Coupons
     history: History
+    tags: Tags
     venues: Venues
     wake_sets: WakeSets
     clock: Clock

@@ -216,7 +216,7 @@ def entries(walked: Walked, rules: SceneRules) -> list[Stay]:
     book, days, ref = PlaceBook(), ServiceDays({}), DeviceRef("dev_1")
     fixes = [fix_of(found, scan.at) for found, scan in zip(walked.located, walked.scans, strict=True)]
     phones = Phones([ref], new_record()[None])
-    done = advance(phones, np.zeros(len(fixes), dtype=np.int64), pack_fixes(fixes, book, days), rules.arrays(), book)
+    done = advance(phones, np.zeros(len(fixes), dtype=np.int64), pack_fixes(fixes, book, days), rules.packed(), book)
     return [
         Stay(
             told.visit.place.id,

@@ -57,6 +57,7 @@ class Allowance:
     keeps_visits: bool = False
     feeds_analytics: bool = False
     gets_cards: bool = False
+    keeps_tags: bool = False
 
 
 NOTHING_ALLOWED = Allowance()
@@ -67,7 +68,8 @@ def allowance_of(device: Device | None) -> Allowance:
     """What a phone's consents and age allow; a phone that is not registered has allowed nothing.
 
     No per-person visit, tag or targeted card for a child or an unknown age, at any consent. A card needs a visit
-    to answer to, so ``marketing`` without ``visits`` gives none.
+    to answer to, so ``marketing`` without ``visits`` gives none. Tags and rhythm are made of visits by looking at them
+    together, which is ``analytics``; so both consents are needed, and neither gives a card.
     """
     if device is None or device.age_band in {AgeBand.CHILD, AgeBand.UNKNOWN}:
         return NOTHING_ALLOWED
@@ -77,6 +79,20 @@ def allowance_of(device: Device | None) -> Allowance:
         keeps_visits=keeps_visits,
         feeds_analytics=Purpose.ANALYTICS in purposes,
         gets_cards=keeps_visits and Purpose.MARKETING in purposes,
+        keeps_tags=keeps_visits and Purpose.ANALYTICS in purposes,
+    )
+
+
+def tags_since(device: Device | None) -> datetime | None:
+    """From when on a phone's visits may be learnt into tags: the later of both consents; None for never.
+
+    What was visited before is not looked at again when somebody consents.
+    """
+    if device is None or not allowance_of(device).keeps_tags:
+        return None
+    return max(
+        min(consent.at for consent in device.consents if consent.purpose is purpose)
+        for purpose in (Purpose.VISITS, Purpose.ANALYTICS)
     )
 
 

@@ -8,15 +8,19 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import positioning.kernels
 import scenes.kernels
 import scenes.tags.kernels
 
+KERNELS: Final = (positioning.kernels, scenes.kernels, scenes.tags.kernels)
+"""All packages of kernels; a kernel may call others of its own package alone."""
+
 
 def forget_stale_kernels() -> None:
     """Look wherever numba may have put what it compiled of the kernels of this code."""
-    for kernels in (positioning.kernels, scenes.kernels, scenes.tags.kernels):
+    for kernels in KERNELS:
         forget_older_than_source(Path(kernels.__path__[0]))
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
-from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, VisitRow
+from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, RhythmRow, TagCount, TagRow, VisitRow
 from campaigns.campaign import Campaign, Zone, next_status
 from campaigns.coupon import Coupon
 from campaigns.decide import Delivery
@@ -20,8 +20,13 @@ from runtime.records import history
 from runtime.records.coupons import list_coupons, redeem_coupon
 from runtime.records.devices import put_device
 from runtime.records.idempotency import find_answer, keep_answer
+from runtime.records.rhythm import Judged, rhythms_of_person
+from runtime.records.tag_counts import list_counts
+from runtime.records.tags import tags_of_person
 from runtime.records.tenants import find_caller
+from runtime.tag_places import instant_of, zone_of
 from runtime.venue_store import VenueStore
+from scenes.rhythm.bands import Band
 from venues.model import Venue
 
 _WALL = SystemClock()
@@ -187,6 +192,39 @@ class HistoryDesk:
     def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]:
         with self._database.read() as connection:
             return history.list_deliveries(connection, tenant, limit, cursor)
+
+
+class TagDesk:
+    """Reads what visits say of people."""
+
+    def __init__(self, database: Database, people_key: bytes, venues: "VenueDesk") -> None:
+        self._database, self._key, self._venues = database, people_key, venues
+
+    def counts(
+        self, tenant: TenantId, limit: int, cursor: str | None, *, venue_id: VenueId | None, tag: str | None
+    ) -> Page[TagCount]:
+        with self._database.read() as connection:
+            return list_counts(connection, tenant, venue_id, tag, limit, cursor)
+
+    def of_device(self, tenant: TenantId, device_id: DeviceId) -> tuple[Sequence[TagRow], Sequence[RhythmRow]]:
+        person = person_ref(tenant, device_id, self._key)
+        with self._database.read() as connection:
+            tags = tags_of_person(connection, tenant, person)
+            judged = rhythms_of_person(connection, tenant, person)
+        return tags, [self._rhythm(tenant, one) for one in judged]
+
+    def _rhythm(self, tenant: TenantId, one: Judged) -> RhythmRow:
+        venue = self._venues.get(tenant, one.key.venue_id)
+        zone = zone_of(None if venue is None else venue.time_zone)
+        return RhythmRow(
+            venue_id=one.key.venue_id,
+            category=one.key.subject or None,
+            band=one.band or Band.UNKNOWN.value,
+            ratio=one.ratio,
+            expected_at=None if one.expected_day is None else instant_of(one.expected_day, zone),
+            p_active=one.p_active,
+            p_return_28d=one.p_return_28d,
+        )
 
 
 class VenueDesk:

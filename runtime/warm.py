@@ -19,6 +19,13 @@ from scenes.places import PlaceBook
 from scenes.rules import SceneRules
 from scenes.service_day import ServiceDays
 from scenes.state import Fix
+from scenes.tags.learn import empty_rows, learn, unlearn
+from scenes.tags.places import plain_places
+from scenes.tags.record import admit, make_states
+from scenes.tags.rules import TagRules
+from scenes.tags.shares import shares_of
+from scenes.tags.stage import StageModel, stages_of
+from scenes.tags.tags import TagContext, settle, tags_of
 from sim.layout import MallSpec
 from sim.world import make_world
 
@@ -36,6 +43,7 @@ def warm_kernels() -> float:
     located = LightLocator((model,)).locate(scans)
     Tracker((model,)).advance_many([None] * len(scans), located, scans)
     _warm_scenes([fix_of(answer, scan.at) for answer, scan in zip(located, scans, strict=True)])
+    _warm_tags()
     return time.monotonic() - started
 
 
@@ -48,3 +56,18 @@ def _warm_scenes(fixes: list[Fix]) -> None:
     now = fixes[-1].at + timedelta(days=1)
     sweep(Phones(phones.refs, done.records), now, days.base_of_each(places, now), rules, places)
     close_all(done.records[0], phones.refs[0], now, "consent", places)
+
+
+def _warm_tags() -> None:
+    """One person who comes to one store and is asked for tags."""
+    places = plain_places(1, np.full(1, 600.0), np.zeros(1, dtype=np.int64), 1)
+    states, rules, one, day = make_states(1), TagRules(), np.zeros(1, dtype=np.int64), 20_000
+    admit(states, one)
+    row = empty_rows(1)
+    row["day"], row["category"], row["brand"], row["left_s"] = day, 0, 0, 600
+    learn(states, row, places, rules)
+    unlearn(states, row, places, rules)
+    context = TagContext(places, shares_of(states, places), rules, StageModel().tables())
+    settle(states, one, float(day), context)
+    tags_of(states, one, float(day), context)
+    stages_of(states, one, one, day, context.stages)

@@ -13,7 +13,8 @@ from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.home import Home
 from runtime.locators import Locators
 from runtime.records.history import latest_instant
-from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, VenueDesk
+from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
+from runtime.tag_worker import TagWorker
 from runtime.wake_sets import WakeSetDesk
 from scenes.rules import SceneRules
 
@@ -24,11 +25,13 @@ class Running:
 
     app: FastAPI
     engine: ScanEngine
+    tags: TagWorker
     home: Home
 
     def stop(self) -> None:
         """Answer what waits, then close."""
         self.engine.stop()
+        self.tags.stop()
         self.home.database.close()
 
 
@@ -67,6 +70,7 @@ def start(
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),
+        tags=TagDesk(home.database, home.keys.people, venues),
         venues=venues,
         wake_sets=WakeSetDesk(home.venues),
         clock=clock,
@@ -74,5 +78,7 @@ def start(
         version=version("atrium"),
         demo=demo,
     )
+    tags = TagWorker(home.database, venues, clock)
     engine.start()
-    return Running(create_app(services), engine, home)
+    tags.start()
+    return Running(create_app(services), engine, tags, home)

@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from kernel.ids import DeviceRef, EventId, VisitId, derive_id
+from kernel.ids import DeviceRef, EventId, PersonRef, VisitId, derive_id
 from scenes.state import Place, Visit
 
-EventType = Literal["visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "place.passed", "phase.changed"]
+EventType = Literal[
+    "visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "place.passed", "phase.changed",
+    "tag.added", "tag.removed", "rhythm.overdue",
+]  # fmt: skip
 ExitReason = Literal["gap", "moved", "closed", "consent"]
 EXIT_REASONS: Final[tuple[ExitReason, ...]] = ("gap", "moved", "closed", "consent")
 """By the kernels' numbers; ``closed`` at the end of the venue's day."""
@@ -66,4 +69,32 @@ def passed_event(device: DeviceRef, place: Place, occurred_at: datetime, span: i
         occurred_at=occurred_at,
         place=place,
         visit_id=None,
+    )
+
+
+def tag_event(
+    kind: Literal["tag.added", "tag.removed"], person: PersonRef, cause: str, place: Place, at: datetime, **data: Any
+) -> SceneEvent:
+    """A tag came or went; ``cause`` names what was learnt, or the night that it ended in, which changes a tag once."""
+    return SceneEvent(
+        event_id=EventId(derive_id("evt", person, kind, cause, data["tag"], data["subject"] or "")),
+        type=kind,
+        occurred_at=at,
+        place=place,
+        visit_id=None,
+        data=data,
+    )
+
+
+def overdue_event(
+    person: PersonRef, place: Place, category: str | None, last_day: int, at: datetime, **data: Any
+) -> SceneEvent:
+    """Somebody is late by their own rhythm; the day they last came names the cycle, which is told of once."""
+    return SceneEvent(
+        event_id=EventId(derive_id("evt", person, "rhythm.overdue", place.id, category or "", str(last_day))),
+        type="rhythm.overdue",
+        occurred_at=at,
+        place=place,
+        visit_id=None,
+        data={"category": category, **data},
     )

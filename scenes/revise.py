@@ -98,6 +98,9 @@ def _differences(
 
 def _revised(visit: Visit, was: Visit, now: datetime) -> SceneEvent:
     previous = {"arrived_at": was.arrived_at, "left_at": was.left_at, "counted": was.is_counted}
-    event = visit_event("visit.revised", visit, now, previous=previous, void=visit.is_void)
+    found = {"arrived_at": visit.arrived_at, "left_at": visit.left_at, "counted": visit.is_counted}
+    event = visit_event(
+        "visit.revised", visit, now, previous=previous, void=visit.is_void, dwell_s=visit.dwell_s, **found
+    )
     content = (str(visit.is_void), visit.last_inside_at.isoformat(), str(visit.fix_count), str(visit.left_at))
     return replace(event, event_id=EventId(derive_id("evt", event.event_id, *content)))

@@ -44,7 +44,8 @@ class SceneTable:
             if record is None:
                 self._drop(ref)
             else:
-                self._records[self._place(ref)] = record
+                slot = self._place(ref)  # before the records are looked at: it may put others in their place
+                self._records[slot] = record
 
     def sweep(
         self, now: datetime, day_base_min: I64, rules: PackedRules, book: PlaceBook

@@ -42,7 +42,12 @@ def put_device(device_id: DeviceIdPath, body: DeviceIn, caller: Registering, ser
         time_zone=body.time_zone,
     )
     allowed = allowance_of(device)
-    names = {"visits": allowed.keeps_visits, "analytics": allowed.feeds_analytics, "cards": allowed.gets_cards}
+    names = {
+        "visits": allowed.keeps_visits,
+        "analytics": allowed.feeds_analytics,
+        "cards": allowed.gets_cards,
+        "tags": allowed.keeps_tags,
+    }
     return DeviceOut(
         device_id=device_id,
         model=device.model,

@@ -1,9 +1,13 @@
 """Lists in pages, and what stands in them."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import date
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
+
+from scenes.rhythm.bands import Band
+from scenes.tags.names import TagName
 
 T = TypeVar("T")
 
@@ -51,6 +55,57 @@ class EventOut(BaseModel):
     recorded_at: str
     person_ref: str
     data: dict[str, Any]
+
+
+class TagOut(BaseModel):
+    """A statement about a person by visits, with its evidence and its end if nothing more is learnt.
+
+    ``subject`` is a category, brand, level, weekday, part of the day, or category and stage; null where a tag has none.
+    """
+
+    tag: TagName
+    subject: str | None
+    venue_id: str
+    score: float
+    evidence_n: int
+    added_at: str
+    expires_at: str | None
+
+
+class RhythmOut(BaseModel):
+    """Whose turn it is: the time since the last visit over the gap expected of this person, and what follows from it.
+
+    At a venue, or at one category of it; only where visits keep time well enough. As of last night.
+    """
+
+    venue_id: str
+    category: str | None
+    band: Band
+    ratio: float | None
+    expected_at: str | None
+    p_active: float | None
+    p_return_28d: float | None
+
+
+class TagCountOut(BaseModel):
+    """How many people a tag holds of, to the nearest five; groups under ten are not listed. As of ``counted_on``.
+
+    ``rhythm`` counts people by whose turn it is: its ``subject`` is a band, or category and band.
+    """
+
+    venue_id: str
+    tag: TagName | Literal["rhythm"]
+    subject: str | None
+    people: int
+    counted_on: date
+
+
+class DeviceTagsOut(BaseModel):
+    """All that is held of the person behind a phone."""
+
+    device_id: str
+    data: list[TagOut]
+    rhythms: list[RhythmOut]
 
 
 class DeliveryOut(BaseModel):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from kernel.clock import EPOCH
 from members.device import Purpose
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
 from runtime.errors import SettingsError, VenueFileError
@@ -26,7 +27,7 @@ def replay(
     consent: Annotated[str, typer.Option("--consent", help="Given to every phone for this run")] = "visits,marketing",
     campaigns: Annotated[Path | None, typer.Option("--campaigns", help="Campaigns as JSON")] = None,
     rules: Annotated[Path | None, typer.Option("--rules", help="Visit rules as TOML")] = None,
-    commit: Annotated[bool, typer.Option("--commit", help="Store visits, deliveries and coupons")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Store visits, tags, deliveries, coupons")] = False,
     track: Annotated[
         bool, typer.Option("--track/--no-track", help="Better each answer by the phone's earlier scans")
     ] = True,
@@ -118,10 +119,14 @@ def _write_out(folder: Path, done: Any, summary: dict[str, Any]) -> None:
 
 
 def _commit(home: Home, done: Any, plan: Any) -> None:
+    from runtime.clocks import EventClock
     from runtime.commit_replay import commit_replay
+    from runtime.services import VenueDesk
+    from runtime.tag_worker import TagWorker
 
     commit_replay(home.database, DEFAULT_TENANT, done, plan)
-    say("stored: visits, events, deliveries and coupons of this replay")
+    TagWorker(home.database, VenueDesk(home.venues), EventClock(done.last_at or EPOCH)).run_to_end()
+    say("stored: visits, events, tags, deliveries and coupons of this replay")
 
 
 def _purposes(text: str) -> tuple[Purpose, ...]:

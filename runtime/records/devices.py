@@ -8,12 +8,16 @@ from sqlalchemy.engine import Connection
 
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import DeviceRef, PersonRef, TenantId
-from members.device import AgeBand, Consent, Device, Purpose
+from members.device import AgeBand, Consent, Device, Purpose, allowance_of
 from runtime.records.schema import consents, devices
+from runtime.records.tags import forget_person
 
 
 def put_device(connection: Connection, tenant: TenantId, device: Device, at: datetime) -> None:
-    """Store a device and exactly these consents; those in force that are not among them end now."""
+    """Store a device and exactly these consents; those in force that are not among them end now.
+
+    Where they no longer allow tags, all that was learnt of the person goes with them, in the same transaction.
+    """
     now_us = to_epoch_us(at)
     values = {
         "tenant_id": tenant,
@@ -47,6 +51,9 @@ def put_device(connection: Connection, tenant: TenantId, device: Device, at: dat
                     recorded_us=now_us,
                 )
             )
+
+    if not allowance_of(device).keeps_tags:
+        forget_person(connection, tenant, device.person)
 
 
 def _one(ref: DeviceRef, purpose: str, at_us: int) -> sa.Update:
@@ -83,3 +90,10 @@ def get_devices(connection: Connection, tenant: TenantId, refs: Collection[Devic
         )
         for row in rows
     }
+
+
+def devices_of(connection: Connection, tenant: TenantId, people: Collection[PersonRef]) -> dict[PersonRef, Device]:
+    """The device of each of these people: one person a phone, until identities join persons."""
+    query = sa.select(devices.c.ref).where(devices.c.tenant_id == tenant, devices.c.person.in_(list(people)))
+    found = get_devices(connection, tenant, [DeviceRef(ref) for ref in connection.execute(query).scalars()])
+    return {device.person: device for device in found.values()}

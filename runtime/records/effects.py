@@ -15,7 +15,7 @@ from campaigns.errors import BudgetGuardError
 from flow.answers import rfc3339
 from flow.run_batch import Effects, PersonEvent
 from kernel.clock import to_epoch_us
-from kernel.ids import CampaignId, DeviceRef, TenantId, derive_id
+from kernel.ids import CampaignId, DeviceRef, PersonRef, TenantId, derive_id
 from members.device import Device
 from runtime.records.fixes import insert_fixes
 from runtime.records.schema import (
@@ -31,6 +31,7 @@ from runtime.records.schema import (
     visits,
 )
 from runtime.records.upsert import insert_new, upsert
+from scenes.events import SceneEvent
 from scenes.kernels.record import I32
 from scenes.places import PlaceBook
 from scenes.record import last_at, snapshot
@@ -190,7 +191,10 @@ def _visit_row(tenant: TenantId, device: Device, visit: Visit) -> dict[str, Any]
 
 def event_data(made: PersonEvent) -> dict[str, Any]:
     """The ``data`` of a scene event as JSON values, without the person."""
-    event = made.event
+    return _data_of(made.event)
+
+
+def _data_of(event: SceneEvent) -> dict[str, Any]:
     return {
         "place": None if event.place is None else {"id": event.place.id, "kind": event.place.kind.value},
         "venue_id": None if event.place is None else event.place.venue_id,
@@ -212,14 +216,19 @@ def plain(value: object) -> object:
 
 
 def _event_row(tenant: TenantId, made: PersonEvent, recorded_us: int) -> dict[str, Any]:
+    return scene_event_row(tenant, made.device.person, made.event, recorded_us)
+
+
+def scene_event_row(tenant: TenantId, person: PersonRef, event: SceneEvent, recorded_us: int) -> dict[str, Any]:
+    """A scene's event as a row of ``events``."""
     return {
-        "id": made.event.event_id,
+        "id": event.event_id,
         "tenant_id": tenant,
-        "type": made.event.type,
-        "occurred_us": to_epoch_us(made.event.occurred_at),
+        "type": event.type,
+        "occurred_us": to_epoch_us(event.occurred_at),
         "recorded_us": recorded_us,
-        "person": made.device.person,
-        "data": event_data(made),
+        "person": person,
+        "data": _data_of(event),
     }
 
 

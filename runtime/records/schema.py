@@ -65,6 +65,7 @@ devices = Table(
     Column("time_zone", String(64)),
     Column("age_band", String(16), nullable=False),
     Column("updated_us", BigInteger, nullable=False),
+    Index(None, "person"),
 )
 
 consents = Table(
@@ -293,4 +294,122 @@ staff = Table(
     Column("person", _ID, nullable=False),
     Column("until_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "venue_id", "person"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    _tenant(),
+    Column("name", String(32), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "name"),
+)
+
+tag_records = Table(
+    "tag_records",
+    metadata,
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("settled_day", Integer, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "person"),
+    Index(None, "tenant_id", "settled_day"),
+)
+
+tag_learnt = Table(
+    "tag_learnt",
+    metadata,
+    Column("visit_id", _ID, primary_key=True),
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("row", LargeBinary, nullable=False),
+    Index(None, "person"),
+    Index(None, "tenant_id", "day"),
+)
+
+tag_names = Table(
+    "tag_names",
+    metadata,
+    _tenant(),
+    Column("kind", String(16), nullable=False),
+    Column("parent", _ID, nullable=False),
+    Column("name", String(400), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("base_dwell_s", Float),
+    PrimaryKeyConstraint("tenant_id", "kind", "parent", "name"),
+    UniqueConstraint("tenant_id", "kind", "number"),
+)
+
+tag_nights = Table(
+    "tag_nights",
+    metadata,
+    Column("tenant_id", _ID, primary_key=True),
+    Column("day", Integer, nullable=False),
+    Column("shares", JSON),
+    Column("ended_day", Integer, nullable=False),
+)
+
+person_tags = Table(
+    "person_tags",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("tag", String(32), nullable=False),
+    Column("subject", String(400)),
+    Column("score", Float, nullable=False),
+    Column("evidence_n", Integer, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("added_us", BigInteger, nullable=False),
+    Index(None, "tenant_id", "added_us", "id"),
+    Index(None, "person"),
+)
+
+tag_counts = Table(
+    "tag_counts",
+    metadata,
+    _tenant(),
+    Column("number", Integer, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("tag", String(32), nullable=False),
+    Column("subject", String(400)),
+    Column("people", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "number"),
+)
+
+rhythm_states = Table(
+    "rhythm_states",
+    metadata,
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("venue_id", _ID, nullable=False),
+    Column("category", String(400), nullable=False),
+    Column("settled", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    Column("judged_day", Integer, nullable=False),
+    Column("band", String(16)),
+    Column("ratio", Float),
+    Column("expected_day", Float),
+    Column("p_active", Float),
+    Column("p_return_28d", Float),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "category", "person"),
+    Index(None, "tenant_id", "person"),
+    Index(None, "tenant_id", "judged_day", "venue_id", "category"),
+)
+
+rhythm_models = Table(
+    "rhythm_models",
+    metadata,
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("category", String(400), nullable=False),
+    Column("version", _ID, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("figures", JSON, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "venue_id", "category"),
 )

@@ -48,13 +48,36 @@ class MallShares:
             raise ValueError(f"expected 7 weekdays and 5 bands, found {len(self.weekday)} and {len(self.band)}")
 
 
+@dataclass(frozen=True, slots=True)
+class MallWeights:
+    """What shares are made of, for some of the people; ``add`` puts those of all together.
+
+    Args:
+        landmark: the unit of all weights is 2^landmark, as in the records.
+        category, brand, weekday, band, level: as in ``MallShares``, not yet shares.
+    """
+
+    landmark: int
+    category: F64
+    brand: F64
+    weekday: F64
+    band: F64
+    level: F64
+
+
 def shares_of(states: TagStates, places: TagPlaces) -> MallShares:
     """The shares over everybody, weighted by decay; linear in the people, so it is for once a night.
 
     What a record's bounded slots dropped is not counted; that is little, as the least slots are dropped.
     """
+    return as_shares(weights_of(states, places), places)
+
+
+def weights_of(states: TagStates, places: TagPlaces) -> MallWeights:
+    """The decayed weights of these people."""
     landmark = states.words[:, LANDMARK]
-    scale = np.exp2(landmark - np.float64(landmark.max(initial=0)))
+    newest = int(landmark.max(initial=0))
+    scale = np.exp2(landmark - np.float64(newest))
     floats = states.floats
 
     def fixed(first: int, last: int) -> F64:
@@ -66,14 +89,38 @@ def shares_of(states: TagStates, places: TagPlaces) -> MallShares:
         weight = np.where(number >= 0, floats[:, columns + 1] * scale[:, None], 0.0)
         return np.bincount(np.maximum(number, 0).ravel(), weights=weight.ravel(), minlength=n).astype(np.float64)
 
-    category = slots(CATEGORIES, MOST_CATEGORIES, N_CATEGORY, places.n_categories)
-    brand = slots(BRANDS, MOST_BRANDS, N_BRAND, places.n_brands)
+    return MallWeights(
+        landmark=newest,
+        category=slots(CATEGORIES, MOST_CATEGORIES, N_CATEGORY, places.n_categories),
+        brand=slots(BRANDS, MOST_BRANDS, N_BRAND, places.n_brands),
+        weekday=fixed(WEEKDAY, BAND),
+        band=fixed(BAND, WEEKDAY_N),
+        level=slots(LEVELS, MOST_LEVELS, N_LEVEL, places.n_levels),
+    )
+
+
+def add(one: MallWeights, other: MallWeights) -> MallWeights:
+    """The weights of both groups of people, by the same places."""
+    newest = max(one.landmark, other.landmark)
+    mine, theirs = np.exp2(float(one.landmark - newest)), np.exp2(float(other.landmark - newest))
+    return MallWeights(
+        landmark=newest,
+        category=one.category * mine + other.category * theirs,
+        brand=one.brand * mine + other.brand * theirs,
+        weekday=one.weekday * mine + other.weekday * theirs,
+        band=one.band * mine + other.band * theirs,
+        level=one.level * mine + other.level * theirs,
+    )
+
+
+def as_shares(weights: MallWeights, places: TagPlaces) -> MallShares:
+    """The shares that weights come to."""
     return MallShares(
-        category=_normal(category),
-        brand=_within(brand, places.category_of_brand),
-        weekday=_normal(fixed(WEEKDAY, BAND)),
-        band=_normal(fixed(BAND, WEEKDAY_N)),
-        level=_normal(slots(LEVELS, MOST_LEVELS, N_LEVEL, places.n_levels)),
+        category=_normal(weights.category),
+        brand=_within(weights.brand, places.category_of_brand),
+        weekday=_normal(weights.weekday),
+        band=_normal(weights.band),
+        level=_normal(weights.level),
     )
 
 

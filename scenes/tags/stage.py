@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scenes.kernels.compiled import compiled
-from scenes.tags.kernels.layout import CATEGORIES, F64, I32, I64, MOST_CATEGORIES, N_CATEGORY
-from scenes.tags.kernels.stage import MOST_DAYS_BETWEEN, N_HIDDEN, N_STAGES, filter_stage
+from scenes.tags.kernels.layout import F64, I64
+from scenes.tags.kernels.stage import MOST_DAYS_BETWEEN, N_HIDDEN, N_STAGES, believe_each
 from scenes.tags.names import STAGES
 from scenes.tags.record import TagStates, check_people
 
@@ -103,7 +102,7 @@ def stages_of(states: TagStates, person: I64, category: I64, day: int, tables: S
         raise ValueError(f"expected as many categories as people, found {len(category)} and {len(person)}")
     check_people(states, person)
     belief = np.zeros((len(person), len(STAGES)))
-    _each(
+    believe_each(
         states.words,
         person.astype(np.int64),
         category.astype(np.int64),
@@ -114,18 +113,3 @@ def stages_of(states: TagStates, person: I64, category: I64, day: int, tables: S
         belief,
     )
     return belief
-
-
-@compiled
-def _each(words: I32, person: I64, category: I64, day: int, later: F64, prior: F64, chance: F64, belief: F64) -> None:
-    hidden = np.empty(N_HIDDEN)
-    for i in range(len(person)):
-        rec = words[person[i]]
-        n_entries = 0
-        for slot in range(MOST_CATEGORIES):
-            at = CATEGORIES + slot * N_CATEGORY
-            if rec[at] & 0xFFFF == category[i] + 1:
-                n_entries = filter_stage(rec, at, day, later, prior, chance, hidden, belief[i])
-        if n_entries == 0:
-            belief[i] = 0.0
-            belief[i, 0] = 1.0

@@ -15,7 +15,9 @@ CALLS: list[tuple[str, str, str]] = [
     ("PUT", "/v1/devices/d-1", "register"),
     ("GET", "/v1/venues/demo/stores", "see_stores"),
     ("GET", "/v1/wake-sets", "locate"),
+    ("GET", "/v1/devices/d-1/tags", "see_own"),
     ("GET", "/v1/visits", "read"),
+    ("GET", "/v1/tags", "read"),
     ("GET", "/v1/events", "read"),
     ("GET", "/v1/deliveries", "read"),
     ("GET", "/v1/coupons", "read"),
@@ -30,6 +32,8 @@ CALLS: list[tuple[str, str, str]] = [
 
 WAKE_SET = {"kind", "radio", "if-none-match"}
 """What a wake set is asked by, beside its venue: radios, no person."""
+TAGS = {"tag"}
+"""What tags are asked by, beside their venue: what is said, never of whom."""
 
 
 @pytest.mark.parametrize(("method", "path", "deed"), CALLS)
@@ -68,7 +72,15 @@ def test_another_tenant_sees_and_changes_nothing(living: Living) -> None:
         answers = http.post("/v1/scans", json={"scans": stay(living.world, store, "d-1")}).json()["results"]
     code = next(card["coupon"]["code"] for answer in answers for card in answer["cards"])
     with living.client(key=living.other_key) as other:
-        for path in ("/v1/visits", "/v1/events", "/v1/deliveries", "/v1/coupons", "/v1/campaigns", "/v1/zones"):
+        for path in (
+            "/v1/visits",
+            "/v1/events",
+            "/v1/tags",
+            "/v1/deliveries",
+            "/v1/coupons",
+            "/v1/campaigns",
+            "/v1/zones",
+        ):
             assert other.get(path).json()["data"] == []
         assert other.get(f"/v1/campaigns/{campaign_id}").status_code == 404
         assert other.post(f"/v1/campaigns/{campaign_id}:pause").status_code == 404
@@ -104,13 +116,15 @@ def test_no_list_can_be_filtered_by_person(living_module: Living) -> None:
         for calls in paths.values()
         for call in calls.values()
     )
-    assert set(names) == {"limit", "cursor", "device_id", "campaign_id", "venue_id", "idempotency-key"} | WAKE_SET
+    assert (
+        set(names) == {"limit", "cursor", "device_id", "campaign_id", "venue_id", "idempotency-key"} | WAKE_SET | TAGS
+    )
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "MTIz", "9" * 600])
 def test_a_cursor_that_is_not_ours_is_refused(living_module: Living, cursor: str) -> None:
     with living_module.client(Role.VIEWER) as http:
-        for path in ("/v1/visits", "/v1/deliveries", "/v1/coupons", "/v1/campaigns"):
+        for path in ("/v1/visits", "/v1/tags", "/v1/deliveries", "/v1/coupons", "/v1/campaigns"):
             answer = http.get(path, params={"cursor": cursor})
             assert (answer.status_code, answer.json().get("field")) == (422, "cursor"), answer.text
 

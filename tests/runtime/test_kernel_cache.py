@@ -1,11 +1,13 @@
 """Compiled kernels that are older than any kernel's source are not used again."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from runtime.kernel_cache import forget_older_than_source
+import runtime
+from runtime.kernel_cache import KERNELS, forget_older_than_source
 
 
 def test_what_was_compiled_before_the_last_edit_is_forgotten(tmp_path: Path) -> None:
@@ -31,3 +33,15 @@ def test_so_it_is_where_numba_was_told_to_keep_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     forget_older_than_source(folder)
     assert list(cache.iterdir()) == []
+
+
+def test_every_kernel_lies_where_stale_ones_are_forgotten() -> None:
+    root = Path(runtime.__path__[0]).parent
+    looked_at = {Path(kernels.__path__[0]) for kernels in KERNELS}
+    compiled = {
+        path.parent
+        for package in ("positioning", "scenes", "fingerprints", "campaigns", "flow", "runtime")
+        for path in (root / package).rglob("*.py")
+        if re.search(r"^@(compiled|njit|numba)", path.read_text(), re.MULTILINE)
+    }
+    assert compiled == looked_at

@@ -3,6 +3,7 @@
 import math
 import tomllib
 from datetime import date, timedelta
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from scenes.tags.names import NAMES, TagName
 from scenes.tags.places import plain_places
 from scenes.tags.record import TagStates, admit, make_states
 from scenes.tags.rules import TagRules, parse_tag_rules
-from scenes.tags.shares import MallShares, shares_of
+from scenes.tags.shares import MallShares, add, as_shares, shares_of, weights_of
 from scenes.tags.stage import StageModel
 from scenes.tags.tags import TagContext, name_of, settle, subject_of, tags_of
 
@@ -228,6 +229,20 @@ def test_the_shares_of_a_mall_are_its_decayed_visits() -> None:
     assert shares.brand[:3] == pytest.approx([1, 0, 1])
     assert shares.weekday[[4, 1]] == pytest.approx([1 / 3, 2 / 3])
     assert math.fsum(shares.band) == pytest.approx(1.0)
+
+
+def test_shares_taken_in_parts_are_those_of_everybody() -> None:
+    """Some years lie between the parts, so their landmarks differ."""
+    states = make_states(4)
+    admit(states, np.arange(4))
+    rows = np.concatenate([visits([0, 900, 900, 1_000]), visits([5, 6, 980, 990], VENUE_VISIT)])
+    rows["person"], rows["category"] = np.arange(len(rows)) % 4, np.arange(len(rows)) % 3
+    learn(states, rows, PLACES, CONTEXT.rules)
+    parts = [weights_of(TagStates(states.words[at : at + 1].copy(), 60), PLACES) for at in range(4)]
+    assert len({part.landmark for part in parts}) > 1
+    whole, joined = shares_of(states, PLACES), as_shares(reduce(add, parts), PLACES)
+    for name in ("category", "brand", "weekday", "band", "level"):
+        assert getattr(joined, name) == pytest.approx(getattr(whole, name), rel=1e-9)
 
 
 def test_rules_are_read_from_toml_and_nonsense_is_refused() -> None:

@@ -92,6 +92,14 @@ class AsyncClient:
     def events(self, **filters: str | int | None) -> AsyncIterator[Json]:
         return self._pages("events", filters)
 
+    def tags(self, **filters: str | int | None) -> AsyncIterator[Json]:
+        """Of how many people each tag holds, as of last night; filters ``venue_id``, ``tag``."""
+        return self._pages("tags", filters)
+
+    async def device_tags(self, device_id: str) -> Json:
+        """All that is held of a phone's owner, ``data`` and ``rhythms``, for the owner to see; with a device key."""
+        return await self._send(calls.device_tags(device_id))
+
     async def redeem(self, code: str, store_id: str, idempotency_key: str | None = None) -> Json:
         return await self._send(calls.redeem(code, store_id, idempotency_key))
 

@@ -132,12 +132,17 @@ def wake_sets(venue_id: str, kind: str, radio: str, limit: int) -> Call[WakeSet]
     return Call("GET", "/v1/wake-sets", lambda body: cast("WakeSet", body), params=params)
 
 
+def device_tags(device_id: str) -> Call[Json]:
+    """The tags and rhythms of a phone's owner."""
+    return Call("GET", f"/v1/devices/{_segment(device_id)}/tags", _as_object)
+
+
 def health() -> Call[Json]:
     return Call("GET", "/v1/health", _as_object)
 
 
 def page(kind: str, filters: Mapping[str, str | int | None], cursor: str | None) -> Call[Page]:
-    """One page of ``visits``, ``events``, ``deliveries`` or ``coupons``."""
+    """One page of ``visits``, ``events``, ``tags``, ``deliveries`` or ``coupons``."""
     params = {name: str(value) for name, value in filters.items() if value is not None}
     if cursor is not None:
         params["cursor"] = cursor

@@ -115,6 +115,14 @@ class Client:
     def events(self, **filters: str | int | None) -> Iterator[Json]:
         return self._pages("events", filters)
 
+    def tags(self, **filters: str | int | None) -> Iterator[Json]:
+        """Of how many people each tag holds, as of last night; filters ``venue_id``, ``tag``."""
+        return self._pages("tags", filters)
+
+    def device_tags(self, device_id: str) -> Json:
+        """All that is held of a phone's owner, ``data`` and ``rhythms``, for the owner to see; with a device key."""
+        return self._send(calls.device_tags(device_id))
+
     def redeem(self, code: str, store_id: str, idempotency_key: str | None = None) -> Json:
         """Redeem a coupon at a till; ``Conflict`` (``already_redeemed``) the second time, whoever calls."""
         return self._send(calls.redeem(code, store_id, idempotency_key))

@@ -4,13 +4,16 @@ import numpy as np
 
 from scenes.kernels.compiled import compiled
 from scenes.tags.kernels.layout import (
+    CATEGORIES,
     DAYS,
     F64,
     I32,
     I64,
+    MOST_CATEGORIES,
     MOST_COUNT,
     MOST_DAYS,
     MOST_ENTRIES,
+    N_CATEGORY,
     SLOT_ENTRIES,
 )
 
@@ -49,6 +52,24 @@ def filter_stage(rec: I32, at: int, day: int, later: F64, prior: F64, chance: F6
     for state in range(N_HIDDEN):
         belief[_OF_HIDDEN[state]] += hidden[state]
     return n_entries
+
+
+@compiled
+def believe_each(
+    words: I32, person: I64, category: I64, day: int, later: F64, prior: F64, chance: F64, belief: F64
+) -> None:
+    """The belief about one category of each person, into (n, 5) ``belief``; certainly none where nothing is known."""
+    hidden = np.empty(N_HIDDEN)
+    for i in range(len(person)):
+        rec = words[person[i]]
+        n_entries = 0
+        for slot in range(MOST_CATEGORIES):
+            at = CATEGORIES + slot * N_CATEGORY
+            if rec[at] & 0xFFFF == category[i] + 1:
+                n_entries = filter_stage(rec, at, day, later, prior, chance, hidden, belief[i])
+        if n_entries == 0:
+            belief[i] = 0.0
+            belief[i, 0] = 1.0
 
 
 @compiled
