@@ -1,6 +1,6 @@
 """Lists in pages, and what stands in them."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -38,19 +38,6 @@ class VisitOut(BaseModel):
     fix_count: int
     confidence: float
     revision: int
-
-
-class EventOut(BaseModel):
-    """A CloudEvents 1.0 envelope."""
-
-    specversion: str
-    id: str
-    source: str
-    type: str
-    time: str
-    recorded_at: str
-    person_ref: str
-    data: dict[str, Any]
 
 
 class DeliveryOut(BaseModel):
