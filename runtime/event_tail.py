@@ -104,6 +104,12 @@ class EventTail:
             if not self._tenants and not self.is_closing:
                 self._is_followed.clear()
 
+    def n_followers(self, tenant: TenantId) -> int:
+        """How many follow a tenant."""
+        with self._guard:
+            recent = self._tenants.get(tenant)
+            return 0 if recent is None else len(recent.followers)
+
     def recent_after(self, tenant: TenantId, sequence: int) -> list[EventRow] | None:
         """The next events after a sequence; None where memory does not reach back so far."""
         with self._guard:
@@ -219,10 +225,6 @@ class StreamDesk:
         self._open[tenant] -= 1
         if not self._open[tenant]:
             del self._open[tenant]
-
-    def n_open(self, tenant: TenantId) -> int:
-        """How many streams the tenant holds."""
-        return self._open.get(tenant, 0)
 
 
 class Stream:

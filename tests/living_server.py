@@ -56,6 +56,7 @@ def serve(
     clock: LiveClock | None = None,
     venue_id: VenueId = VENUE_ID,
     sweep_every_s: float = SWEEP_EVERY_S,
+    local_webhooks: bool = True,
     **options: Any,
 ) -> Iterator[Living]:
     """Serve a prepared data folder until the block ends.
@@ -64,7 +65,7 @@ def serve(
         sweep_every_s: By the machine's clock; a played clock runs faster, so that a sweep comes at any of its instants.
         options: What else ``runtime.wiring.start`` takes.
     """
-    home = open_home(folder, clock="events", local_webhooks=True)
+    home = open_home(folder, clock="events", local_webhooks=local_webhooks)
     at = datetime.now(UTC)
     with home.database.write() as connection:
         keys = {role: make_key(connection, DEFAULT_TENANT, role, "test", at).text for role in Role}
@@ -169,12 +170,13 @@ def campaign(store_id: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def all_rows(client: httpx.Client, path: str) -> Sequence[dict[str, Any]]:
+def all_rows(client: httpx.Client, path: str, **filters: str) -> Sequence[dict[str, Any]]:
     """All rows of a paged list."""
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = client.get(path, params={"limit": 50} | ({} if cursor is None else {"cursor": cursor})).json()
+        asked: dict[str, str] = {"limit": "50", **filters}
+        page = client.get(path, params=asked | ({} if cursor is None else {"cursor": cursor})).json()
         rows += page["data"]
         cursor = page["next_cursor"]
         if cursor is None:

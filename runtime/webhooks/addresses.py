@@ -39,6 +39,8 @@ def check_url(text: str, *, allows_local: bool) -> httpx.URL:
         raise WebhookUrlError("expected a URL such as https://example.com/hook") from None
     if url.scheme not in schemes or not url.host:
         raise WebhookUrlError(f"expected {' or '.join(sorted(schemes, reverse=True))} and a host")
+    if url.port is not None and not 1 <= url.port <= 65_535:
+        raise WebhookUrlError("expected a port from 1 to 65535")
     if url.userinfo:
         raise WebhookUrlError("a user or password in the URL is not sent; the signature says who calls")
     return url
@@ -82,6 +84,7 @@ def is_allowed(text: str, *, allows_local: bool) -> bool:
         and not address.is_reserved
         and not address.is_link_local
         and address not in _PLATFORM
+        and not (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
     )
 
 
