@@ -19,6 +19,8 @@ MAY: dict[str, frozenset[Role]] = {
     "read": _READERS,
     "write_campaigns": frozenset({Role.MARKETER, Role.ADMIN}),
     "publish": frozenset({Role.MARKETER, Role.APPROVER, Role.ADMIN}),
+    "write_webhooks": frozenset({Role.ADMIN}),
+    "see_webhooks": frozenset({Role.ADMIN, Role.AUDITOR}),
     "redeem": frozenset({Role.CASHIER, Role.STORE, Role.ADMIN}),
 }
 """The roles that may do each thing. Readers see pseudonyms; no role reads a person's places."""
@@ -59,6 +61,15 @@ def _checked(caller: Caller | None, key: str, deed: str) -> Caller:
     return caller
 
 
+async def still_may(request: Request, deed: str) -> bool:
+    """Whether the key of a long call is good still, and its role allows the deed."""
+    try:
+        await caller_of(request, deed)
+    except (NoKeyError, NotAllowedError):
+        return False
+    return True
+
+
 def needs(deed: str) -> Callable[[Request], Caller]:
     """A FastAPI dependency that lets through callers whose role may do the deed; it runs on a thread of its own."""
 
@@ -77,4 +88,6 @@ SeeingStores = Annotated[Caller, Depends(needs("see_stores"))]
 Reading = Annotated[Caller, Depends(needs("read"))]
 WritingCampaigns = Annotated[Caller, Depends(needs("write_campaigns"))]
 Publishing = Annotated[Caller, Depends(needs("publish"))]
+WritingWebhooks = Annotated[Caller, Depends(needs("write_webhooks"))]
+SeeingWebhooks = Annotated[Caller, Depends(needs("see_webhooks"))]
 Redeeming = Annotated[Caller, Depends(needs("redeem"))]

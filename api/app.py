@@ -10,7 +10,7 @@ from api import problems
 from api.body import MAX_BODY, MAX_SCANS_BODY
 from api.console.pages import console_router
 from api.ports import Services
-from api.routes import campaigns, coupons, demo, devices, geolocate, history, scans, tags, venues, wake_sets
+from api.routes import campaigns, coupons, demo, devices, geolocate, history, scans, tags, venues, wake_sets, webhooks
 from kernel.errors import AtriumError
 
 
@@ -34,6 +34,7 @@ def create_app(services: Services) -> FastAPI:
         tags.router,
         venues.router,
         wake_sets.router,
+        webhooks.router,
     ):
         app.include_router(router)
     if services.demo is not None:

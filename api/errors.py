@@ -10,6 +10,7 @@ NotFoundError
 └── UnknownThingError        no such campaign, zone, device... for this tenant
 AtriumError
 ├── NoKeyError               no key, or one that is unknown, expired or revoked
+├── TooManyStreamsError      the tenant holds as many streams of events as it may
 └── NotAllowedError          a good key whose role does not allow the call
 """
 
@@ -72,3 +73,13 @@ class NotAllowedError(AtriumError):
     """The key's role does not allow the call."""
 
     code = "not_allowed"
+
+
+class TooManyStreamsError(AtriumError):
+    """The tenant holds as many streams as it may; one that ends makes room."""
+
+    code = "too_many_streams"
+    retry_after_s = 5
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} streams of events are open, as many as a tenant may have")

@@ -1,6 +1,6 @@
 """What the HTTP layer needs from the runtime: one protocol a noun, and the values that cross."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,7 +62,7 @@ class VisitRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """A recorded event; ``data`` without the person."""
+    """A recorded event; ``data`` without the person; ``cursor`` is that of the list after it."""
 
     id: str
     type: str
@@ -70,6 +70,63 @@ class EventRow:
     recorded_at: datetime
     person: PersonRef
     data: Mapping[str, Any]
+    sequence: int
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPart:
+    """The events that came, perhaps none, and the cursor after all that was looked at."""
+
+    events: Sequence[EventRow]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What streams of events may take.
+
+    Args:
+        per_tenant: streams that a tenant may hold open in one server.
+        heartbeat_s: the longest silence; after each such time the key is looked up anew.
+        take_within_s: a reader that has not taken what was sent by then is cut off.
+    """
+
+    per_tenant: int = 20
+    heartbeat_s: float = 15.0
+    take_within_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that a tenant's events are posted to, and how that goes.
+
+    Args:
+        types: the types it wants; empty: all.
+        failing_since: when the first of ``failures`` attempts in a row failed.
+        disabled_at: since when nothing is sent; what was not delivered waits.
+    """
+
+    id: str
+    tenant: TenantId
+    url: str
+    types: tuple[str, ...]
+    created_at: datetime
+    delivered_at: datetime | None = None
+    failing_since: datetime | None = None
+    failures: int = 0
+    last_error: str | None = None
+    next_attempt_at: datetime | None = None
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one request to a webhook: delivered where ``error`` is None."""
+
+    status: int | None
+    error: str | None
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +261,9 @@ class Coupons(Protocol):
 
 
 class History(Protocol):
-    def visits(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]: ...
+    def visits(self, tenant: TenantId, limit: int, cursor: str | None, *, is_open: bool | None) -> Page[VisitRow]: ...
 
-    def events(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]: ...
+    def events(self, tenant: TenantId, limit: int, cursor: str | None, *, types: Collection[str]) -> Page[EventRow]: ...
 
     def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]: ...
 
@@ -220,6 +277,57 @@ class Tags(Protocol):
 
     def of_device(self, tenant: TenantId, device_id: DeviceId) -> tuple[Sequence[TagRow], Sequence[RhythmRow]]:
         """The tags and rhythms of the person behind a phone; none where nothing is known."""
+        ...
+
+
+class EventStream(Protocol):
+    @property
+    def cursor(self) -> str:
+        """The cursor after all that was read."""
+        ...
+
+    async def read(self, wait_s: float) -> StreamPart | None:
+        """What comes next; a part without events after ``wait_s``; None once the server stops."""
+        ...
+
+    def close(self) -> None:
+        """Give the place to another; harmless twice."""
+        ...
+
+
+class EventStreams(Protocol):
+    async def open(self, tenant: TenantId, after: str | Literal["start", "now"], types: Collection[str]) -> EventStream:
+        """A stream of a tenant's events of these types (none named: all) from a cursor, the first, or now on.
+
+        Raises:
+            BadCursorError: no cursor of ours.
+            TooManyStreamsError: the tenant holds as many as it may.
+        """
+        ...
+
+
+class Webhooks(Protocol):
+    async def create(self, tenant: TenantId, url: str, types: Sequence[str]) -> tuple[Webhook, str]:
+        """A webhook for what is recorded from now on, and its secret, which is told only here.
+
+        Raises:
+            WebhookUrlError: an address that nothing is sent to.
+            TooManyWebhooksError: the tenant has as many as it may.
+        """
+        ...
+
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Webhook]: ...
+
+    def get(self, tenant: TenantId, webhook_id: str) -> Webhook | None: ...
+
+    def delete(self, tenant: TenantId, webhook_id: str) -> bool: ...
+
+    def enable(self, tenant: TenantId, webhook_id: str) -> Webhook | None:
+        """Go on with a disabled webhook after the last event it was given."""
+        ...
+
+    async def test(self, tenant: TenantId, webhook_id: str) -> Attempt | None:
+        """Post one ``webhook.test`` event now; None where there is no such webhook."""
         ...
 
 
@@ -268,9 +376,12 @@ class Services:
     coupons: Coupons
     history: History
     tags: Tags
+    streams: EventStreams
+    webhooks: Webhooks
     venues: Venues
     wake_sets: WakeSets
     clock: Clock
     pseudonym_key: bytes
     version: str
+    stream_limits: StreamLimits = StreamLimits()
     demo: Demo | None = None

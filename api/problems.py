@@ -27,6 +27,7 @@ STATUS: dict[type[AtriumError], int] = {
     http.UnsupportedMediaError: 415,
     http.NoKeyError: 401,
     http.NotAllowedError: 403,
+    http.TooManyStreamsError: 429,
     campaigns.CouponExpiredError: 410,
 }
 """The status of an error class; a class without a row has its nearest ancestor's."""

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from api.ports import Caller
 from kernel.ids import PersonRef, derive_id
 
 
-def pseudonym(person: PersonRef, reader: Caller, at: datetime, key: bytes) -> str:
-    """The reader's name for a person on the day of ``at`` (UTC). Days and readers cannot be joined by it."""
-    return derive_id("per", reader.key_id, at.date().isoformat(), person, key=key)
+def pseudonym(person: PersonRef, reader_id: str, at: datetime, key: bytes) -> str:
+    """The name for a person of a reader (a key, or a webhook) on the day of ``at`` (UTC).
+
+    Days and readers cannot be joined by it.
+    """
+    return derive_id("per", reader_id, at.date().isoformat(), person, key=key)

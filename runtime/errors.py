@@ -2,11 +2,13 @@
 
 InputRefusedError
 ├── SettingsError         an environment variable or option that makes no sense
+├── WebhookUrlError       an address that nothing is sent to
 └── VenueFileError        a path that holds no venue or survey of the named format
 NotFoundError
 └── UnknownVenueError     no such venue in this tenant
 ConflictError
 ├── UntrainedVenueError   the venue has no survey or no model yet
+├── TooManyWebhooksError  the tenant has as many as it may
 ├── NoFormerModelError    no version of the model to go back to
 └── AlreadyCommittedError the same recorded scans were stored before
 PartFailedError
@@ -29,6 +31,13 @@ class VenueFileError(InputRefusedError):
     code = "invalid_file"
 
 
+class WebhookUrlError(InputRefusedError):
+    """An address that webhooks are not sent to; the message says why, without the address."""
+
+    code = "webhook_url_refused"
+    field = "url"
+
+
 class UnknownVenueError(NotFoundError):
     """No venue of this tenant has the id."""
 
@@ -43,6 +52,15 @@ class UntrainedVenueError(ConflictError):
     """The venue cannot answer yet: it lacks a survey or a model."""
 
     code = "untrained_venue"
+
+
+class TooManyWebhooksError(ConflictError):
+    """The tenant has as many webhooks as it may."""
+
+    code = "too_many_webhooks"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"there are {most} webhooks, as many as a tenant may have; delete one first")
 
 
 class NoFormerModelError(ConflictError):

@@ -19,11 +19,13 @@ class ServerKeys:
         people: makes device and person pseudonyms from device ids.
         codes: makes coupon codes from sequence numbers.
         consumers: makes the daily pseudonym a reader of visits sees.
+        webhooks: makes the secrets that webhooks are signed with.
     """
 
     people: bytes
     codes: bytes
     consumers: bytes
+    webhooks: bytes
 
 
 def load_server_keys(data_dir: Path) -> ServerKeys:
@@ -50,5 +52,5 @@ def load_server_keys(data_dir: Path) -> ServerKeys:
     if len(secret) != _SECRET_BYTES:
         raise SettingsError(f"{path} is damaged: expected {_SECRET_BYTES} bytes, found {len(secret)}")
     return ServerKeys(
-        *(hashlib.blake2b(key=secret, person=use).digest() for use in (b"people", b"codes", b"consumers"))
+        *(hashlib.blake2b(key=secret, person=use).digest() for use in (b"people", b"codes", b"consumers", b"webhooks"))
     )

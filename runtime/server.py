@@ -5,13 +5,15 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
-from fastapi import FastAPI
 
 from runtime.errors import SettingsError
 from runtime.wiring import Running
 
 BACKLOG = 2_048
 """A backlog of 5 was seen to reset connections at 20 calls at once."""
+_UNTAKEN_S = 60
+"""After this, what the other side has not taken is given up and its connection closed by the system (where that is
+Linux): a reader of events that was cut off must not keep a socket for ever."""
 _GRACE_S = 1
 """How long calls under way may take to end. A batch of 1,000 scans is answered in a fraction of it; a caller cut off
 got no answer, and its repeat gets what was stored."""
@@ -26,6 +28,8 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # accepted connections have it from the listener
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNTAKEN_S * 1_000)
     try:
         listener.bind((host, port))
         listener.listen(BACKLOG)
@@ -38,17 +42,16 @@ def bind(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Tells that the end has come before it waits for calls under way, so that endless ones can end."""
 
-    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None] | None) -> None:
+    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_stopping = on_stopping
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._on_stopping is not None:
-            self._on_stopping()
+        self._on_stopping()
         await super().shutdown(sockets)
 
 
-def make_server(app: FastAPI, on_stopping: Callable[[], None] | None = None) -> uvicorn.Server:
+def make_server(running: Running, on_stopping: Callable[[], None] | None = None) -> uvicorn.Server:
     """An HTTP server for an application, not yet running.
 
     The access log is off whatever the log level: a geolocate URL carries its key.
@@ -56,11 +59,17 @@ def make_server(app: FastAPI, on_stopping: Callable[[], None] | None = None) -> 
     Args:
         on_stopping: called once at the end, before calls under way are waited for; must not block.
     """
+
+    def stopping() -> None:
+        running.let_go()
+        if on_stopping is not None:
+            on_stopping()
+
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
     return _Server(
         uvicorn.Config(
-            app,
+            running.app,
             access_log=False,
             log_config=None,
             lifespan="off",
@@ -68,7 +77,7 @@ def make_server(app: FastAPI, on_stopping: Callable[[], None] | None = None) -> 
             timeout_graceful_shutdown=_GRACE_S,
             h11_max_incomplete_event_size=64 * 1024,
         ),
-        on_stopping,
+        stopping,
     )
 
 
@@ -79,7 +88,7 @@ def run(
     on_stopping: Callable[[], None] | None = None,
 ) -> None:
     """Serve until a signal ends it; then answer what waits and close."""
-    server = make_server(running.app, on_stopping)
+    server = make_server(running, on_stopping)
     if on_started is not None:
         on_started()
     try:

@@ -1,7 +1,7 @@
 """What the HTTP layer asks for, answered from the records, the venue folders and the engine."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from api.ports import Caller, EventRow, Once, Page, Redemption, Rendered, RhythmRow, TagCount, TagRow, VisitRow
@@ -19,6 +19,7 @@ from runtime.records import campaigns as campaign_records
 from runtime.records import history
 from runtime.records.coupons import list_coupons, redeem_coupon
 from runtime.records.devices import put_device
+from runtime.records.events import list_events
 from runtime.records.idempotency import find_answer, keep_answer
 from runtime.records.rhythm import Judged, rhythms_of_person
 from runtime.records.tag_counts import list_counts
@@ -181,13 +182,13 @@ class HistoryDesk:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def visits(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]:
+    def visits(self, tenant: TenantId, limit: int, cursor: str | None, *, is_open: bool | None) -> Page[VisitRow]:
         with self._database.read() as connection:
-            return history.list_visits(connection, tenant, limit, cursor)
+            return history.list_visits(connection, tenant, limit, cursor, is_open)
 
-    def events(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]:
+    def events(self, tenant: TenantId, limit: int, cursor: str | None, *, types: Collection[str]) -> Page[EventRow]:
         with self._database.read() as connection:
-            return history.list_events(connection, tenant, limit, cursor)
+            return list_events(connection, tenant, limit, cursor, types)
 
     def deliveries(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]:
         with self._database.read() as connection:

@@ -27,6 +27,7 @@ class Settings(BaseModel):
     clock: ClockKind = "system"
     tracks: bool = True
     locator: LocatorKind = "light"
+    local_webhooks: bool = False
 
     @property
     def venues_dir(self) -> Path:
@@ -35,10 +36,11 @@ class Settings(BaseModel):
 
 
 def load_settings(environ: Mapping[str, str], data_dir: Path | None = None) -> Settings:
-    """Read ``ATRIUM_DATA_DIR`` and ``ATRIUM_DATABASE_URL``; an option given beats the environment.
+    """Read ``ATRIUM_DATA_DIR``, ``ATRIUM_DATABASE_URL`` and ``ATRIUM_LOCAL_WEBHOOKS``; an option given beats them.
 
     Raises:
-        SettingsError: a data directory that is a file, or a database that this version cannot use.
+        SettingsError: a data directory that is a file, a database that this version cannot use, or a switch that is
+            neither 0 nor 1.
     """
     folder = data_dir or Path(environ.get("ATRIUM_DATA_DIR") or platformdirs.user_data_path("atrium"))
     folder = folder.expanduser().absolute()
@@ -47,7 +49,10 @@ def load_settings(environ: Mapping[str, str], data_dir: Path | None = None) -> S
     url = environ.get("ATRIUM_DATABASE_URL") or f"sqlite:///{folder / DATABASE_FILE}"
     if not url.startswith("sqlite:"):
         raise SettingsError("ATRIUM_DATABASE_URL: this version stores its records in SQLite (sqlite:///PATH)")
-    return Settings(data_dir=folder, database_url=url)
+    local = environ.get("ATRIUM_LOCAL_WEBHOOKS") or "0"
+    if local not in {"0", "1"}:
+        raise SettingsError("ATRIUM_LOCAL_WEBHOOKS: expected 1 (webhooks may go to this machine, over http) or 0")
+    return Settings(data_dir=folder, database_url=url, local_webhooks=local == "1")
 
 
 def make_data_dir(settings: Settings) -> None:

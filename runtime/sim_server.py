@@ -61,7 +61,7 @@ def serve_own(mall: "Mall") -> Iterator["HttpSystem"]:
         keys = prepare(home, mall)
         running = start(home, clock, sweep_every_s=_NEVER_S)
         listener = bind("127.0.0.1", 0)
-        server = make_server(running.app)
+        server = make_server(running)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:

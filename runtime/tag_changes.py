@@ -13,7 +13,8 @@ from flow.answers import rfc3339
 from kernel.clock import EPOCH, to_epoch_us
 from kernel.ids import PersonRef, TenantId, VenueId
 from runtime.records.effects import scene_event_row
-from runtime.records.tags import Held, held_tags, insert_events, store_records, store_tags, tag_id
+from runtime.records.events import append_events
+from runtime.records.tags import Held, held_tags, store_records, store_tags, tag_id
 from runtime.tag_places import TagBook, instant_of
 from scenes.errors import SnapshotError
 from scenes.events import tag_event
@@ -111,7 +112,7 @@ def store_changes(
                 expires_at=None if tag.expires_at is None else rfc3339(tag.expires_at),
             )
             events.append(scene_event_row(tenant, person, event, to_epoch_us(now)))
-    insert_events(connection, events)
+    append_events(connection, tenant, events)
     holding: dict[str, TagRow] = {}
     for day in np.unique(people.settled).tolist():
         rows = np.flatnonzero(people.settled == day).astype(np.int64)

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from kernel.clock import to_epoch_us
 from kernel.ids import PersonRef, TenantId, VenueId
 from runtime.records.effects import scene_event_row
+from runtime.records.events import append_events
 from runtime.records.rhythm import store_model
 from runtime.records.tag_counts import write_counts
 from runtime.records.tags import (
@@ -22,7 +23,6 @@ from runtime.records.tags import (
     all_records,
     drop_old_learnt,
     forget_person,
-    insert_events,
     read_night,
     store_night,
     unsettled_records,
@@ -95,7 +95,9 @@ def night_step(
     if _settle(connection, tenant, book, model, night, staff, now):
         return
     n_waiting, told = judge_step(connection, tenant, book, night.day)
-    insert_events(connection, [scene_event_row(tenant, person, event, to_epoch_us(now)) for person, event in told])
+    append_events(
+        connection, tenant, [scene_event_row(tenant, person, event, to_epoch_us(now)) for person, event in told]
+    )
     if n_waiting:
         return
     if drop_old_learnt(connection, tenant, night.day - MARKS_KEPT_DAYS, MARKS_AT_ONCE) < MARKS_AT_ONCE:

@@ -6,16 +6,21 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.ports import Demo, Services
+from api.ports import Demo, Services, StreamLimits
 from kernel.clock import EPOCH
 from runtime.clocks import EventClock, LiveClock, SystemClock
 from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
+from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
 from runtime.records.history import latest_instant
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
 from runtime.tag_worker import TagWorker
 from runtime.wake_sets import WakeSetDesk
+from runtime.webhooks.desk import WebhookDesk
+from runtime.webhooks.rules import RetryRules
+from runtime.webhooks.sending import Sender
+from runtime.webhooks.worker import WebhookWorker
 from scenes.rules import SceneRules
 
 
@@ -27,9 +32,17 @@ class Running:
     engine: ScanEngine
     tags: TagWorker
     home: Home
+    tail: EventTail
+    webhooks: WebhookWorker
+
+    def let_go(self) -> None:
+        """End the answers that have no end of their own: a server waits for those under way."""
+        self.tail.close()
 
     def stop(self) -> None:
         """Answer what waits, then close."""
+        self.webhooks.stop()
+        self.tail.stop()
         self.engine.stop()
         self.tags.stop()
         self.home.database.close()
@@ -51,8 +64,11 @@ def start(
     observer: Observer | None = None,
     demo: Demo | None = None,
     sweep_every_s: float = SWEEP_EVERY_S,
+    stream_limits: StreamLimits | None = None,
+    retry_rules: RetryRules | None = None,
 ) -> Running:
-    """Start the engine and build the application."""
+    """Start the engine, the tail of events and the webhooks, and build the application."""
+    limits, release = stream_limits or StreamLimits(), version("atrium")
     engine = ScanEngine(
         home.database,
         Locators(home.venues, tracks=home.settings.tracks, kind=home.settings.locator),
@@ -62,6 +78,9 @@ def start(
         observer=observer,
         sweep_every_s=sweep_every_s,
     )
+    tail = EventTail(home.database)
+    sender = Sender(home.keys.webhooks, home.settings.local_webhooks, f"atrium/{release}")
+    worker = WebhookWorker(home.database, tail, sender, home.keys.consumers, retry_rules or RetryRules())
     venues = VenueDesk(home.venues)
     services = Services(
         keys=KeyDesk(home.database),
@@ -71,14 +90,19 @@ def start(
         coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
+        streams=StreamDesk(tail, limits.per_tenant),
+        webhooks=WebhookDesk(home.database, worker, sender, home.keys.consumers),
         venues=venues,
         wake_sets=WakeSetDesk(home.venues),
         clock=clock,
         pseudonym_key=home.keys.consumers,
-        version=version("atrium"),
+        version=release,
+        stream_limits=limits,
         demo=demo,
     )
     tags = TagWorker(home.database, venues, clock)
     engine.start()
     tags.start()
-    return Running(create_app(services), engine, tags, home)
+    tail.start()
+    worker.start()
+    return Running(create_app(services), engine, tags, home, tail, worker)

@@ -22,7 +22,7 @@ from runtime.engine import SWEEP_EVERY_S
 from runtime.home import Home, open_home
 from runtime.records.tenants import DEFAULT_TENANT, ensure_tenant, make_key
 from runtime.server import bind, make_server
-from runtime.wiring import start
+from runtime.wiring import Running, start
 from sim.world import World
 from venues.model import Venue
 
@@ -40,6 +40,7 @@ class Living:
     home: Home
     venue: Venue
     world: World
+    running: Running
 
     def client(self, role: Role | None = None, key: str | None = None) -> httpx.Client:
         """A plain HTTP client with a role's key."""
@@ -55,13 +56,16 @@ def serve(
     clock: LiveClock | None = None,
     venue_id: VenueId = VENUE_ID,
     sweep_every_s: float = SWEEP_EVERY_S,
+    local_webhooks: bool = True,
+    **options: Any,
 ) -> Iterator[Living]:
     """Serve a prepared data folder until the block ends.
 
     Args:
         sweep_every_s: By the machine's clock; a played clock runs faster, so that a sweep comes at any of its instants.
+        options: What else ``runtime.wiring.start`` takes.
     """
-    home = open_home(folder, clock="events")
+    home = open_home(folder, clock="events", local_webhooks=local_webhooks)
     at = datetime.now(UTC)
     with home.database.write() as connection:
         keys = {role: make_key(connection, DEFAULT_TENANT, role, "test", at).text for role in Role}
@@ -69,15 +73,15 @@ def serve(
         other = make_key(connection, OTHER_TENANT, Role.ADMIN, "test", at).text
     venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
     assert venue is not None
-    running = start(home, clock or EventClock(NOON), sweep_every_s=sweep_every_s)
+    running = start(home, clock or EventClock(NOON), sweep_every_s=sweep_every_s, **options)
     listener = bind("127.0.0.1", 0)
-    server = make_server(running.app)
+    server = make_server(running)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         wait_until(lambda: server.started)
-        yield Living(url, keys, other, home, venue, world)
+        yield Living(url, keys, other, home, venue, world, running)
     finally:
         server.should_exit = True
         thread.join()
@@ -166,12 +170,13 @@ def campaign(store_id: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def all_rows(client: httpx.Client, path: str) -> Sequence[dict[str, Any]]:
+def all_rows(client: httpx.Client, path: str, **filters: str) -> Sequence[dict[str, Any]]:
     """All rows of a paged list."""
     rows: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = client.get(path, params={"limit": 50} | ({} if cursor is None else {"cursor": cursor})).json()
+        asked: dict[str, str] = {"limit": "50", **filters}
+        page = client.get(path, params=asked | ({} if cursor is None else {"cursor": cursor})).json()
         rows += page["data"]
         cursor = page["next_cursor"]
         if cursor is None:

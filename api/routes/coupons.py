@@ -75,7 +75,7 @@ def _coupon(coupon: Coupon, caller: Caller, key: bytes) -> CouponOut:
         id=coupon.id,
         campaign_id=coupon.campaign_id,
         sequence=coupon.sequence,
-        person_ref=pseudonym(coupon.person, caller, coupon.issued_at, key),
+        person_ref=pseudonym(coupon.person, caller.key_id, coupon.issued_at, key),
         visit_id=coupon.visit_id,
         issued_at=rfc3339(coupon.issued_at),
         expires_at=rfc3339(coupon.expires_at),

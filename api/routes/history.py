@@ -1,32 +1,78 @@
 """``/v1/visits``, ``/v1/events``, ``/v1/deliveries``: what happened. No filter by person, on purpose."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any, Literal
 
-from api.access import Reading, ServicesDep
+from anyio import to_thread
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from api.access import Reading, ServicesDep, still_may
+from api.event_stream import EventStreamResponse, is_wanted
 from api.ports import Caller, EventRow, VisitRow
 from api.pseudonyms import pseudonym
 from api.routes.documents import problems
-from api.schemas.pages import Cursor, DeliveryOut, EventOut, Limit, PageOut, PlaceOut, VisitOut
+from api.schemas.events import EventOut, Types
+from api.schemas.pages import Cursor, DeliveryOut, Limit, PageOut, PlaceOut, VisitOut
 from campaigns.decide import Delivery
 from flow.answers import rfc3339
 
 router = APIRouter(tags=["history"], responses=problems(401, 403, 422, 503))
 
+_PAGE_OR_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page; with `Accept: text/event-stream` the events as server-sent events, without end: "
+        "`id` is the cursor after the event, `event` its type, `data` the envelope that a page holds. Comments keep "
+        "the line open; messages with an `id` alone move the cursor.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
 
 @router.get("/v1/visits")
-def list_visits(caller: Reading, services: ServicesDep, limit: Limit = 100, cursor: Cursor = None) -> PageOut[VisitOut]:
+def list_visits(
+    caller: Reading,
+    services: ServicesDep,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    is_open: Annotated[
+        bool | None, Query(alias="open", description="true: entered and not left; false: left; absent: both")
+    ] = None,
+) -> PageOut[VisitOut]:
     """Visits in the order of arrival, open ones with ``left_at`` null."""
-    page = services.history.visits(caller.tenant, limit, cursor)
+    page = services.history.visits(caller.tenant, limit, cursor, is_open=is_open)
     rows = [_visit(row, caller, services.pseudonym_key) for row in page.data]
     return PageOut(data=rows, next_cursor=page.next_cursor)
 
 
-@router.get("/v1/events")
-def list_events(caller: Reading, services: ServicesDep, limit: Limit = 100, cursor: Cursor = None) -> PageOut[EventOut]:
-    """Events in the order they were recorded, as CloudEvents."""
-    page = services.history.events(caller.tenant, limit, cursor)
-    rows = [_event(row, caller, services.pseudonym_key) for row in page.data]
-    return PageOut(data=rows, next_cursor=page.next_cursor)
+@router.get("/v1/events", response_model=PageOut[EventOut], responses=problems(429) | _PAGE_OR_STREAM)
+async def list_events(
+    request: Request,
+    caller: Reading,
+    services: ServicesDep,
+    types: Types = [],  # noqa: B006  # pydantic copies it
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    start: Annotated[
+        Literal["start", "now"], Query(alias="from", description="Where a stream without cursor begins")
+    ] = "now",
+    last_event_id: Annotated[
+        str | None, Header(max_length=512, description="Of a stream: goes on after this `id`; beats `cursor`")
+    ] = None,
+) -> Response:
+    """Events in the order they were recorded, as CloudEvents: a page, or a stream that goes on."""
+
+    def envelope(row: EventRow) -> EventOut:
+        return EventOut.of(row, caller.tenant, caller.key_id, services.pseudonym_key)
+
+    if is_wanted(request.headers.get("accept", "")):
+        stream = await services.streams.open(caller.tenant, last_event_id or cursor or start, types)
+        return EventStreamResponse(stream, services.stream_limits, envelope, lambda: still_may(request, "read"))
+
+    def page() -> Response:
+        held = services.history.events(caller.tenant, limit, cursor, types=types)
+        body = PageOut[EventOut](data=[envelope(row) for row in held.data], next_cursor=held.next_cursor)
+        return Response(body.model_dump_json(), media_type="application/json")
+
+    return await to_thread.run_sync(page)
 
 
 @router.get("/v1/deliveries")
@@ -43,7 +89,7 @@ def _visit(row: VisitRow, caller: Caller, key: bytes) -> VisitOut:
     visit = row.visit
     return VisitOut(
         id=visit.visit_id,
-        person_ref=pseudonym(row.person, caller, visit.arrived_at, key),
+        person_ref=pseudonym(row.person, caller.key_id, visit.arrived_at, key),
         venue_id=visit.place.venue_id,
         place=PlaceOut(id=visit.place.id, kind=visit.place.kind.value),
         arrived_at=rfc3339(visit.arrived_at),
@@ -57,24 +103,11 @@ def _visit(row: VisitRow, caller: Caller, key: bytes) -> VisitOut:
     )
 
 
-def _event(row: EventRow, caller: Caller, key: bytes) -> EventOut:
-    return EventOut(
-        specversion="1.0",
-        id=row.id,
-        source=f"/tenants/{caller.tenant}",
-        type=row.type,
-        time=rfc3339(row.occurred_at),
-        recorded_at=rfc3339(row.recorded_at),
-        person_ref=pseudonym(row.person, caller, row.occurred_at, key),
-        data=dict(row.data),
-    )
-
-
 def _delivery(row: Delivery, caller: Caller, key: bytes) -> DeliveryOut:
     return DeliveryOut(
         id=row.id,
         campaign_id=row.campaign_id,
-        person_ref=pseudonym(row.person, caller, row.at, key),
+        person_ref=pseudonym(row.person, caller.key_id, row.at, key),
         visit_id=row.visit_id,
         at=rfc3339(row.at),
         delivered=row.is_delivered,

@@ -1,7 +1,7 @@
 """Lists in pages, and what stands in them."""
 
 from datetime import date
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -42,19 +42,6 @@ class VisitOut(BaseModel):
     fix_count: int
     confidence: float
     revision: int
-
-
-class EventOut(BaseModel):
-    """A CloudEvents 1.0 envelope."""
-
-    specversion: str
-    id: str
-    source: str
-    type: str
-    time: str
-    recorded_at: str
-    person_ref: str
-    data: dict[str, Any]
 
 
 class TagOut(BaseModel):

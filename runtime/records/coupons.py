@@ -13,8 +13,9 @@ from campaigns.coupon import Coupon, canonical_code, check_redeemable
 from campaigns.errors import AlreadyRedeemedError, UnknownCodeError, WrongStoreError
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import CampaignId, CouponId, PersonRef, StoreId, TenantId, VenueId, VisitId, derive_id
+from runtime.records.events import append_events
 from runtime.records.paging import read_page
-from runtime.records.schema import campaigns, coupons, events, redemptions
+from runtime.records.schema import campaigns, coupons, redemptions
 
 
 def list_coupons(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[Coupon]:
@@ -66,22 +67,21 @@ def redeem_coupon(
             id=redemption.id, tenant_id=tenant, coupon_id=coupon.id, store_id=store_id, at_us=at_us
         )
     )
-    connection.execute(
-        events.insert().values(
-            id=derive_id("evt", coupon.id, "coupon.redeemed"),
-            tenant_id=tenant,
-            type="coupon.redeemed",
-            occurred_us=at_us,
-            recorded_us=to_epoch_us(recorded_at),
-            person=coupon.person,
-            data={
-                "coupon_id": coupon.id,
-                "campaign_id": coupon.campaign_id,
-                "redemption_id": redemption.id,
-                "place": {"id": store_id, "kind": "store"},
-            },
-        )
-    )
+    used = {
+        "id": derive_id("evt", coupon.id, "coupon.redeemed"),
+        "tenant_id": tenant,
+        "type": "coupon.redeemed",
+        "occurred_us": at_us,
+        "recorded_us": to_epoch_us(recorded_at),
+        "person": coupon.person,
+        "data": {
+            "coupon_id": coupon.id,
+            "campaign_id": coupon.campaign_id,
+            "redemption_id": redemption.id,
+            "place": {"id": store_id, "kind": "store"},
+        },
+    }
+    append_events(connection, tenant, [used])
     return redemption
 
 

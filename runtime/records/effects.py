@@ -17,6 +17,7 @@ from flow.run_batch import Effects, PersonEvent
 from kernel.clock import to_epoch_us
 from kernel.ids import CampaignId, DeviceRef, PersonRef, TenantId, derive_id
 from members.device import Device
+from runtime.records.events import append_events
 from runtime.records.fixes import insert_fixes
 from runtime.records.schema import (
     answers,
@@ -24,13 +25,12 @@ from runtime.records.schema import (
     campaigns,
     coupons,
     deliveries,
-    events,
     fixes,
     scenes,
     tracks,
     visits,
 )
-from runtime.records.upsert import insert_new, upsert
+from runtime.records.upsert import upsert
 from scenes.events import SceneEvent
 from scenes.kernels.record import I32
 from scenes.places import PlaceBook
@@ -65,7 +65,6 @@ def store_effects(
     _store_visits(connection, tenant, effects)
     rows = [_event_row(tenant, event, recorded_us) for event in effects.events]
     rows += [row for delivery in effects.deliveries for row in _delivery_events(tenant, delivery, recorded_us)]
-    insert_new(connection, events, rows, "id")
     _store_scenes(connection, tenant, effects, places)
     if kept:
         connection.execute(
@@ -82,6 +81,7 @@ def store_effects(
             ],
         )
     _store_deliveries(connection, tenant, effects.deliveries)
+    append_events(connection, tenant, rows)
 
 
 def _store_visits(connection: Connection, tenant: TenantId, effects: Effects) -> None:

@@ -7,40 +7,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from api.ports import EventRow, Page, VisitRow
+from api.ports import Page, VisitRow
 from campaigns.decide import Delivery, Reason
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import CampaignId, CardId, DeviceRef, PersonRef, TenantId, VenueId, VisitId
 from runtime.records.paging import read_page
-from runtime.records.schema import answers, deliveries, events, scenes, visits
-from runtime.records.staff import event_of_staff, visit_of_staff
+from runtime.records.schema import answers, deliveries, scenes, visits
+from runtime.records.staff import visit_of_staff
 from scenes.rules import PlaceKind
 from scenes.state import Place, Visit
 
 
-def list_visits(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[VisitRow]:
-    """A tenant's visits in the order of arrival, open ones too; staff's are left out."""
+def list_visits(
+    connection: Connection, tenant: TenantId, limit: int, cursor: str | None, is_open: bool | None = None
+) -> Page[VisitRow]:
+    """A tenant's visits in the order of arrival: the open ones, the closed ones, or both; staff's are left out."""
     query = sa.select(visits).where(visits.c.tenant_id == tenant, ~visit_of_staff())
+    if is_open is not None:
+        query = query.where(visits.c.left_us.is_(None) if is_open else visits.c.left_us.is_not(None))
     page = read_page(connection, query, (visits.c.arrived_us, visits.c.id), limit, cursor)
     return Page([VisitRow(_visit(row), PersonRef(row.person)) for row in page.data], page.next_cursor)
-
-
-def list_events(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[EventRow]:
-    """A tenant's events in the order they were recorded; what tells of staff is left out."""
-    query = sa.select(events).where(events.c.tenant_id == tenant, ~event_of_staff())
-    page = read_page(connection, query, events.c.sequence, limit, cursor)
-    rows = [
-        EventRow(
-            id=row.id,
-            type=row.type,
-            occurred_at=from_epoch_us(row.occurred_us),
-            recorded_at=from_epoch_us(row.recorded_us),
-            person=PersonRef(row.person),
-            data=row.data,
-        )
-        for row in page.data
-    ]
-    return Page(rows, page.next_cursor)
 
 
 def list_deliveries(connection: Connection, tenant: TenantId, limit: int, cursor: str | None) -> Page[Delivery]:

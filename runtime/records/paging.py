@@ -35,6 +35,20 @@ def read_page(
     return Page(page, _write([columns[0].table.name, *last]))
 
 
+def cursor_after(column: sa.Column[int], value: int) -> str:
+    """The cursor of a list in the order of one column: what comes after this value."""
+    return _write([column.table.name, value])
+
+
+def read_cursor(column: sa.Column[int], cursor: str) -> int:
+    """The value that a cursor of such a list stands for.
+
+    Raises:
+        BadCursorError: the cursor is none that this list gave.
+    """
+    return int(_read(cursor, column.table.name, 1)[0])
+
+
 def _write(values: list[object]) -> str:
     return base64.urlsafe_b64encode("\x1f".join(map(str, values)).encode()).decode().rstrip("=")
 

@@ -198,6 +198,14 @@ visits = Table(
     Index(None, "tenant_id", "arrived_us", "id"),
     Index(None, "device_ref"),
 )
+Index(
+    "ix_visits_open",
+    visits.c.tenant_id,
+    visits.c.arrived_us,
+    visits.c.id,
+    sqlite_where=visits.c.left_us.is_(None),
+    postgresql_where=visits.c.left_us.is_(None),
+)
 
 events = Table(
     "events",
@@ -211,6 +219,25 @@ events = Table(
     Column("person", _ID, nullable=False),
     Column("data", JSON, nullable=False),
     Index(None, "tenant_id", "sequence"),
+    sqlite_autoincrement=True,  # a reader goes on after the last it saw: none may be given twice
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("url", String(2_000), nullable=False),
+    Column("types", JSON, nullable=False),
+    Column("after_sequence", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("delivered_us", BigInteger),
+    Column("failing_since_us", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("last_error", String(200)),
+    Column("next_attempt_us", BigInteger),
+    Column("disabled_us", BigInteger),
+    Index(None, "tenant_id", "created_us", "id"),
 )
 
 scenes = Table(

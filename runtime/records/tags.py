@@ -12,7 +12,7 @@ from api.ports import TagRow
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import PersonRef, TenantId, VenueId, derive_id
 from runtime.records.schema import cursors, events, person_tags, rhythm_states, tag_learnt, tag_nights, tag_records
-from runtime.records.upsert import insert_new, upsert
+from runtime.records.upsert import upsert
 
 _CURSOR = "tags"
 _LEARNT_FROM = ("visit.exited", "visit.revised", "place.passed", "coupon.redeemed")
@@ -94,11 +94,6 @@ def next_events(connection: Connection, tenant: TenantId, after: int, limit: int
         return told, told[-1].sequence
     newest = connection.execute(sa.select(sa.func.max(events.c.sequence)).where(events.c.tenant_id == tenant)).scalar()
     return told, max(after, 0 if newest is None else int(newest))
-
-
-def insert_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record events; one that is there already stays as it is."""
-    insert_new(connection, events, rows, "id")
 
 
 def load_records(connection: Connection, tenant: TenantId, people: Collection[PersonRef]) -> dict[PersonRef, Held]:

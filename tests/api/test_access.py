@@ -1,5 +1,6 @@
 """Who gets in: no key, a wrong role, another tenant; pseudonyms that cannot be joined."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 
@@ -28,8 +29,23 @@ CALLS: list[tuple[str, str, str]] = [
     ("POST", "/v1/campaigns/cmp_x:publish", "publish"),
     ("POST", "/v1/campaigns/cmp_x:pause", "publish"),
     ("POST", "/v1/redemptions", "redeem"),
+    ("GET", "/v1/webhooks", "see_webhooks"),
+    ("POST", "/v1/webhooks", "write_webhooks"),
+    ("GET", "/v1/webhooks/whk_x", "see_webhooks"),
+    ("DELETE", "/v1/webhooks/whk_x", "write_webhooks"),
+    ("POST", "/v1/webhooks/whk_x:enable", "write_webhooks"),
+    ("POST", "/v1/webhooks/whk_x:test", "write_webhooks"),
 ]
 
+NAMES = (
+    ("d-1", "{device_id}"),
+    ("/demo/", "/{venue_id}/"),
+    ("cmp_x", "{campaign_id}"),
+    ("whk_x", "{webhook_id}"),
+)
+
+EVENTS_OUT = {"open", "type", "from", "last-event-id"}
+"""What visits and events are asked by."""
 WAKE_SET = {"kind", "radio", "if-none-match"}
 """What a wake set is asked by, beside its venue: radios, no person."""
 TAGS = {"tag"}
@@ -57,8 +73,7 @@ def test_all_calls_are_in_the_list_above(living_module: Living) -> None:
     open_to_all = {("GET", "/v1/health"), ("POST", "/v1/geolocate"), ("POST", "/geolocation/v1/geolocate")}
     described = {(method.upper(), path) for path, calls in paths.items() for method in calls} - open_to_all
     listed = {
-        (method, path.replace("d-1", "{device_id}").replace("/demo/", "/{venue_id}/").replace("cmp_x", "{campaign_id}"))
-        for method, path, _ in CALLS
+        (method, functools.reduce(lambda text, name: text.replace(*name), NAMES, path)) for method, path, _ in CALLS
     }
     assert described == listed | {("GET", "/v1/campaigns/{campaign_id}")}
 
@@ -116,9 +131,8 @@ def test_no_list_can_be_filtered_by_person(living_module: Living) -> None:
         for calls in paths.values()
         for call in calls.values()
     )
-    assert (
-        set(names) == {"limit", "cursor", "device_id", "campaign_id", "venue_id", "idempotency-key"} | WAKE_SET | TAGS
-    )
+    ids = {"device_id", "campaign_id", "venue_id", "webhook_id"}
+    assert set(names) == ids | {"limit", "cursor", "idempotency-key"} | EVENTS_OUT | WAKE_SET | TAGS
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "MTIz", "9" * 600])

@@ -25,12 +25,14 @@ from fingerprints.wire import decode_json, to_scan
 from kernel.clock import to_epoch_us
 from kernel.errors import PartFailedError
 from runtime.errors import BusyError
+from runtime.webhooks.signing import signed_headers
 from sim.layout import MallSpec
 from sim.world import make_world
 from tests.client.vector_mall import IN_STORE_D, IN_WALKWAY, STORE_D, prepare_home, wire_scan
 from tests.living_server import NOON, Living, campaign, consents, serve
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "clients" / "test_vectors"
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 AT = "2026-04-18T04:00:00Z"
 AP = "0e:74:9c:a7:b2:e4"
 UUID = "fda50693-a4e2-4fb1-afcf-c6eb07647825"
@@ -350,6 +352,34 @@ def exchanges(living: Living) -> list[dict[str, Any]]:
     return out + unprovoked()
 
 
+def webhooks() -> list[dict[str, Any]]:
+    """Requests to a receiver: what the server signs, and what is to be refused five minutes around ``now_s``."""
+    body = '{"specversion":"1.0","id":"evt_1","type":"visit.entered","data":{"store":"\u7eb0 é"}}'
+    at = NOON + timedelta(seconds=0.75)
+    signed = signed_headers(SECRET, "evt_1", at, body.encode())
+    held = {"secret": SECRET, "headers": signed, "body": body, "now_s": int(NOON.timestamp()) + 10, "accepted": True}
+    other = signed["webhook-signature"].replace("v1,", "v1a,")
+    second = f"v1,{'A' * 43}= {other} {signed['webhook-signature']}"
+
+    def changed(name: str, accepted: bool, headers: dict[str, str], **more: Any) -> dict[str, Any]:
+        return {"name": name} | held | {"headers": signed | headers, "accepted": accepted} | more
+
+    return [
+        changed("as the server signs it", True, {}),
+        changed("one of several signatures fits", True, {"webhook-signature": second}),
+        changed("at the edge of five minutes", True, {}, now_s=int(NOON.timestamp()) + 300),
+        changed("of another version", False, {"webhook-signature": other}),
+        changed("of another id", False, {"webhook-id": "evt_2"}),
+        changed("of another second", False, {"webhook-timestamp": str(int(NOON.timestamp()) + 1)}),
+        changed("another body", False, {}, body=body + " "),
+        changed("another secret", False, {}, secret="whsec_" + "B" * 43 + "="),
+        changed("too old", False, {}, now_s=int(NOON.timestamp()) + 301),
+        changed("too far ahead", False, {}, now_s=int(NOON.timestamp()) - 301),
+        changed("no number of seconds", False, {"webhook-timestamp": "now"}),
+        changed("no signature", False, {"webhook-signature": ""}),
+    ]
+
+
 def write(name: str, cases_: list[dict[str, Any]]) -> None:
     """One case a line, so that a change shows as one."""
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases_)
@@ -361,6 +391,7 @@ def main() -> None:
     write("transmitters", transmitters())
     write("instants", instants())
     write("scans", scans())
+    write("webhooks", webhooks())
     world = make_world(3, MallSpec(n_levels=1))  # nobody asks it; a living server carries one
     with tempfile.TemporaryDirectory() as folder:
         prepare_home(Path(folder))

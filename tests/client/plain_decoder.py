@@ -3,6 +3,8 @@
 Imports nothing of ours and nothing but the standard library; a test sees to it.
 """
 
+import base64
+import hmac
 import json
 import re
 import struct
@@ -225,3 +227,14 @@ def answered(answer: dict[str, Any]) -> Answered:
         phase=None if scene is None else scene["phase"],
         codes=tuple(card["coupon"]["code"] for card in answer["cards"] if card["coupon"] is not None),
     )
+
+
+def is_genuine(secret: str, headers: dict[str, str], body: bytes, now_s: float) -> bool:
+    """Whether a webhook was signed with the secret, at most five minutes from now."""
+    stamp = headers["webhook-timestamp"]
+    if not stamp.isdigit() or abs(now_s - int(stamp)) > 300:
+        return False
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{stamp}.".encode() + body
+    expected = "v1," + base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+    return any(hmac.compare_digest(expected, one) for one in headers["webhook-signature"].split())

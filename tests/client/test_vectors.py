@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from atrium_client import WebhookRefused, verify_webhook
 from sim.world import World
 from tests.client import make_vectors, plain_decoder
 from tests.client.make_vectors import FOLDER, JSON, MSGPACK, NDJSON, prepare, send, told
@@ -104,6 +105,21 @@ def test_the_servers_decoder_reads_ids_instants_and_scans_as_the_vectors_say() -
     assert make_vectors.transmitters() == vectors("transmitters")
     assert make_vectors.instants() == vectors("instants")
     assert make_vectors.scans() == vectors("scans")
+
+
+def test_the_server_signs_webhooks_as_the_vectors_say() -> None:
+    assert make_vectors.webhooks() == vectors("webhooks")
+
+
+@pytest.mark.parametrize("case", vectors("webhooks"), ids=lambda case: case["name"])
+def test_plain_python_and_the_client_take_and_refuse_webhooks(case: dict[str, Any]) -> None:
+    secret, headers, body, now_s = case["secret"], case["headers"], case["body"].encode(), case["now_s"]
+    assert plain_decoder.is_genuine(secret, headers, body, now_s) is case["accepted"]
+    if case["accepted"]:
+        assert verify_webhook(secret, headers, body, now_s=now_s) == json.loads(body)
+    else:
+        with pytest.raises(WebhookRefused):
+            verify_webhook(secret, headers, body, now_s=now_s)
 
 
 def test_the_answers_of_a_server_in_trouble_are_as_the_vectors_say() -> None:

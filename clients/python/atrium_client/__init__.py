@@ -19,11 +19,14 @@ from atrium_client.errors import (
     RateLimited,
     ServerError,
     Unreachable,
+    WebhookRefused,
 )
 from atrium_client.flush import Flushed, Refused
 from atrium_client.queue import QueueCounts, ScanQueue
 from atrium_client.retry import RetryPolicy
+from atrium_client.stream import StreamedEvent
 from atrium_client.sync import Client
+from atrium_client.webhooks import verify_webhook
 from atrium_client.wire import (
     Answer,
     Beacon,
@@ -32,11 +35,14 @@ from atrium_client.wire import (
     Card,
     Coupon,
     Device,
+    NewWebhook,
     Position,
     Scan,
     Scene,
     Truth,
     WakeSet,
+    Webhook,
+    WebhookTest,
     Wifi,
 )
 
@@ -57,6 +63,7 @@ __all__ = [
     "Device",
     "Flushed",
     "InvalidInput",
+    "NewWebhook",
     "NotFound",
     "Position",
     "QueueBusy",
@@ -70,8 +77,13 @@ __all__ = [
     "ScanQueue",
     "Scene",
     "ServerError",
+    "StreamedEvent",
     "Truth",
     "Unreachable",
     "WakeSet",
+    "Webhook",
+    "WebhookRefused",
+    "WebhookTest",
     "Wifi",
+    "verify_webhook",
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Literal, Self, TypeVar, assert_never
 
@@ -10,14 +10,35 @@ import httpx
 
 from atrium_client import calls, steps
 from atrium_client.calls import MAX_SCANS_PER_REQUEST, Call
+from atrium_client.errors import AtriumError, Unreachable
 from atrium_client.flush import Flushed, flush
 from atrium_client.queue import ScanQueue
 from atrium_client.retry import Outcome, RetryPolicy
 from atrium_client.steps import Ask, Done, Step, Steps, Tell, Wait, advance, attempts
-from atrium_client.transport import build_request, headers
-from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan, WakeSet
+from atrium_client.stream import StreamCourse, StreamedEvent
+from atrium_client.transport import build_request, headers, read_failure, unreachable
+from atrium_client.wire import (
+    Answer,
+    Campaign,
+    CampaignDraft,
+    Device,
+    Json,
+    NewWebhook,
+    Scan,
+    WakeSet,
+    Webhook,
+    WebhookTest,
+)
 
 T = TypeVar("T")
+
+
+@asynccontextmanager
+async def _closing(response: httpx.Response) -> AsyncIterator[httpx.Response]:
+    try:
+        yield response
+    finally:
+        await response.aclose()
 
 
 class AsyncClient:
@@ -86,11 +107,51 @@ class AsyncClient:
     def coupons(self, **filters: str | int | None) -> AsyncIterator[Json]:
         return self._pages("coupons", filters)
 
-    def visits(self, **filters: str | int | None) -> AsyncIterator[Json]:
-        return self._pages("visits", filters)
+    def visits(self, *, is_open: bool | None = None, **filters: str | int | None) -> AsyncIterator[Json]:
+        return self._pages("visits", filters | {"open": is_open})
 
-    def events(self, **filters: str | int | None) -> AsyncIterator[Json]:
-        return self._pages("events", filters)
+    def events(self, *, types: Sequence[str] = (), **filters: str | int | None) -> AsyncIterator[Json]:
+        return self._pages("events", {**filters, "type": types})
+
+    async def stream_events(
+        self, *, types: Sequence[str] = (), cursor: str | None = None, begin: Literal["start", "now"] = "now"
+    ) -> AsyncIterator[StreamedEvent]:
+        course = StreamCourse(types, cursor, begin, self._policy)
+        while True:
+            outcome: Outcome | None = None
+            failure: AtriumError = Unreachable(0, "unreachable", "the stream ended")
+            try:
+                outcome = await self._http.send(course.request(self._http, self._time_out_s), stream=True)
+                async with _closing(outcome) as response:
+                    if course.is_stream(response):
+                        outcome = None
+                        async for line in response.aiter_lines():
+                            if (found := course.take(line)) is not None:
+                                yield found
+                    else:
+                        await response.aread()
+                        failure = read_failure(response)
+            except httpx.RequestError as error:
+                outcome, failure = error, unreachable(error)
+            await asyncio.sleep(course.wait_s(outcome, failure))
+
+    async def create_webhook(self, url: str, *, types: Sequence[str] = ()) -> NewWebhook:
+        return await self._send(calls.create_webhook(url, types))
+
+    def webhooks(self) -> AsyncIterator[Json]:
+        return self._pages("webhooks", {})
+
+    async def webhook(self, webhook_id: str) -> Webhook:
+        return await self._send(calls.webhook(webhook_id))
+
+    async def enable_webhook(self, webhook_id: str) -> Webhook:
+        return await self._send(calls.enable_webhook(webhook_id))
+
+    async def delete_webhook(self, webhook_id: str) -> None:
+        await self._send(calls.delete_webhook(webhook_id))
+
+    async def test_webhook(self, webhook_id: str) -> WebhookTest:
+        return await self._send(calls.test_webhook(webhook_id))
 
     def tags(self, **filters: str | int | None) -> AsyncIterator[Json]:
         """Of how many people each tag holds, as of last night; filters ``venue_id``, ``tag``."""
@@ -119,7 +180,7 @@ class AsyncClient:
     async def health(self) -> Json:
         return await self._send(calls.health())
 
-    async def _pages(self, kind: str, filters: dict[str, str | int | None]) -> AsyncIterator[Json]:
+    async def _pages(self, kind: str, filters: calls.Filters) -> AsyncIterator[Json]:
         cursor: str | None = None
         while True:
             page = await self._send(calls.page(kind, filters, cursor))

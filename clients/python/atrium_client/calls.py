@@ -7,10 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
-from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan, WakeSet
+from atrium_client.wire import (
+    Answer,
+    Campaign,
+    CampaignDraft,
+    Device,
+    Json,
+    NewWebhook,
+    Scan,
+    WakeSet,
+    Webhook,
+    WebhookTest,
+)
 
 T = TypeVar("T")
 
+Filters = Mapping[str, str | int | Sequence[str] | None]
+"""Parameters of a list; one that is given several values is repeated."""
 MAX_SCANS_PER_REQUEST = 1_000
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 """What the server takes in one call, unpacked."""
@@ -25,7 +38,7 @@ class Call(Generic[T]):
     path: str
     read: Callable[[Any], T]
     content: bytes | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     is_idempotent: bool = True
 
@@ -141,12 +154,41 @@ def health() -> Call[Json]:
     return Call("GET", "/v1/health", _as_object)
 
 
-def page(kind: str, filters: Mapping[str, str | int | None], cursor: str | None) -> Call[Page]:
-    """One page of ``visits``, ``events``, ``tags``, ``deliveries`` or ``coupons``."""
-    params = {name: str(value) for name, value in filters.items() if value is not None}
+def create_webhook(url: str, types: Sequence[str]) -> Call[NewWebhook]:
+    """Not repeated where the first try may have been taken: the server makes a second one of a second call."""
+    body = encode({"url": url, "types": list(types)})
+    return Call("POST", "/v1/webhooks", lambda answer: cast("NewWebhook", answer), body, is_idempotent=False)
+
+
+def webhook(webhook_id: str) -> Call[Webhook]:
+    return Call("GET", f"/v1/webhooks/{quote(webhook_id, safe='')}", _as_webhook)
+
+
+def enable_webhook(webhook_id: str) -> Call[Webhook]:
+    return Call("POST", f"/v1/webhooks/{quote(webhook_id, safe='')}:enable", _as_webhook)
+
+
+def delete_webhook(webhook_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/webhooks/{quote(webhook_id, safe='')}", lambda _: None)
+
+
+def test_webhook(webhook_id: str) -> Call[WebhookTest]:
+    path = f"/v1/webhooks/{quote(webhook_id, safe='')}:test"
+    return Call("POST", path, lambda body: cast("WebhookTest", body), is_idempotent=False)
+
+
+def page(kind: str, filters: Filters, cursor: str | None) -> Call[Page]:
+    """One page of ``visits``, ``events``, ``tags``, ``deliveries``, ``coupons`` or ``webhooks``."""
+    params = {name: _parameter(value) for name, value in filters.items() if value is not None}
     if cursor is not None:
         params["cursor"] = cursor
     return Call("GET", f"/v1/{kind}", lambda body: Page(body["data"], body.get("next_cursor")), params=params)
+
+
+def _parameter(value: str | int | Sequence[str]) -> str | Sequence[str]:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int) else list(value)
 
 
 def _segment(text: str) -> str:
@@ -165,6 +207,10 @@ def _as_answer(body: Any) -> Answer:
 
 def _as_campaign(body: Any) -> Campaign:
     return cast("Campaign", body)
+
+
+def _as_webhook(body: Any) -> Webhook:
+    return cast("Webhook", body)
 
 
 def _as_object(body: Any) -> Json:

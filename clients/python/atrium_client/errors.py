@@ -12,6 +12,8 @@ AtriumError
 QueueError          the queue's disk is full or its folder not ours to write
 ├── QueueBusy       another process or thread is sending it, or holds it open while it is wiped
 └── QueueDamaged    its file is no queue, or not any more: ``ScanQueue.discard`` removes it
+
+WebhookRefused      a request that the server did not send, or not just now
 """
 
 import json
@@ -89,6 +91,10 @@ class QueueBusy(QueueError):
 
 class QueueDamaged(QueueError):
     """The queue's file is no queue, or not any more."""
+
+
+class WebhookRefused(Exception):
+    """A request that does not prove to be a webhook of the server: answer it 400 and do nothing."""
 
 
 _BY_STATUS: dict[int, type[AtriumError]] = {

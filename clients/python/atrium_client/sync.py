@@ -10,12 +10,25 @@ import httpx
 
 from atrium_client import calls, steps
 from atrium_client.calls import MAX_SCANS_PER_REQUEST, Call
+from atrium_client.errors import AtriumError, Unreachable
 from atrium_client.flush import Flushed, flush
 from atrium_client.queue import ScanQueue
 from atrium_client.retry import Outcome, RetryPolicy
 from atrium_client.steps import Ask, Done, Steps, Tell, Wait, advance, attempts
-from atrium_client.transport import build_request, headers
-from atrium_client.wire import Answer, Campaign, CampaignDraft, Device, Json, Scan, WakeSet
+from atrium_client.stream import StreamCourse, StreamedEvent
+from atrium_client.transport import build_request, headers, read_failure, unreachable
+from atrium_client.wire import (
+    Answer,
+    Campaign,
+    CampaignDraft,
+    Device,
+    Json,
+    NewWebhook,
+    Scan,
+    WakeSet,
+    Webhook,
+    WebhookTest,
+)
 
 T = TypeVar("T")
 
@@ -109,11 +122,67 @@ class Client:
     def coupons(self, **filters: str | int | None) -> Iterator[Json]:
         return self._pages("coupons", filters)
 
-    def visits(self, **filters: str | int | None) -> Iterator[Json]:
-        return self._pages("visits", filters)
+    def visits(self, *, is_open: bool | None = None, **filters: str | int | None) -> Iterator[Json]:
+        """Visits in the order of arrival: the open ones, the closed ones, or both."""
+        return self._pages("visits", filters | {"open": is_open})
 
-    def events(self, **filters: str | int | None) -> Iterator[Json]:
-        return self._pages("events", filters)
+    def events(self, *, types: Sequence[str] = (), **filters: str | int | None) -> Iterator[Json]:
+        return self._pages("events", {**filters, "type": types})
+
+    def stream_events(
+        self, *, types: Sequence[str] = (), cursor: str | None = None, begin: Literal["start", "now"] = "now"
+    ) -> Iterator[StreamedEvent]:
+        """Events as they are recorded, without end, over as many connections as it takes: none twice, none left out.
+
+        Args:
+            types: only these; none: all.
+            cursor: go on after this ``StreamedEvent.cursor``, kept from before.
+            begin: where to begin without a cursor: with the first event there is, or with the next.
+
+        Raises:
+            AtriumError: the server refused, or the policy's patience is at its end. A later call with the last
+                cursor loses nothing.
+        """
+        course = StreamCourse(types, cursor, begin, self._policy)
+        while True:
+            outcome: Outcome | None = None
+            failure: AtriumError = Unreachable(0, "unreachable", "the stream ended")
+            try:
+                outcome = self._http.send(course.request(self._http, self._time_out_s), stream=True)
+                with closing(outcome) as response:
+                    if course.is_stream(response):
+                        outcome = None
+                        for line in response.iter_lines():
+                            if (found := course.take(line)) is not None:
+                                yield found
+                    else:
+                        response.read()
+                        failure = read_failure(response)
+            except httpx.RequestError as error:
+                outcome, failure = error, unreachable(error)
+            time.sleep(course.wait_s(outcome, failure))
+
+    def create_webhook(self, url: str, *, types: Sequence[str] = ()) -> NewWebhook:
+        """Have events posted to an address from now on; keep the ``secret``, which is told only here."""
+        return self._send(calls.create_webhook(url, types))
+
+    def webhooks(self) -> Iterator[Json]:
+        """All webhooks, and how each goes."""
+        return self._pages("webhooks", {})
+
+    def webhook(self, webhook_id: str) -> Webhook:
+        return self._send(calls.webhook(webhook_id))
+
+    def enable_webhook(self, webhook_id: str) -> Webhook:
+        """Go on with a disabled webhook, after the last event it was given."""
+        return self._send(calls.enable_webhook(webhook_id))
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        self._send(calls.delete_webhook(webhook_id))
+
+    def test_webhook(self, webhook_id: str) -> WebhookTest:
+        """Have one ``webhook.test`` event posted now, and say what came of it."""
+        return self._send(calls.test_webhook(webhook_id))
 
     def tags(self, **filters: str | int | None) -> Iterator[Json]:
         """Of how many people each tag holds, as of last night; filters ``venue_id``, ``tag``."""
@@ -144,7 +213,7 @@ class Client:
     def health(self) -> Json:
         return self._send(calls.health())
 
-    def _pages(self, kind: str, filters: dict[str, str | int | None]) -> Iterator[Json]:
+    def _pages(self, kind: str, filters: calls.Filters) -> Iterator[Json]:
         cursor: str | None = None
         while True:
             page = self._send(calls.page(kind, filters, cursor))

@@ -37,16 +37,23 @@ def read_outcome(call: Call[T], outcome: Outcome) -> T:
     """
     if not isinstance(outcome, httpx.Response):
         raise unreachable(outcome) from outcome
-    if outcome.status_code >= 400:
-        raise from_response(outcome.status_code, outcome.text, retry_after_s(outcome))
     if outcome.status_code >= 300:
-        detail = f"the address moves to {outcome.headers.get('Location')!r}; a key is not carried there"
-        raise ServerError(outcome.status_code, "unreadable_answer", detail, body=outcome.text)
+        raise read_failure(outcome)
     try:
         return call.read(outcome.json() if outcome.content else None)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         detail = f"the answer is not what the API speaks: {error!r}"
         raise ServerError(outcome.status_code, "unreadable_answer", detail, body=outcome.text) from error
+
+
+def read_failure(response: httpx.Response) -> AtriumError:
+    """The error that an answer is which the call cannot use."""
+    if response.status_code >= 400:
+        return from_response(response.status_code, response.text, retry_after_s(response))
+    detail = f"an answer of {response.headers.get('Content-Type')!r}, not what the API speaks"
+    if response.status_code >= 300:
+        detail = f"the address moves to {response.headers.get('Location')!r}; a key is not carried there"
+    return ServerError(response.status_code, "unreadable_answer", detail, body=response.text)
 
 
 def unreachable(error: httpx.RequestError) -> AtriumError:

@@ -201,5 +201,35 @@ class WakeSet(TypedDict):
     transmitters: list[WakeTransmitter]
 
 
+class Webhook(TypedDict):
+    """``failing``: tried again at ``next_attempt_at``; ``disabled``: not before it is enabled."""
+
+    id: str
+    url: str
+    types: list[str]
+    status: Literal["active", "failing", "disabled"]
+    created_at: str
+    delivered_at: str | None
+    failing_since: str | None
+    failures: int
+    last_error: str | None
+    next_attempt_at: str | None
+    disabled_at: str | None
+
+
+class NewWebhook(Webhook):
+    """Its ``secret`` is shown this once; ``verify_webhook`` needs it."""
+
+    secret: str
+
+
+class WebhookTest(TypedDict):
+    """``error`` is None where the receiver answered 2xx."""
+
+    delivered: bool
+    status: int | None
+    error: str | None
+
+
 Json = dict[str, Any]
 """An object whose fields the API's own page describes."""

@@ -1,0 +1,65 @@
+"""What happened, as CloudEvents: one form for pages, streams and webhooks."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from api.ports import EventRow
+from api.pseudonyms import pseudonym
+from flow.answers import rfc3339
+from kernel.ids import TenantId
+
+EventType = Literal[
+    "venue.approaching",
+    "visit.entered",
+    "visit.dwelled",
+    "visit.exited",
+    "visit.revised",
+    "place.passed",
+    "phase.changed",
+    "tag.added",
+    "tag.removed",
+    "rhythm.overdue",
+    "consent.changed",
+    "person.created",
+    "person.upgraded",
+    "person.merged",
+    "payment.recorded",
+    "points.moved",
+    "delivery.delivered",
+    "delivery.suppressed",
+    "coupon.issued",
+    "coupon.redeemed",
+]
+"""The types that can be asked for: a misspelt one would silently never come."""
+MOST_TYPES = 20
+
+Types = Annotated[list[EventType], Query(alias="type", max_length=MOST_TYPES, description="Only these; repeatable")]
+
+
+class EventOut(BaseModel):
+    """A CloudEvents 1.0 envelope. ``person_ref`` is another for each reader (a key or a webhook) and day."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    time: str
+    recorded_at: str
+    person_ref: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: EventRow, tenant: TenantId, reader_id: str, key: bytes) -> "EventOut":
+        """A recorded event as this reader sees it."""
+        return cls(
+            specversion="1.0",
+            id=row.id,
+            source=f"/tenants/{tenant}",
+            type=row.type,
+            time=rfc3339(row.occurred_at),
+            recorded_at=rfc3339(row.recorded_at),
+            person_ref=pseudonym(row.person, reader_id, row.occurred_at, key),
+            data=dict(row.data),
+        )
