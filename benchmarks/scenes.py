@@ -1,8 +1,9 @@
 """What a fix costs the scenes, beside the same rule over a dictionary of objects.
 
-CPU time of one thread. *Streaming*: a million phones present, batches of 1,000 fixes of phones drawn at random, each
-looked up by its name; for the kernel the whole of name to record and events as rows, for the objects (100,000 phones:
-a million would not fit) name to object and events as tuples. *Batch*: fixes sorted by phone, 200 a phone. The fixes
+CPU time of one thread. *Streaming*: a million phones present, each some way through its day; batches of the next fix
+of 1,000 phones drawn at random. For the kernel from names to places (``scenes/slot_index.py``), records copied, moved
+and put back, events as rows; for the objects (100,000 phones: a million would not fit) from name to object and events
+as tuples. *Batch*: fixes sorted by phone, 200 a phone. The fixes
 are of shoppers who dwell in one store in forty for some five minutes, walk as long past a front every minute, with the
 evidence that the locator gives, and are unknown one time in twelve; both count the same events. Memory: bytes of a
 record, of the object and all that hangs on it.
@@ -19,6 +20,9 @@ Run it with ``atrium bench scenes`` or ``python -m benchmarks.scenes``; about a 
 import json
 import sys
 import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
 from importlib import import_module
 from statistics import median
 from typing import Any
@@ -30,12 +34,15 @@ from kernel.ids import DeviceRef
 from scenes.fix import FixRows
 from scenes.kernels.changes import N_EVENT
 from scenes.kernels.record import EVIDENCE_STEPS, I32, I64, N_RECORD, make_code
+from scenes.kernels.slots import put_records, take_records
 from scenes.kernels.visits import advance_fixes
 from scenes.rules import SceneRules
+from scenes.slot_index import SlotIndex
 
 N_PHONES, N_PLAIN_PHONES = 1_000_000, 100_000
 BATCH = 1_000
 _ROUNDS = 200
+_WARM_FIXES = 20
 _FIXES_A_PHONE, _BATCH_PHONES = 200, 20_000
 _PLAIN_BATCH_PHONES = 500
 _TRACKINTEL_PHONES = 50
@@ -54,7 +61,7 @@ _EVIDENCE = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 def run() -> dict[str, Any]:
     """Fixes a CPU second, ratios, bytes."""
     streaming_s, n_events = _stream(N_PHONES)
-    plain_s, _ = _stream_plainly(N_PLAIN_PHONES)
+    plain_s, plain_told = _stream_plainly(N_PLAIN_PHONES)
     batch_s, kernel_events, rows = _batch(_BATCH_PHONES)
     plain_batch_s, plain_events = _batch_plainly(rows)
     n_same = _events_of_first(rows)
@@ -62,7 +69,7 @@ def run() -> dict[str, Any]:
     return {
         "streaming_fixes_per_s": {"kernel": 1 / streaming_s, "objects": 1 / plain_s, "ratio": plain_s / streaming_s},
         "batch_fixes_per_s": {"kernel": 1 / batch_s, "objects": 1 / plain_batch_s, "ratio": plain_batch_s / batch_s},
-        "events_per_fix": {"streaming": n_events, "batch": kernel_events},
+        "events_per_fix": {"streaming": n_events, "streaming_objects": plain_told, "batch": kernel_events},
         "events_of_the_same_fixes": {"kernel": n_same, "objects": plain_events},
         "trackintel": stay_points,
         "bytes_a_phone": {"kernel": 4 * N_RECORD, "objects": _size(_plain_scene())},
@@ -99,42 +106,77 @@ def _take(records: I32, slot: I64, rows: FixRows, events: I32, late: np.ndarray[
 _RULES = SceneRules().packed()
 
 
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """What phones do: phone p goes the way of pattern p % 1,000, and is so far along it."""
+
+    rows: FixRows
+    n_before: I64
+
+    @classmethod
+    def draw(cls) -> "_Patterns":
+        n_before = _WARM_FIXES + np.arange(BATCH) * 37 % (_FIXES_A_PHONE - _WARM_FIXES)
+        return cls(_draw(BATCH, _FIXES_A_PHONE, np.random.default_rng(1)), n_before)
+
+    def before(self, pattern: int) -> FixRows:
+        """The fixes that a phone has had."""
+        return self.rows.take(pattern * _FIXES_A_PHONE + np.arange(self.n_before[pattern]))
+
+    def next(self, phones: I64) -> FixRows:
+        """The next fix of each."""
+        return self.rows.take(phones % BATCH * _FIXES_A_PHONE + self.n_before[phones % BATCH])
+
+
+def _batches(n_phones: int) -> Iterator[I64]:
+    """Phones in batches, each phone once."""
+    return iter(np.random.default_rng(1).permutation(n_phones)[: _ROUNDS * BATCH].reshape(-1, BATCH))
+
+
+def _name_phones(n_phones: int) -> list[DeviceRef]:
+    return [DeviceRef(f"dev_{i:024d}") for i in range(n_phones)]
+
+
 def _stream(n_phones: int) -> tuple[float, float]:
     """CPU seconds a fix, and events a fix."""
-    rng = np.random.default_rng(1)
-    records = np.zeros((n_phones, N_RECORD), dtype=np.int32)
-    names = [DeviceRef(f"dev_{i:024d}") for i in range(n_phones)]
-    slots = {name: i for i, name in enumerate(names)}
-    events = np.empty((64 * BATCH, N_EVENT), dtype=np.int32)
-    late = np.zeros(BATCH, dtype=np.uint8)
-    drawn = _draw(BATCH, _ROUNDS, rng)
+    patterns, names, index = _Patterns.draw(), _name_phones(n_phones), SlotIndex()
+    events, late = np.empty((64 * BATCH, N_EVENT), dtype=np.int32), np.zeros(BATCH, dtype=np.uint8)
+    warm = np.zeros((BATCH, N_RECORD), dtype=np.int32)
+    for pattern in range(BATCH):
+        rows = patterns.before(pattern)
+        _take(warm, np.full(len(rows), pattern), rows, events, np.zeros(len(rows), dtype=np.uint8))
+    records = np.tile(warm, (n_phones // BATCH, 1))
+    records = records[np.argsort(index.add(names))]
+    each = np.arange(BATCH, dtype=np.int64)
     costs_s, told = [], 0
-    for at in range(_ROUNDS):
-        who = rng.integers(0, n_phones, BATCH)
-        refs = [names[i] for i in who.tolist()]
-        rows = drawn.take(np.arange(BATCH) * _ROUNDS + at)
+    for phones in _batches(n_phones):
+        refs, rows = [names[i] for i in phones.tolist()], patterns.next(phones)
         before_s = time.process_time()
-        slot = np.array([slots[ref] for ref in refs], dtype=np.int64)
-        told += _take(records, slot, rows, events, late)
+        slots = index.find(refs)
+        taken = np.empty((BATCH, N_RECORD), dtype=np.int32)
+        take_records(records, slots, taken)
+        told += _take(taken, each, rows, events, late)
+        put_records(taken, slots, records)
         costs_s.append(time.process_time() - before_s)
-    return median(costs_s[10:]) / BATCH, told / (BATCH * _ROUNDS)
+    return median(costs_s[10:]) / BATCH, told / (BATCH * len(costs_s))
 
 
-def _stream_plainly(n_phones: int) -> tuple[float, int]:
-    rng = np.random.default_rng(1)
-    rules = SceneRules()
-    names = [DeviceRef(f"dev_{i:024d}") for i in range(n_phones)]
-    scenes = {name: PlainScene(rules) for name in names}
-    plain = _as_plain(_draw(BATCH, _ROUNDS, rng))
+def _stream_plainly(n_phones: int) -> tuple[float, float]:
+    patterns, names, rules = _Patterns.draw(), _name_phones(n_phones), SceneRules()
+    warm = []
+    for pattern in range(BATCH):
+        scene = PlainScene(rules)
+        for fix in _as_plain(patterns.before(pattern)):
+            scene.take(fix)
+        warm.append(scene)
+    scenes = {name: deepcopy(warm[i % BATCH], {id(rules): rules}) for i, name in enumerate(names)}
     costs_s, told = [], 0
-    for at in range(_ROUNDS):
-        refs = [names[i] for i in rng.integers(0, n_phones, BATCH).tolist()]
-        fixes = [plain[i * _ROUNDS + at] for i in range(BATCH)]
+    for phones in _batches(n_phones):
+        refs, fixes = [names[i] for i in phones.tolist()], _as_plain(patterns.next(phones))
         before_s = time.process_time()
         for ref, fix in zip(refs, fixes, strict=True):
             told += len(scenes[ref].take(fix) or ())
         costs_s.append(time.process_time() - before_s)
-    return median(costs_s[10:]) / BATCH, told
+    return median(costs_s[10:]) / BATCH, told / (BATCH * len(costs_s))
 
 
 def _batch(n_phones: int) -> tuple[float, float, FixRows]:

@@ -1,0 +1,119 @@
+"""Names to their places, many at once: a table of open addressing, so that the waits for memory overlap.
+
+A name is up to 32 bytes, zeros behind it, as four words; the table holds places or -1, twice as many cells as names or
+more; a name is looked for from its hash on, cell by cell, until it or an empty cell is found. Source: Knuth, The Art of
+Computer Programming, volume 3, section 6.4, algorithms L and R (linear probing, and deletion without marks).
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+from numpy.typing import NDArray
+
+from scenes.kernels.compiled import compiled_in_place
+from scenes.kernels.record import I32, I64, U8
+
+U64 = NDArray[np.uint64]
+
+N_WORDS = 4
+MOST_BYTES = 8 * N_WORDS
+SEPARATOR = 10
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_FOLD = np.uint64(32)
+_BYTE = np.uint64(8)
+
+
+@compiled_in_place
+def split_names(text: U8, out: U64) -> int:
+    """Names that a separator ends, as words, (n, 4) zeros before; how many; -1 where one is too long or has a zero."""
+    n, at = 0, 0
+    for i in range(len(text)):
+        byte = text[i]
+        if byte == SEPARATOR:
+            n, at = n + 1, 0
+        elif at == MOST_BYTES or n == len(out) or byte == 0:
+            return -1
+        else:
+            out[n, at >> 3] |= np.uint64(byte) << (_BYTE * np.uint64(at & 7))
+            at += 1
+    return n
+
+
+@register_jitable(inline="always")
+def _mix(hashed: np.uint64, word: np.uint64) -> np.uint64:
+    return (hashed ^ (hashed >> _FOLD)) * _ODD + word
+
+
+@register_jitable(inline="always")
+def _cell_of(words: U64, i: int, n_cells: int) -> int:
+    """Where a name is looked for first."""
+    mixed = _mix(_mix(_mix(words[i, 0], words[i, 1]), words[i, 2]), words[i, 3])
+    return int(np.int64(_mix(mixed, np.uint64(0)) >> _FOLD)) & (n_cells - 1)
+
+
+@register_jitable(inline="always")
+def _is_name(names: U64, slot: int, words: U64, i: int) -> bool:
+    front = (names[slot, 0] ^ words[i, 0]) | (names[slot, 1] ^ words[i, 1])
+    back = (names[slot, 2] ^ words[i, 2]) | (names[slot, 3] ^ words[i, 3])
+    return bool((front | back) == np.uint64(0))
+
+
+@compiled_in_place
+def find_slots(words: U64, cells: I32, names: U64, out: I64) -> None:
+    """The place of each name, -1 where it has none.
+
+    Args:
+        words: (n, 4) the names looked for.
+        cells: (n_cells,) a power of two.
+        names: (n_slots, 4) by place.
+        out: (n,).
+    """
+    for i in range(len(words)):
+        cell = _cell_of(words, i, len(cells))
+        slot = cells[cell]
+        while slot >= 0 and not _is_name(names, slot, words, i):
+            cell = (cell + 1) & (len(cells) - 1)
+            slot = cells[cell]
+        out[i] = slot
+
+
+@compiled_in_place
+def place_names(slots: I64, cells: I32, names: U64) -> None:
+    """Enter the names at these places, none of which is there."""
+    for i in range(len(slots)):
+        cell = _cell_of(names, slots[i], len(cells))
+        while cells[cell] >= 0:
+            cell = (cell + 1) & (len(cells) - 1)
+        cells[cell] = slots[i]
+
+
+@compiled_in_place
+def drop_name(slot: int, cells: I32, names: U64) -> None:
+    """Take out the name at a place, which is there; those behind it move up where they were put off by it."""
+    last = len(cells) - 1
+    empty = _cell_of(names, slot, len(cells))
+    while cells[empty] != slot:
+        empty = (empty + 1) & last
+    cells[empty] = -1
+    cell = (empty + 1) & last
+    while cells[cell] >= 0:
+        first = _cell_of(names, cells[cell], len(cells))
+        if ((cell - first) & last) >= ((cell - empty) & last):
+            cells[empty], cells[cell] = cells[cell], -1
+            empty = cell
+        cell = (cell + 1) & last
+
+
+@compiled_in_place
+def take_records(records: I32, slots: I64, out: I32) -> None:
+    """Copies of the records at these places, (n, 32)."""
+    for i in range(len(slots)):
+        for word in range(records.shape[1]):
+            out[i, word] = records[slots[i], word]
+
+
+@compiled_in_place
+def put_records(taken: I32, slots: I64, records: I32) -> None:
+    """Put records, (n, 32), at these places."""
+    for i in range(len(slots)):
+        for word in range(records.shape[1]):
+            records[slots[i], word] = taken[i, word]
