@@ -1,8 +1,8 @@
 """What a fix costs the scenes, beside the same rule over a dictionary of objects.
 
 CPU time of one thread. *Streaming*: a million phones present, each some way through its day; batches of the next fix
-of 1,000 phones drawn at random. For the kernel from names to places (``scenes/slot_index.py``), records copied, moved
-and put back, events as rows; for the objects (100,000 phones: a million would not fit) from name to object and events
+of 1,000 phones drawn at random. For the kernel from names to places (``scenes/slot_index.py``), records moved where
+they lie, events as rows; for the objects (100,000 phones: a million would not fit) from name to object and events
 as tuples. *Batch*: fixes sorted by phone, 200 a phone. The fixes
 are of shoppers who dwell in one store in forty for some five minutes, walk as long past a front every minute, with the
 evidence that the locator gives, and are unknown one time in twelve; both count the same events. Memory: bytes of a
@@ -20,7 +20,7 @@ Run it with ``atrium bench scenes`` or ``python -m benchmarks.scenes``; about a 
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
@@ -34,7 +34,7 @@ from kernel.ids import DeviceRef
 from scenes.fix import FixRows
 from scenes.kernels.changes import N_EVENT
 from scenes.kernels.record import EVIDENCE_STEPS, I32, I64, N_RECORD, make_code
-from scenes.kernels.slots import put_records, take_records
+from scenes.kernels.slots import ask_for
 from scenes.kernels.visits import advance_fixes
 from scenes.rules import SceneRules
 from scenes.slot_index import SlotIndex
@@ -132,46 +132,43 @@ def _batches(n_phones: int) -> Iterator[I64]:
     return iter(np.random.default_rng(1).permutation(n_phones)[: _ROUNDS * BATCH].reshape(-1, BATCH))
 
 
-def _name_phones(n_phones: int) -> list[DeviceRef]:
-    return [DeviceRef(f"dev_{i:024d}") for i in range(n_phones)]
+def _name(phones: Iterable[int]) -> list[DeviceRef]:
+    """Names as they come in: made anew each time."""
+    return [DeviceRef(f"dev_{i:024d}") for i in phones]
 
 
 def _stream(n_phones: int) -> tuple[float, float]:
     """CPU seconds a fix, and events a fix."""
-    patterns, names, index = _Patterns.draw(), _name_phones(n_phones), SlotIndex()
+    patterns, index = _Patterns.draw(), SlotIndex()
     events, late = np.empty((64 * BATCH, N_EVENT), dtype=np.int32), np.zeros(BATCH, dtype=np.uint8)
     warm = np.zeros((BATCH, N_RECORD), dtype=np.int32)
     for pattern in range(BATCH):
         rows = patterns.before(pattern)
         _take(warm, np.full(len(rows), pattern), rows, events, np.zeros(len(rows), dtype=np.uint8))
-    records = np.tile(warm, (n_phones // BATCH, 1))
-    records = records[np.argsort(index.add(names))]
-    each = np.arange(BATCH, dtype=np.int64)
+    records = np.tile(warm, (n_phones // BATCH, 1))[np.argsort(index.add(_name(range(n_phones))))]
     costs_s, told = [], 0
     for phones in _batches(n_phones):
-        refs, rows = [names[i] for i in phones.tolist()], patterns.next(phones)
+        refs, rows = _name(phones.tolist()), patterns.next(phones)
         before_s = time.process_time()
         slots = index.find(refs)
-        taken = np.empty((BATCH, N_RECORD), dtype=np.int32)
-        take_records(records, slots, taken)
-        told += _take(taken, each, rows, events, late)
-        put_records(taken, slots, records)
+        ask_for(records, slots)
+        told += _take(records, slots, rows, events, late)
         costs_s.append(time.process_time() - before_s)
     return median(costs_s[10:]) / BATCH, told / (BATCH * len(costs_s))
 
 
 def _stream_plainly(n_phones: int) -> tuple[float, float]:
-    patterns, names, rules = _Patterns.draw(), _name_phones(n_phones), SceneRules()
+    patterns, rules = _Patterns.draw(), SceneRules()
     warm = []
     for pattern in range(BATCH):
         scene = PlainScene(rules)
         for fix in _as_plain(patterns.before(pattern)):
             scene.take(fix)
         warm.append(scene)
-    scenes = {name: deepcopy(warm[i % BATCH], {id(rules): rules}) for i, name in enumerate(names)}
+    scenes = {name: deepcopy(warm[i % BATCH], {id(rules): rules}) for i, name in enumerate(_name(range(n_phones)))}
     costs_s, told = [], 0
     for phones in _batches(n_phones):
-        refs, fixes = [names[i] for i in phones.tolist()], _as_plain(patterns.next(phones))
+        refs, fixes = _name(phones.tolist()), _as_plain(patterns.next(phones))
         before_s = time.process_time()
         for ref, fix in zip(refs, fixes, strict=True):
             told += len(scenes[ref].take(fix) or ())

@@ -8,7 +8,6 @@ import numpy as np
 from kernel.ids import DeviceRef
 from scenes.advance import Phones, Told, sweep
 from scenes.kernels.record import BASE, I32, I64, LAST, N_RECORD, PackedRules
-from scenes.kernels.slots import put_records, take_records
 from scenes.places import PlaceBook
 from scenes.record import to_ms
 from scenes.slot_index import SlotIndex
@@ -38,9 +37,7 @@ class SceneTable:
         asked = list(dict.fromkeys(refs))
         slots = self._index.find(asked)
         held = np.flatnonzero(slots >= 0)
-        records = np.empty((len(held), N_RECORD), dtype=np.int32)
-        take_records(self._records, slots[held], records)
-        return dict(zip([asked[at] for at in held.tolist()], records, strict=True))
+        return dict(zip([asked[at] for at in held.tolist()], self._records[slots[held]], strict=True))
 
     def put(self, records: Mapping[DeviceRef, I32 | None]) -> None:
         """Keep records, each (32,); None forgets the phone."""
@@ -50,7 +47,7 @@ class SceneTable:
             slots = self._index.add(list(kept))
             while len(self._records) <= int(slots.max()):
                 self._records = np.vstack([self._records, np.zeros_like(self._records)])
-            put_records(np.stack(list(kept.values())), slots, self._records)
+            self._records[slots] = np.stack(list(kept.values()))
 
     def sweep(
         self, now: datetime, day_base_min: I64, rules: PackedRules, book: PlaceBook

@@ -234,7 +234,7 @@ def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: PackedRules, ev
     return n_events
 
 
-@compiled_in_place
+@register_jitable(inline="always")
 def _pass_front(rec: I32, o: int, i: int, t: int, rules: PackedRules, events: I32, n_events: int) -> int:
     """The front was passed by, unless its store is being visited or was a little before."""
     passing, since = rec[o + FRONT] & 0xFFFF, (rec[o + FRONT] >> 16) * FRONT_STEP_MS

@@ -19,22 +19,26 @@ MOST_BYTES = 8 * N_WORDS
 SEPARATOR = 10
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(32)
-_BYTE = np.uint64(8)
 
 
 @compiled_in_place
 def split_names(text: U8, out: U64) -> int:
     """Names that a separator ends, as words, (n, 4) zeros before; how many; -1 where one is too long or has a zero."""
-    n, at = 0, 0
+    n, at, word = 0, 0, np.uint64(0)
     for i in range(len(text)):
         byte = text[i]
         if byte == SEPARATOR:
-            n, at = n + 1, 0
+            if at & 7 != 0:
+                out[n, at >> 3] = word
+            n, at, word = n + 1, 0, np.uint64(0)
         elif at == MOST_BYTES or n == len(out) or byte == 0:
             return -1
         else:
-            out[n, at >> 3] |= np.uint64(byte) << (_BYTE * np.uint64(at & 7))
+            word |= np.uint64(byte) << np.uint64(8 * (at & 7))
             at += 1
+            if at & 7 == 0:
+                out[n, (at >> 3) - 1] = word
+                word = np.uint64(0)
     return n
 
 
@@ -58,8 +62,10 @@ def _is_name(names: U64, slot: int, words: U64, i: int) -> bool:
 
 
 @compiled_in_place
-def find_slots(words: U64, cells: I32, names: U64, out: I64) -> None:
-    """The place of each name, -1 where it has none.
+def find_slots(words: U64, cells: I32, names: U64, out: I64) -> int:
+    """The place of each name, -1 where it has none; returns nothing of use.
+
+    What is far in memory is asked for in loops of their own, each name's without waiting for the one before.
 
     Args:
         words: (n, 4) the names looked for.
@@ -67,13 +73,27 @@ def find_slots(words: U64, cells: I32, names: U64, out: I64) -> None:
         names: (n_slots, 4) by place.
         out: (n,).
     """
+    asked = np.uint64(0)
     for i in range(len(words)):
-        cell = _cell_of(words, i, len(cells))
-        slot = cells[cell]
-        while slot >= 0 and not _is_name(names, slot, words, i):
-            cell = (cell + 1) & (len(cells) - 1)
-            slot = cells[cell]
-        out[i] = slot
+        out[i] = cells[_cell_of(words, i, len(cells))]
+    for i in range(len(words)):
+        asked ^= names[max(out[i], 0), 0]
+    for i in range(len(words)):
+        if out[i] >= 0 and not _is_name(names, out[i], words, i):
+            out[i] = _look_on(words, i, cells, names)
+    return int(asked & np.uint64(1))
+
+
+@compiled_in_place
+def _look_on(words: U64, i: int, cells: I32, names: U64) -> int:
+    """The place of a name that another stands in the way of, -1 where it has none."""
+    last = len(cells) - 1
+    cell = (_cell_of(words, i, len(cells)) + 1) & last
+    while cells[cell] >= 0:
+        if _is_name(names, cells[cell], words, i):
+            return int(cells[cell])
+        cell = (cell + 1) & last
+    return -1
 
 
 @compiled_in_place
@@ -104,16 +124,9 @@ def drop_name(slot: int, cells: I32, names: U64) -> None:
 
 
 @compiled_in_place
-def take_records(records: I32, slots: I64, out: I32) -> None:
-    """Copies of the records at these places, (n, 32)."""
+def ask_for(records: I32, slots: I64) -> int:
+    """Bring records, two lines of memory each, near before they are moved; returns nothing of use."""
+    asked = 0
     for i in range(len(slots)):
-        for word in range(records.shape[1]):
-            out[i, word] = records[slots[i], word]
-
-
-@compiled_in_place
-def put_records(taken: I32, slots: I64, records: I32) -> None:
-    """Put records, (n, 32), at these places."""
-    for i in range(len(slots)):
-        for word in range(records.shape[1]):
-            records[slots[i], word] = taken[i, word]
+        asked ^= records[slots[i], 0] ^ records[slots[i], 16]
+    return asked & 1

@@ -151,8 +151,10 @@ def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays cos
         t = int(at_ms[at]) - _MINUTE_MS * base
         is_late = base != 0 and t <= rec[o + LAST]
         out_late[at] = is_late
-        if _goes_on(rec, o, t, base, base_min[at], venue[at], code[at], front[at], rules):
+        if _goes_on(rec, o, t, base, base_min[at], venue[at], code[at], rules):
             _go_on(rec, o, t, code[at])
+            if store_of(code[at]) == WALKWAY and _is_other_front(rec, o, front[at]):
+                n_events = walk_by(rec, o, i, t, front[at], rules, events, n_events)
         elif not is_late:
             if base == 0 or t >= _DAY_MS or (venue[at] != 0 and base_min[at] != base):
                 n_events = turn_day(rec, o, i, int(base_min[at]), events, n_events)
@@ -186,7 +188,7 @@ def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays cos
                     does = _hear_store(rec, o, t, store, evidence, is_agreed, rate, rules)
                     if does > STAYS:
                         n_events = change(rec, o, i, t, STORE, store, rate, does, rules, events, n_events)
-                if store == WALKWAY and front[at] != 0 and front[at] != rec[o + FRONT] & 0xFFFF:
+                if store == WALKWAY and _is_other_front(rec, o, front[at]):
                     n_events = walk_by(rec, o, i, t, front[at], rules, events, n_events)
             if phase_now(rec, o, is_approaching[at]) != phase_of(rec[o + HEAD]):
                 n_events = settle_phase(rec, o, i, t, is_approaching[at], events, n_events)
@@ -197,10 +199,8 @@ def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays cos
 
 
 @register_jitable(inline="always")
-def _goes_on(
-    rec: I32, o: int, t: int, base: int, base_min: int, venue: int, code: int, front: int, rules: PackedRules
-) -> bool:
-    """Whether a fix lengthens the open visits and does no more, as most do: by its phone's place, rate and times alone.
+def _goes_on(rec: I32, o: int, t: int, base: int, base_min: int, venue: int, code: int, rules: PackedRules) -> bool:
+    """Whether a fix lengthens the open visits and does no more to them, as most do: by place, rate and times alone.
 
     It says no where it is not sure; the loop then asks rule by rule, and comes to the same.
     """
@@ -213,7 +213,7 @@ def _goes_on(
         return False
     row = o + VISITS
     if store == WALKWAY:
-        goes_on = _passes_on(rec, o, t, front, rules)
+        goes_on = _passes_on(rec, o, t, rules)
     else:
         goes_on = rec[o + FRONT] == 0 and _lasts(rec, row, t, store, rules, STORE)
     if not goes_on or not _lasts(rec, row + 4, t, level_of(code), rules, LEVEL):
@@ -231,12 +231,17 @@ def _comes_fast(rec: I32, o: int, t: int, rules: PackedRules) -> bool:
 
 
 @register_jitable(inline="always")
-def _passes_on(rec: I32, o: int, t: int, front: int, rules: PackedRules) -> bool:
-    """Whether a fix in the walkway is before the front that is being passed, or none, and that has not run out."""
+def _passes_on(rec: I32, o: int, t: int, rules: PackedRules) -> bool:
+    """Whether no front is being passed, or one that has not run out."""
     passing = rec[o + FRONT]
-    is_over = (passing != 0) & (t - (passing >> 16) * FRONT_STEP_MS > rules[rule_at(0, STORE) + GAP_MS])
-    passes_on: bool = (is_over ^ True) & ((front == 0) | (front == passing & 0xFFFF))
+    passes_on: bool = (passing == 0) | (t - (passing >> 16) * FRONT_STEP_MS <= rules[rule_at(0, STORE) + GAP_MS])
     return passes_on
+
+
+@register_jitable(inline="always")
+def _is_other_front(rec: I32, o: int, front: int) -> bool:
+    """Whether a fix in the walkway is before a front that is not the one being passed."""
+    return bool((front != 0) & (front != rec[o + FRONT] & 0xFFFF))
 
 
 @register_jitable(inline="always")
@@ -353,9 +358,8 @@ def _has_voices(
     elif kind == STORE:
         mask, want = 0xFFFF, place
     floor = 0 if kind != STORE or place == WALKWAY else least
-    head, window_ms, missing = rec[o + HEAD], rules[rule_at(rate, kind) + WINDOW_MS], needs
-    last = min(fixes_of(head), rules[rule_at(rate, kind) + N])
-    back = 1
+    head, window_ms = rec[o + HEAD], rules[rule_at(rate, kind) + WINDOW_MS]
+    last, missing, back = min(fixes_of(head), rules[rule_at(rate, kind) + N]), needs, 1
     while missing > 0 and back <= last:
         at = o + WINDOW + back_of(head, back)
         code = rec[at + 1]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,8 +109,6 @@ def road_to(mall: ServerProcess, answer_lost: int, at_work: int) -> Iterator[tup
         thread.join()
 
 
-ALONE = ("--no-track",)
-"""Each scan answered by itself: tracks are in memory alone, so that answers after a death differ with them."""
 Send = Callable[[str, str, list[Scan], Path], list[Answer]]
 
 
@@ -164,11 +162,9 @@ class Outcome:
     stored: dict[str, list[Any]]
 
 
-def run(
-    prepared: Path, world: World, folder: Path, send: Send, answer_lost: int, at_work: int, flags: Sequence[str]
-) -> Outcome:
+def run(prepared: Path, world: World, folder: Path, send: Send, answer_lost: int, at_work: int) -> Outcome:
     """A shop full of phones, sent in batches over a road on which the server dies."""
-    mall = ServerProcess(copy_home(prepared, folder / "home"), *flags)
+    mall = ServerProcess(copy_home(prepared, folder / "home"))
     home = open_home(mall.folder)
     with home.database.write() as connection:
         key = make_key(connection, TenantId("default"), Role.ADMIN, "test", SystemClock().now()).text
@@ -229,7 +225,7 @@ def mall_home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def undisturbed(mall_home: Path, small_world: World, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The same day without a death."""
-    return run(mall_home, small_world, tmp_path_factory.mktemp("undisturbed"), locate_blocking, 0, 0, ALONE)
+    return run(mall_home, small_world, tmp_path_factory.mktemp("undisturbed"), locate_blocking, 0, 0)
 
 
 @pytest.mark.parametrize("send", [locate_blocking, locate_awaited, flush_blocking, flush_awaited])
@@ -239,18 +235,6 @@ def test_two_deaths_in_mid_batch_change_nothing(
     assert undisturbed.stored["given"] == [(PHONES - 2,)]
     assert len(undisturbed.stored["answers"]) == PHONES * SCANS
     assert sum("store" in row for row in undisturbed.stored["visits"]) >= PHONES
-    disturbed = run(mall_home, small_world, tmp_path, send, 2, 4, ALONE)
+    disturbed = run(mall_home, small_world, tmp_path, send, 2, 4)
     assert plain(disturbed.answers) == plain(undisturbed.answers)
     assert disturbed.stored == undisturbed.stored
-
-
-def test_a_death_costs_the_tracks_and_nothing_that_was_answered(
-    mall_home: Path, small_world: World, tmp_path: Path
-) -> None:
-    whole = run(mall_home, small_world, tmp_path / "whole", flush_blocking, 0, 0, ())
-    broken = run(mall_home, small_world, tmp_path / "broken", flush_blocking, 2, 0, ())
-    n_before = 2 * BATCH
-    assert plain(broken.answers)[:n_before] == plain(whole.answers)[:n_before]
-    assert plain(broken.answers)[n_before:] != plain(whole.answers)[n_before:], "the tracks are held in memory alone"
-    assert broken.stored["answers"] == whole.stored["answers"]
-    assert broken.stored["given"] == whole.stored["given"]

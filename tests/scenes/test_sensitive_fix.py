@@ -13,7 +13,7 @@ SHOES, CLINIC = StoreId("st_shoes"), StoreId("st_clinic")
 def answer(*ranked: tuple[StoreId, float]) -> Located:
     candidates = tuple(Candidate(store, store, probability) for store, probability in ranked)
     first, confidence = ranked[0]
-    place = (VenueId("v"), "F1", LevelId("F1"), 0.0, 0.0, 3.0, 1.0, None, confidence, first, first)
+    place = (VenueId("v"), "F1", LevelId("F1"), 0.0, 0.0, 3.0, confidence, None, 1.0, first, first)
     return Located(Position(*place, candidates, (first,)))
 
 

@@ -179,7 +179,7 @@ def test_webhook(webhook_id: str) -> Call[WebhookTest]:
 
 def page(kind: str, filters: Filters, cursor: str | None) -> Call[Page]:
     """One page of ``visits``, ``events``, ``tags``, ``deliveries``, ``coupons`` or ``webhooks``."""
-    params = {name: _parameter(value) for name, value in filters.items() if value is not None}
+    params = {name: _parameter(value) for name, value in filters.items() if value not in (None, (), [])}
     if cursor is not None:
         params["cursor"] = cursor
     return Call("GET", f"/v1/{kind}", lambda body: Page(body["data"], body.get("next_cursor")), params=params)
