@@ -13,7 +13,7 @@ from scenes.kernels.record import I64
 from scenes.kernels.slots import MOST_BYTES, N_WORDS, U64, drop_name, find_slots, place_names, split_names
 
 _FIRST_ROOM = 64
-_CELLS_A_PLACE = 2
+_CELLS_A_PLACE = 4
 
 
 class SlotIndex:

@@ -1,8 +1,8 @@
 """Names to their places, many at once: a table of open addressing, so that the waits for memory overlap.
 
-A name is up to 32 bytes, zeros behind it, as four words; the table holds places or -1, twice as many cells as names or
-more; a name is looked for from its hash on, cell by cell, until it or an empty cell is found. Source: Knuth, The Art of
-Computer Programming, volume 3, section 6.4, algorithms L and R (linear probing, and deletion without marks).
+A name is up to 32 bytes, zeros behind it, as four words; the table holds places or -1, four times as many cells as
+names or more; a name is looked for from its hash on, cell by cell, until it or an empty cell is found. Source: Knuth,
+The Art of Computer Programming, volume 3, section 6.4, algorithms L and R (linear probing, deletion without marks).
 """
 
 import numpy as np
