@@ -18,6 +18,7 @@ from scenes.kernels.record import N_RECORD
 from scenes.places import PlaceBook
 from scenes.rules import SceneRules
 from scenes.service_day import ServiceDays
+from scenes.table import SceneTable
 from scenes.state import Fix
 from scenes.tags.learn import empty_rows, learn, unlearn
 from scenes.tags.places import plain_places
@@ -56,6 +57,9 @@ def _warm_scenes(fixes: list[Fix]) -> None:
     now = fixes[-1].at + timedelta(days=1)
     sweep(Phones(phones.refs, done.records), now, days.base_of_each(places, now), rules, places)
     close_all(done.records[0], phones.refs[0], now, "consent", places)
+    table = SceneTable()
+    table.put(dict(zip(phones.refs, done.records, strict=True)))
+    table.put(dict.fromkeys(phones.refs))
 
 
 def _warm_tags() -> None:
