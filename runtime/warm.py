@@ -18,8 +18,8 @@ from scenes.kernels.record import N_RECORD
 from scenes.places import PlaceBook
 from scenes.rules import SceneRules
 from scenes.service_day import ServiceDays
-from scenes.table import SceneTable
 from scenes.state import Fix
+from scenes.table import SceneTable
 from scenes.tags.learn import empty_rows, learn, unlearn
 from scenes.tags.places import plain_places
 from scenes.tags.record import admit, make_states
