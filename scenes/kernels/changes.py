@@ -4,9 +4,7 @@ Each takes the records as one flat array and ``o``, where the phone's record beg
 fix (of a sweep: of the record). They are calls of their own, so that ``visits.py`` keeps to what each fix does.
 """
 
-from numba.extending import register_jitable
-
-from scenes.kernels.compiled import compiled_in_place
+from scenes.kernels.compiled import compiled_in_place, inlined
 from scenes.kernels.record import (
     APPROACHING,
     ARRIVED,
@@ -79,14 +77,14 @@ MOST_EVENTS_A_FIX = 40
 """Three visits closed twice over and begun, eight marks each, a front passed, a phase: a bound, never reached."""
 
 
-@register_jitable(inline="always")
+@inlined
 def has_open(rec: I32, o: int) -> bool:
     """Whether a visit of any kind is open."""
     states = rec[o + VISITS + INFO] | rec[o + VISITS + 4 + INFO] | rec[o + VISITS + 8 + INFO]
     return bool(state_of(states) & OPEN)
 
 
-@register_jitable(inline="always")
+@inlined
 def mean_with(stat: int, evidence: int) -> int:
     """STAT with one fix more."""
     n, mean, new = stat >> 16, stat & 0xFFFF, evidence * 257
@@ -234,7 +232,7 @@ def walk_by(rec: I32, o: int, i: int, t: int, front: int, rules: PackedRules, ev
     return n_events
 
 
-@register_jitable(inline="always")
+@inlined
 def _pass_front(rec: I32, o: int, i: int, t: int, rules: PackedRules, events: I32, n_events: int) -> int:
     """The front was passed by, unless its store is being visited or was a little before."""
     passing, since = rec[o + FRONT] & 0xFFFF, (rec[o + FRONT] >> 16) * FRONT_STEP_MS
@@ -247,7 +245,7 @@ def _pass_front(rec: I32, o: int, i: int, t: int, rules: PackedRules, events: I3
     return _tell(rec, o, i, PASSED, STORE, since, passing, 0, events, n_events)
 
 
-@register_jitable(inline="always")
+@inlined
 def phase_now(rec: I32, o: int, is_approaching: int) -> int:
     """The phase that the open visits and the last fixes make."""
     phase = APPROACHING if is_approaching != 0 else AWAY
@@ -275,7 +273,7 @@ def settle_phase(rec: I32, o: int, i: int, t: int, is_approaching: int, events: 
     return _tell(rec, o, i, PHASE, inner, t, before, phase, events, n_events)
 
 
-@register_jitable(inline="always")
+@inlined
 def _tell(rec: I32, o: int, i: int, told: int, kind: int, at: int, a: int, b: int, events: I32, n_events: int) -> int:
     row = VISITS + 4 * kind
     events[n_events, E_FIX] = i

@@ -5,8 +5,9 @@ Instants are milliseconds since the record's service day began (``BASE``, the ve
 """
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
+
+from scenes.kernels.compiled import inlined
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
@@ -71,110 +72,110 @@ three of five do, -1 where more are asked or fewer are looked at.
 """
 
 
-@register_jitable(inline="always")
+@inlined
 def rule_at(rate: int, kind: int) -> int:
     """Where the numbers of a rule begin among all of them."""
     return N_RULE * (3 * rate + kind)
 
 
-@register_jitable(inline="always")
+@inlined
 def phase_of(head: int) -> int:
     """AWAY to LEAVING."""
     return (head >> 16) & 7
 
 
-@register_jitable(inline="always")
+@inlined
 def with_phase(head: int, phase: int) -> int:
     """HEAD with another phase."""
     return (head & ~(7 << 16)) | (phase << 16)
 
 
-@register_jitable(inline="always")
+@inlined
 def fixes_of(head: int) -> int:
     """How many fixes the window holds."""
     return (head >> 19) & 7
 
 
-@register_jitable(inline="always")
+@inlined
 def back_of(head: int, back: int) -> int:
     """Where in the window the fix lies that came so many fixes ago; 1 for the newest."""
     at = ((head >> 24) & 7) - back
     return 2 * (at + (MOST_WINDOW & (at >> 31)))
 
 
-@register_jitable(inline="always")
+@inlined
 def rate_of(head: int) -> int:
     """Which of the rules' rates the phone's fixes come at."""
     return (head >> 22) & 3
 
 
-@register_jitable(inline="always")
+@inlined
 def with_rate(head: int, rate: int) -> int:
     """HEAD with another rate."""
     return (head & ~(3 << 22)) | (rate << 22)
 
 
-@register_jitable(inline="always")
+@inlined
 def state_of(info: int) -> int:
     """NOTHING, OPEN or CLOSED."""
     return (info >> _STATE_AT) & 3
 
 
-@register_jitable(inline="always")
+@inlined
 def place_of(info: int) -> int:
     """The number of the visit's place."""
     return info & 0xFFFF
 
 
-@register_jitable(inline="always")
+@inlined
 def is_counted(info: int) -> int:
     """1 once the visit has lasted."""
     return (info >> _COUNTED_AT) & 1
 
 
-@register_jitable(inline="always")
+@inlined
 def marks_of(info: int) -> int:
     """Dwell marks passed."""
     return (info >> _MARKS_AT) & 15
 
 
-@register_jitable(inline="always")
+@inlined
 def revision_of(info: int) -> int:
     """How often the visit was taken up again."""
     return (info >> _REVISION_AT) & MOST_REVISION
 
 
-@register_jitable(inline="always")
+@inlined
 def make_info(place: int, state: int, counted: int, marks: int, revision: int) -> int:
     """INFO of its parts."""
     return place | (state << _STATE_AT) | (counted << _COUNTED_AT) | (marks << _MARKS_AT) | (revision << _REVISION_AT)
 
 
-@register_jitable(inline="always")
+@inlined
 def make_code(store: int, evidence: int, level: int, is_at_exit: int) -> int:
     """A fix of the window; 0 for one that knows no place."""
     return store | (evidence << 16) | (level << 24) | (is_at_exit << 30)
 
 
-@register_jitable(inline="always")
+@inlined
 def store_of(code: int) -> int:
     """UNKNOWN, WALKWAY or a store's number."""
     return code & 0xFFFF
 
 
-@register_jitable(inline="always")
+@inlined
 def evidence_of(code: int) -> int:
     """Of the store or the walkway, 0 to 255."""
     return (code >> 16) & 255
 
 
-@register_jitable(inline="always")
+@inlined
 def level_of(code: int) -> int:
     """The number of the level; 0 where the fix knows no venue."""
     return (code >> 24) & 63
 
 
-@register_jitable(inline="always")
+@inlined
 def is_at_exit(code: int) -> int:
     """1 where the fix is at a way out."""
     return (code >> 30) & 1

@@ -6,10 +6,9 @@ The Art of Computer Programming, volume 3, section 6.4, algorithms L and R (line
 """
 
 import numpy as np
-from numba.extending import register_jitable
 from numpy.typing import NDArray
 
-from scenes.kernels.compiled import compiled_in_place
+from scenes.kernels.compiled import compiled_in_place, inlined
 from scenes.kernels.record import I32, I64, U8
 
 U64 = NDArray[np.uint64]
@@ -42,19 +41,19 @@ def split_names(text: U8, out: U64) -> int:
     return n
 
 
-@register_jitable(inline="always")
+@inlined
 def _mix(hashed: np.uint64, word: np.uint64) -> np.uint64:
     return (hashed ^ (hashed >> _FOLD)) * _ODD + word
 
 
-@register_jitable(inline="always")
+@inlined
 def _cell_of(words: U64, i: int, n_cells: int) -> int:
     """Where a name is looked for first."""
     mixed = _mix(_mix(_mix(words[i, 0], words[i, 1]), words[i, 2]), words[i, 3])
     return int(np.int64(_mix(mixed, np.uint64(0)) >> _FOLD)) & (n_cells - 1)
 
 
-@register_jitable(inline="always")
+@inlined
 def _is_name(names: U64, slot: int, words: U64, i: int) -> bool:
     front = (names[slot, 0] ^ words[i, 0]) | (names[slot, 1] ^ words[i, 1])
     back = (names[slot, 2] ^ words[i, 2]) | (names[slot, 3] ^ words[i, 3])

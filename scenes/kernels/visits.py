@@ -8,7 +8,6 @@ in one loop, as a call with arrays costs more than all of it; what seldom happen
 from typing import Any
 
 import numpy as np
-from numba.extending import register_jitable
 
 from scenes.kernels.changes import (
     LASTS,
@@ -27,7 +26,7 @@ from scenes.kernels.changes import (
     turn_day,
     walk_by,
 )
-from scenes.kernels.compiled import compiled_in_place
+from scenes.kernels.compiled import compiled_in_place, inlined
 from scenes.kernels.record import (
     AGREED,
     ALONE,
@@ -198,7 +197,7 @@ def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays cos
     return len(slot), n_events
 
 
-@register_jitable(inline="always")
+@inlined
 def _goes_on(rec: I32, o: int, t: int, base: int, base_min: int, venue: int, code: int, rules: PackedRules) -> bool:
     """Whether a fix lengthens the open visits and does no more to them, as most do: by place, rate and times alone.
 
@@ -221,7 +220,7 @@ def _goes_on(rec: I32, o: int, t: int, base: int, base_min: int, venue: int, cod
     return _lasts(rec, row + 8, t, venue, rules, VENUE) and _agree(rec, o, t, code, 0, 0, rules)
 
 
-@register_jitable(inline="always")
+@inlined
 def _comes_fast(rec: I32, o: int, t: int, rules: PackedRules) -> bool:
     """Whether a fix is newer, of the same day and at the fastest rate, and no other venue has been heard."""
     since, before_ds = t - rec[o + LAST], rec[o + RATE]
@@ -230,7 +229,7 @@ def _comes_fast(rec: I32, o: int, t: int, rules: PackedRules) -> bool:
     return is_fast
 
 
-@register_jitable(inline="always")
+@inlined
 def _passes_on(rec: I32, o: int, t: int, rules: PackedRules) -> bool:
     """Whether no front is being passed, or one that has not run out."""
     passing = rec[o + FRONT]
@@ -238,13 +237,13 @@ def _passes_on(rec: I32, o: int, t: int, rules: PackedRules) -> bool:
     return passes_on
 
 
-@register_jitable(inline="always")
+@inlined
 def _is_other_front(rec: I32, o: int, front: int) -> bool:
     """Whether a fix in the walkway is before a front that is not the one being passed."""
     return bool((front != 0) & (front != rec[o + FRONT] & 0xFFFF))
 
 
-@register_jitable(inline="always")
+@inlined
 def _lasts(rec: I32, row: int, t: int, place: int, rules: PackedRules, kind: int) -> bool:
     """Whether a visit is open at the place, has not run out, and passes no mark."""
     info, at = rec[row + INFO], rule_at(0, kind)
@@ -253,7 +252,7 @@ def _lasts(rec: I32, row: int, t: int, place: int, rules: PackedRules, kind: int
     return lasts
 
 
-@register_jitable(inline="always")
+@inlined
 def _go_on(rec: I32, o: int, t: int, code: int) -> None:
     """Take a fix that lengthens the open visits."""
     row = o + VISITS
@@ -268,7 +267,7 @@ def _go_on(rec: I32, o: int, t: int, code: int) -> None:
     rec[row + 8 + STAT] = mean_with(rec[row + 8 + STAT], _ALL_SURE)
 
 
-@register_jitable(inline="always")
+@inlined
 def _has_run_out(rec: I32, o: int, now: int, rules: PackedRules) -> bool:
     """Whether time alone ends something (``changes.run_out`` does it)."""
     rate = rate_of(rec[o + HEAD])
@@ -293,7 +292,7 @@ def _move_to(rec: I32, o: int, i: int, t: int, venue: int, events: I32, n_events
     return n_events
 
 
-@register_jitable(inline="always")
+@inlined
 def _take_instant(rec: I32, o: int, t: int, other: int, rules: PackedRules) -> int:
     """Make this the newest fix; the rate that the phone's fixes come at."""
     rate, gap, last = 0, 0, rec[o + LAST]
@@ -309,7 +308,7 @@ def _take_instant(rec: I32, o: int, t: int, other: int, rules: PackedRules) -> i
     return rate
 
 
-@register_jitable(inline="always")
+@inlined
 def _remember(rec: I32, o: int, t: int, code: int) -> None:
     """Put a fix into the window; the oldest goes where it is full."""
     head = rec[o + HEAD]
@@ -320,7 +319,7 @@ def _remember(rec: I32, o: int, t: int, code: int) -> None:
     rec[o + HEAD] = ((head & ~(7 << 24)) | (after << 24)) + (more << 19)
 
 
-@register_jitable(inline="always")
+@inlined
 def _agree(rec: I32, o: int, t: int, code: int, rate: int, newest: int, rules: PackedRules) -> bool:
     """Whether three of the last fixes name the same store and level and are near enough to confirm every kind of place.
 
@@ -341,13 +340,13 @@ def _agree(rec: I32, o: int, t: int, code: int, rate: int, newest: int, rules: P
     return said + _is_same(rec[three + 1], code, floor) + _is_same(rec[four + 1], code, floor) >= AGREED - 1
 
 
-@register_jitable(inline="always")
+@inlined
 def _is_same(code: int, other: int, floor: int) -> int:
     """1 where both fixes name the same store and level, and the first speaks for them."""
     return int((code ^ other) & _WHERE == 0) & int(evidence_of(code) >= floor)
 
 
-@register_jitable(inline="always")
+@inlined
 def _has_voices(
     rec: I32, o: int, t: int, kind: int, place: int, needs: int, least: int, rate: int, rules: PackedRules
 ) -> bool:
@@ -369,7 +368,7 @@ def _has_voices(
     return missing <= 0
 
 
-@register_jitable(inline="always")
+@inlined
 def _is_mark_due(stayed: int, info: int, dwell_ms: int, rules: PackedRules, kind: int) -> bool:
     """Whether the visit counts from now on, or a dwell mark is passed."""
     marks = marks_of(info)
@@ -382,7 +381,7 @@ def _is_mark_due(stayed: int, info: int, dwell_ms: int, rules: PackedRules, kind
 def _hearing(kind: int) -> Any:
     """What a fix at a place does to the visits of one kind; a function a kind, which numba writes out one by one."""
 
-    @register_jitable(inline="always")
+    @inlined
     def hear(
         rec: I32,
         o: int,
