@@ -290,9 +290,10 @@ class _Run:
         for at in late:  # what is too late is told the scene as it was
             asked[at].is_late, asked[at].after = at not in taken, self.scenes[device.ref]
         if taken and day is not None:
-            done = revise(
-                device.ref, day, rows.take(taken), self.deps.rules.packed(), self.deps.places, asked[taken[-1]].fix.at
-            )
+            deps, found_at = self.deps, asked[taken[-1]].fix.at
+            bases = deps.days.base_of_each(deps.places, deps.now)
+            late_rows, rules = rows.take(taken), deps.rules.packed()
+            done = revise(device.ref, day, late_rows, rules, deps.places, found_at, deps.now, bases)
             self.scenes[device.ref] = self.changed[device.ref] = done.record
             for told in done.told:
                 self._tell(device, told)

@@ -19,7 +19,7 @@ from fingerprints.scan import Scan
 from fingerprints.wire import decode_json, to_scan
 from flow.answers import reply_json, rfc3339
 from flow.run_batch import BatchState, Deps, Effects, PersonEvent, phones_behind, run_batch
-from kernel.ids import DeviceId, DeviceRef, PersonRef, StoreId, VenueId, VisitId, derive_id
+from kernel.ids import DeviceId, DeviceRef, EventId, PersonRef, StoreId, VenueId, VisitId, derive_id
 from members.device import AgeBand, Consent, Device, Purpose
 from positioning.ports import Locator, Tracker
 from runtime.records.effects import campaigns_by_id, delivery_data, event_data
@@ -64,6 +64,13 @@ class Replayed:
     reasons: Counter[str] = field(default_factory=Counter)
     n_late: int = 0
     last_at: datetime | None = None
+    _told: set[EventId] = field(default_factory=set)
+
+    def tell(self, events: Iterable[PersonEvent]) -> None:
+        """Keep events, each once."""
+        new = [one for one in events if one.event.event_id not in self._told]
+        self._told.update(one.event.event_id for one in new)
+        self.events += {one.event.event_id: one for one in new}.values()
 
     def effects(self) -> Effects:
         """What would have been stored."""
@@ -143,7 +150,7 @@ def _register(done: Replayed, batch: Sequence[Scan], consents: Sequence[Purpose]
 
 
 def _take(done: Replayed, effects: Effects) -> None:
-    done.events += effects.events
+    done.tell(effects.events)
     done.visits |= {visit.visit_id: (device, visit) for device, visit in effects.visits}
     done.deliveries += effects.deliveries
     done.scenes.put(effects.scenes)
@@ -154,7 +161,7 @@ def _sweep(done: Replayed, now: datetime, rules: SceneRules, days: ServiceDays) 
     devices = {device.ref: device for device in done.devices.values()}
     moved, told = done.scenes.sweep(now, days.base_of_each(done.places, now), rules.packed(), done.places)
     done.scenes.put(moved)
-    done.events += [PersonEvent(devices[ref], one.event) for ref, one in told]
+    done.tell([PersonEvent(devices[ref], one.event) for ref, one in told])
     done.visits |= {one.visit.visit_id: (devices[ref], one.visit) for ref, one in told if one.visit is not None}
 
 

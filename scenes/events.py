@@ -34,8 +34,11 @@ class SceneEvent:
 
 
 def visit_event(kind: EventType, visit: Visit, occurred_at: datetime, **data: Any) -> SceneEvent:
-    """An event about a visit; its id comes from the visit, type, revision and mark, so a replay repeats it."""
-    mark = str(data.get("mark_s", ""))
+    """An event about a visit; its id comes from the visit, type, revision and mark, so a replay repeats it.
+
+    That of an exit also from when it was left: a late scan may open a visit again, which then ends once more.
+    """
+    mark = str(data.get("mark_s", "")) if kind != "visit.exited" else str(data["left_at"])
     return SceneEvent(
         event_id=EventId(derive_id("evt", visit.visit_id, kind, str(visit.revision), mark)),
         type=kind,

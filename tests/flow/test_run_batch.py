@@ -156,8 +156,8 @@ def test_scans_out_of_order_in_a_batch_are_taken_in_time_and_answered_in_place()
 
 
 def test_a_late_scan_is_put_in_its_place_and_one_too_late_or_without_a_log_changes_nothing() -> None:
-    given_deps = deps()
     scans = [scan("p", "a", 10 * i) for i in range(8)]
+    given_deps = deps(scans[-1].at)
     whole = run_batch(scans, BatchState(), given_deps)
     part = run_batch([*scans[:3], *scans[4:]], BatchState(), given_deps)
     ref = device("p").ref

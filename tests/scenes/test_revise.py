@@ -11,7 +11,7 @@ from scenes.events import SceneEvent
 from scenes.fix import FixRows, pack_fixes
 from scenes.revise import in_order, revise
 from scenes.state import Fix, Visit
-from tests.scenes.in_words import DAYS, PHONE, Run, at, fixes_from, in_store, run, steps
+from tests.scenes.in_words import DAYS, PHONE, START, Run, at, fixes_from, in_store, run, steps
 
 
 @dataclass
@@ -21,15 +21,22 @@ class Late:
     phone: Run = field(default_factory=Run)
     day: list[Fix] = field(default_factory=list)
     kept: dict[str, Visit] = field(default_factory=dict)
-    events: list[SceneEvent] = field(default_factory=list)
+    now: datetime = START
 
     def take(self, fix: Fix) -> None:
         rows = self._rows([fix])
         if self.phone.take([fix]).is_late[0]:
-            done = revise(PHONE, self._rows(self.day), rows, self.phone.rules.packed(), self.phone.book, fix.at)
+            now = max([self.now, *(one.at for one in self.day)])
+            bases = DAYS.base_of_each(self.phone.book, now)
+            rules, book = self.phone.rules.packed(), self.phone.book
+            done = revise(PHONE, self._rows(self.day), rows, rules, book, fix.at, now, bases)
             self.phone.record = done.record
             self.phone.told += done.told
         self.day.append(fix)
+
+    def sweep(self, now: datetime) -> None:
+        self.now = now
+        self.phone.sweep(now)
 
     def finish(self, now: datetime) -> dict[str, Visit]:
         self.phone.sweep(now)
@@ -120,3 +127,50 @@ def test_the_late_path_and_the_straight_one_agree_on_the_record() -> None:
     for i in (0, 1, 3, 4, 2, 6, 5):
         late.take(fixes[i])
     assert (late.phone.record == run(fixes).record).all()
+
+
+def view_of(events: list[SceneEvent]) -> dict[str, tuple[object, ...]]:
+    """What somebody knows of the visits who has the events alone, each once: when left, and whether counted."""
+    view: dict[str, tuple[object, ...]] = {}
+    first: dict[str, SceneEvent] = {}
+    for event in events:
+        first.setdefault(event.event_id, event)
+    for event in first.values():
+        if event.visit_id is None or event.type == "visit.dwelled":
+            continue
+        if event.type == "visit.entered":
+            view.setdefault(event.visit_id, (None, False))
+        elif event.data.get("void"):
+            view.pop(event.visit_id, None)
+        elif "left_at" in event.data:
+            view[event.visit_id] = event.data["left_at"], event.data["counted"]
+        else:  # taken up again
+            view[event.visit_id] = None, False
+    return view
+
+
+delays = st.sampled_from([0, 0, 0, 0, 15, 50, 110])
+ways = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "a", "b", None]), st.sampled_from([10, 10, 10, 30, 290, 310]), delays, st.booleans()
+    ),
+    min_size=5,
+    max_size=50,
+)
+
+
+@given(ways)
+@settings(deadline=None, max_examples=300)
+def test_who_has_the_events_alone_knows_the_visits(way: list[tuple[str | None, int, int, bool]]) -> None:
+    desk, now, come = Late(), 0, []
+    for store, wait_s, delay_s, is_swept in way:
+        now += wait_s
+        come.append((now + delay_s, in_store(store, now), is_swept))
+    for arrives, fix, is_swept in sorted(come, key=lambda one: one[0]):
+        if is_swept and desk.day:
+            desk.sweep(at(arrives))
+        desk.take(fix)
+    desk.sweep(at(now + 20_000))
+    kept = {visit.visit_id: visit for visit in desk.phone.visits}
+    expected = {key: (visit.left_at, visit.is_counted) for key, visit in kept.items() if not visit.is_void}
+    assert view_of(desk.phone.events) == expected
