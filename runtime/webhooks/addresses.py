@@ -35,9 +35,10 @@ def check_url(text: str, *, allows_local: bool) -> httpx.URL:
         raise WebhookUrlError(f"expected at most {MAX_URL_CHARS} characters")
     try:
         url = httpx.URL(text)
+        host = url.host  # decoded only here, which fails for what is no name, such as xn--
     except (httpx.InvalidURL, ValueError):
         raise WebhookUrlError("expected a URL such as https://example.com/hook") from None
-    if url.scheme not in schemes or not url.host:
+    if url.scheme not in schemes or not host:
         raise WebhookUrlError(f"expected {' or '.join(sorted(schemes, reverse=True))} and a host")
     if url.port is not None and not 1 <= url.port <= 65_535:
         raise WebhookUrlError("expected a port from 1 to 65535")

@@ -53,6 +53,7 @@ def test_a_name_that_the_system_finds_here_is_refused(host: str) -> None:
     [
         *("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://", "https:///x", "example.com"),
         *("https://user:word@example.com/", "https://example.com:99999/", "https://a\nb/", "https://" + "a" * 2_000),
+        *("https://xn--/", "https://xn--a.example.com/", "https://xn--\u00e4.com/"),
     ],
 )
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
