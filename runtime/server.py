@@ -54,7 +54,8 @@ class _Server(uvicorn.Server):
 def make_server(running: Running, on_stopping: Callable[[], None] | None = None) -> uvicorn.Server:
     """An HTTP server for an application, not yet running.
 
-    The access log is off whatever the log level: a geolocate URL carries its key.
+    The access log is off whatever the log level: a geolocate URL carries its key. So is the log of what the
+    server calls itself: a webhook's URL may carry its receiver's.
 
     Args:
         on_stopping: called once at the end, before calls under way are waited for; must not block.
@@ -67,6 +68,8 @@ def make_server(running: Running, on_stopping: Callable[[], None] | None = None)
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
+    for name in ("httpx", "httpcore"):  # they tell each request's URL
+        logging.getLogger(name).setLevel(logging.WARNING)
     return _Server(
         uvicorn.Config(
             running.app,

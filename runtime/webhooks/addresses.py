@@ -4,9 +4,7 @@ The name is looked up at each attempt and the connection goes to the address tha
 differently the second time (DNS rebinding) gains nothing.
 """
 
-import asyncio
 import ipaddress
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -35,9 +33,10 @@ def check_url(text: str, *, allows_local: bool) -> httpx.URL:
         raise WebhookUrlError(f"expected at most {MAX_URL_CHARS} characters")
     try:
         url = httpx.URL(text)
+        host = url.host  # decoded only here, which fails for what is no name, such as xn--
     except (httpx.InvalidURL, ValueError):
         raise WebhookUrlError("expected a URL such as https://example.com/hook") from None
-    if url.scheme not in schemes or not url.host:
+    if url.scheme not in schemes or not host:
         raise WebhookUrlError(f"expected {' or '.join(sorted(schemes, reverse=True))} and a host")
     if url.port is not None and not 1 <= url.port <= 65_535:
         raise WebhookUrlError("expected a port from 1 to 65535")
@@ -46,14 +45,14 @@ def check_url(text: str, *, allows_local: bool) -> httpx.URL:
     return url
 
 
-async def checked_address(url: httpx.URL, resolve: Resolve, *, allows_local: bool) -> str:
-    """The address to connect to.
+async def checked_addresses(url: httpx.URL, resolve: Resolve, *, allows_local: bool) -> Sequence[str]:
+    """The addresses to connect to, the system's first choice first.
 
     Raises:
         WebhookUrlError: the name has no address, or one that nothing is sent to.
     """
     try:
-        found = await resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
+        found = await resolve(url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80))
     except (OSError, UnicodeError):
         raise WebhookUrlError("the host name has no address") from None
     if not found:
@@ -63,7 +62,7 @@ async def checked_address(url: httpx.URL, resolve: Resolve, *, allows_local: boo
             raise WebhookUrlError("the host has an address that is not of the public internet")
     if url.scheme == "http" and not all(_bare(text).is_loopback for text in found):
         raise WebhookUrlError("expected https: http goes to this machine alone")
-    return found[0]
+    return list(dict.fromkeys(found))
 
 
 def is_allowed(text: str, *, allows_local: bool) -> bool:
@@ -103,9 +102,3 @@ def _bare(text: str) -> _Address:
 def _compatible(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     """The IPv4 address of the long-forgotten form ``::10.0.0.1``; ``::`` and ``::1`` are not of it."""
     return ipaddress.IPv4Address(int(address)) if 1 < int(address) < 2**32 else None
-
-
-async def resolve_by_system(host: str, port: int) -> Sequence[str]:
-    """The system's answer, which also reads numbers such as ``2130706433`` as addresses."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]

@@ -30,7 +30,7 @@ class WebhookDesk:
         self._key = pseudonym_key
 
     async def create(self, tenant: TenantId, url: str, types: Sequence[str]) -> tuple[Webhook, str]:
-        await self._sender.check(url)
+        await self._sender.check(tenant, url)
         webhook = Webhook("whk_" + secrets.token_hex(12), tenant, url, tuple(types), _WALL.now())
         await to_thread.run_sync(self._insert, webhook)
         self._worker.changed()

@@ -13,8 +13,6 @@ import time
 from contextlib import suppress
 from typing import Final
 
-import httpx
-
 from api.ports import EventRow, Webhook
 from api.schemas.events import EventOut
 from runtime.clocks import SystemClock
@@ -22,7 +20,7 @@ from runtime.database import Database
 from runtime.event_tail import EventTail
 from runtime.records.webhooks import live_webhooks, save_state
 from runtime.webhooks.rules import RetryRules, after_failure, after_success
-from runtime.webhooks.sending import Sender
+from runtime.webhooks.sending import Line, Sender
 
 _log = logging.getLogger(__name__)
 _WALL = SystemClock()
@@ -133,7 +131,7 @@ class _Course:
             if self._given != self._saved:
                 await self._save()
 
-    async def _deliver(self, client: httpx.AsyncClient, row: EventRow) -> bool:
+    async def _deliver(self, client: Line, row: EventRow) -> bool:
         """Try until it is delivered; False where the webhook was disabled instead."""
         webhook = self._webhook
         body = EventOut.of(row, webhook.tenant, webhook.id, self._key).model_dump_json().encode()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from api.ports import Webhook
 from kernel.ids import TenantId
 from runtime.errors import WebhookUrlError
-from runtime.webhooks.addresses import check_url, checked_address, is_allowed, resolve_by_system
+from runtime.webhooks.addresses import check_url, checked_addresses, is_allowed
+from runtime.webhooks.names import Names
 from runtime.webhooks.sending import Sender
 
 
@@ -45,7 +47,7 @@ def test_a_public_address_is_allowed(address: str) -> None:
 def test_a_name_that_the_system_finds_here_is_refused(host: str) -> None:
     with pytest.raises(WebhookUrlError):  # some are no URL, the others are looked up
         url = check_url(f"https://{host}/hook", allows_local=False)
-        asyncio.run(checked_address(url, resolve_by_system, allows_local=False))
+        asyncio.run(checked_addresses(url, partial(Names().resolve, TenantId("t")), allows_local=False))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,7 @@ def test_a_name_that_the_system_finds_here_is_refused(host: str) -> None:
     [
         *("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://", "https:///x", "example.com"),
         *("https://user:word@example.com/", "https://example.com:99999/", "https://a\nb/", "https://" + "a" * 2_000),
+        *("https://xn--/", "https://xn--a.example.com/", "https://xn--\u00e4.com/"),
     ],
 )
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
@@ -71,21 +74,21 @@ def answers(*addresses: str) -> Any:
 
 def test_one_forbidden_address_among_good_ones_is_refused() -> None:
     url = check_url("https://example.com/", allows_local=False)
-    assert asyncio.run(checked_address(url, answers("8.8.8.8"), allows_local=False)) == "8.8.8.8"
+    assert asyncio.run(checked_addresses(url, answers("8.8.8.8"), allows_local=False)) == ["8.8.8.8"]
     for found in (("8.8.8.8", "10.0.0.1"), ("10.0.0.1", "8.8.8.8"), ()):
         with pytest.raises(WebhookUrlError):
-            asyncio.run(checked_address(url, answers(*found), allows_local=False))
+            asyncio.run(checked_addresses(url, answers(*found), allows_local=False))
 
 
 def test_http_goes_to_this_machine_alone_even_where_it_is_allowed() -> None:
     url = check_url("http://example.com/", allows_local=True)
     with pytest.raises(WebhookUrlError):
-        asyncio.run(checked_address(url, answers("8.8.8.8"), allows_local=True))
+        asyncio.run(checked_addresses(url, answers("8.8.8.8"), allows_local=True))
 
 
 def test_a_name_is_looked_up_at_each_attempt_and_the_checked_address_is_called() -> None:
     """A name that was public when the webhook was made and is local now: nothing is sent."""
-    sender = Sender(b"k" * 32, allows_local=False, agent="test", resolve=answers("127.0.0.1"))
+    sender = Sender(b"k" * 32, allows_local=False, agent="test", names=Names(lambda _host, _port: ["127.0.0.1"]))
     webhook = Webhook("whk_1", TenantId("t"), "https://example.com/", (), datetime.now(UTC))
 
     async def attempt() -> Any:

@@ -1,5 +1,6 @@
 """A real server posts to a real receiver: each event, in order, signed, whatever fails between."""
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -150,6 +151,23 @@ def test_a_server_of_the_field_refuses_its_own_machine_and_its_neighbours(
         for scheme in ("https", "http"):
             answer = http.post("/v1/webhooks", json={"url": f"{scheme}://{host}:9/hook"})
             assert (answer.status_code, answer.json()["code"]) == (422, "webhook_url_refused")
+
+
+def test_a_url_that_carries_a_token_is_not_logged(
+    posting: Living, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        made = make(posting, f"{receiver.url}/hook?token=t0ken")
+        with posting.client(Role.ADMIN) as http:
+            assert http.post(f"/v1/webhooks/{made['id']}:test").json()["delivered"]
+    assert "t0ken" not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["https://xn--/", "https://xn--a.example.com/"])
+def test_a_name_that_is_none_is_a_problem_of_the_caller(posting: Living, url: str) -> None:
+    with posting.client(Role.ADMIN) as http:
+        answer = http.post("/v1/webhooks", json={"url": url})
+    assert (answer.status_code, answer.json()["code"]) == (422, "webhook_url_refused")
 
 
 def test_a_tenant_has_so_many_webhooks_and_no_more(posting: Living, receiver: Receiver) -> None:
