@@ -104,7 +104,12 @@ def test_tags_and_rhythm_of_staff_are_not_told_and_go(tmp_path: Path) -> None:
     with database.write() as connection:
         for person in ("clerk", "shopper"):
             for kind in kinds:
-                told = {"id": f"{person}-{kind}", "tenant_id": DEFAULT_TENANT, "type": kind, "person": person}
+                told: dict[str, Any] = {
+                    "id": f"{person}-{kind}",
+                    "tenant_id": DEFAULT_TENANT,
+                    "type": kind,
+                    "person": person,
+                }
                 told |= {"occurred_us": 1, "recorded_us": 1, "data": {"venue_id": "v"}}
                 connection.execute(events.insert(), [told])
         replace_staff(connection, DEFAULT_TENANT, {(PersonRef("clerk"), VenueId("v")): NOON + timedelta(days=1)})
@@ -153,7 +158,12 @@ def test_a_store_is_sensitive_at_its_own_venue_alone(tmp_path: Path) -> None:
     database.upgrade()
     for number, venue_id in ((1, "v"), (2, "w")):
         put(database, number, "shopper", 1, venue_id=venue_id)
-        told = {"id": f"passed-{venue_id}", "tenant_id": DEFAULT_TENANT, "type": "place.passed", "person": "shopper"}
+        told: dict[str, Any] = {
+            "id": f"passed-{venue_id}",
+            "tenant_id": DEFAULT_TENANT,
+            "type": "place.passed",
+            "person": "shopper",
+        }
         told |= {"occurred_us": 1, "recorded_us": 1}
         told |= {"data": {"venue_id": venue_id, "place": {"id": "a", "kind": "store"}}}
         with database.write() as connection:
