@@ -15,7 +15,7 @@ from scenes.staff import StaffRule, find_staff
 
 LEAVE_OUT_EVERY_S: Final = 3_600.0
 """What is deleted within an hour is deleted within the day that is promised, after 22 failures too."""
-ROWS_AT_ONCE: Final = 20_000
+ROWS_AT_ONCE: Final = 5_000
 """Of each table in a step: some tens of milliseconds in which no scan is answered."""
 OPEN_AT_MOST_US: Final = timedelta(days=2) // timedelta(microseconds=1)
 """A visit ends with its service day, so what arrived earlier has been closed, and looked at, before."""

@@ -17,7 +17,7 @@ from scenes.tags.names import STAGES, TagName
 from scenes.tags.record import CLOSED, forget_places
 
 PEOPLE_AT_ONCE: Final = 256
-EVENTS_AT_ONCE: Final = 20_000
+EVENTS_AT_ONCE: Final = 5_000
 """Looked at in a step: some tens of milliseconds in which no scan can be stored."""
 
 
