@@ -26,7 +26,7 @@ from fingerprints.scan import LabelledScan, Scan, Truth
 from flow.answers import reply_json
 from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError, PartFailedError
-from kernel.ids import DeviceId, DeviceRef, ScanId, StoreId, TenantId
+from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
 from members.device import Device, allowance_of
 from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
@@ -39,11 +39,10 @@ from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
 from runtime.records.presence import load_counts, store_counts
-from runtime.records.sensitive import drop_of_stores
 from runtime.records.tenants import DEFAULT_TENANT, list_tenants
 from runtime.records.tracks import store_tracks
 from runtime.secrets import ServerKeys
-from runtime.staff import LEAVE_OUT_EVERY_S, leave_out_staff
+from runtime.staff import LEAVE_OUT_EVERY_S, LeavingOut
 from scenes.advance import Told, close_all
 from scenes.kernels.record import I32
 from scenes.record import last_at
@@ -116,6 +115,9 @@ class ScanEngine:
         self._is_stopping = False
         self._next_clean = time.monotonic()
         self._next_leaving_out = time.monotonic()
+        self._leaving_out: dict[TenantId, LeavingOut] = {}
+        self._unfinished: set[TenantId] = set()
+        self._next_part = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="atrium-engine", daemon=True)
 
     def start(self) -> None:
@@ -189,6 +191,8 @@ class ScanEngine:
             if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
             if time.monotonic() >= self._next_leaving_out:
+                self._guarded(self._look_whom_to_leave_out)
+            if self._unfinished and time.monotonic() >= self._next_part:
                 self._guarded(self._leave_out)
 
     def _take_jobs(self, wait_s: float) -> tuple[list[_Job], bool]:
@@ -429,18 +433,24 @@ class ScanEngine:
         for state in self._states.values():
             state.forget_strangers()
 
-    def _leave_out(self) -> None:
-        """Delete what may not stay: visits of staff, and what was recorded in a store before it was sensitive."""
+    def _look_whom_to_leave_out(self) -> None:
         self._next_leaving_out = time.monotonic() + LEAVE_OUT_EVERY_S
         with self._database.read() as connection:
             tenants = [TenantId(name) for name, _ in list_tenants(connection)]
         for tenant in tenants:
             self._locators.of(tenant)  # after a start nobody may have been located yet
-            leave_out_staff(self._database, tenant, self._locators.zones(tenant), self._clock.now(), StaffRule())
-            sensitive = frozenset[StoreId]().union(*self._locators.sensitive(tenant).values())
-            if sensitive:
-                with self._database.write() as connection:
-                    drop_of_stores(connection, tenant, sensitive)
+            leaving_out = self._leaving_out.setdefault(tenant, LeavingOut(self._database, tenant))
+            sensitive = dict(self._locators.sensitive(tenant))
+            leaving_out.look(self._locators.zones(tenant), sensitive, self._clock.now(), StaffRule())
+            self._unfinished.add(tenant)
+
+    def _leave_out(self) -> None:
+        """Delete what may not stay, a part at a time: of staff, and of stores from before they were sensitive."""
+        self._next_part = time.monotonic() + SWEEP_EVERY_S
+        for tenant in sorted(self._unfinished):
+            _, is_over = self._leaving_out[tenant].step()
+            if is_over:
+                self._unfinished.discard(tenant)
 
 
 def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:

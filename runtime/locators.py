@@ -4,6 +4,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from kernel.errors import AtriumError
@@ -19,7 +20,7 @@ from venues.model import Venue
 
 _log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 1.0
+LOOK_EVERY_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -36,22 +37,32 @@ class _Resident:
 class Locators:
     """Gives each tenant a locator over its trained venues. Used by the engine's thread alone."""
 
-    def __init__(self, store: VenueStore, *, tracks: bool = True, kind: LocatorKind = "light") -> None:
+    def __init__(
+        self,
+        store: VenueStore,
+        *,
+        tracks: bool = True,
+        kind: LocatorKind = "light",
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
         """Args:
         tracks: whether a phone's earlier scans are looked at; if not, each is answered by itself.
         kind: which locator answers.
         """
-        self._kind = kind
+        self._kind, self._look_every_s = kind, look_every_s
         self._store = store
         self._tracks = tracks
         self._resident: dict[TenantId, _Resident] = {}
 
     def of(self, tenant: TenantId) -> Locator:
-        """The tenant's locator. A model that cannot be read is left out and logged; its old one stays."""
+        """The tenant's locator. A model that cannot be read is left out and logged; its old one stays.
+
+        So it is with a list of sensitive stores, which is looked at and logged again each time until it is mended.
+        """
         held = self._resident.get(tenant)
         if held is None:
             held = self._resident[tenant] = _Resident(LightLocator(()), VenueTracker(()))
-        if time.monotonic() - held.looked_at >= _LOOK_EVERY_S or held.looked_at == 0.0:
+        if time.monotonic() - held.looked_at >= self._look_every_s or held.looked_at == 0.0:
             held.looked_at = time.monotonic()
             self._look(tenant, held)
         return held.locator
@@ -90,21 +101,32 @@ class Locators:
         }
         if stamps == held.stamps:
             return
-        for venue_id, stamp in stamps.items():
-            if held.stamps.get(venue_id) != stamp:
-                self._load(tenant, venue_id, held)
-        for gone in held.of_venue.keys() - stamps.keys():
-            del held.of_venue[gone]
-        held.stamps = stamps
-        held.locator = LightLocator.join([locator for locator, _ in held.of_venue.values()])
-        held.tracker = VenueTracker.join([tracker for _, tracker in held.of_venue.values()])
+        changed = {venue_id for venue_id, stamp in stamps.items() if held.stamps.get(venue_id) != stamp}
+        unlisted = {venue_id for venue_id in changed if not self._load(tenant, venue_id, held)}
+        gone = held.of_venue.keys() - stamps.keys()
+        for venue_id in gone:
+            del held.of_venue[venue_id]
+        held.stamps = {venue_id: stamp for venue_id, stamp in stamps.items() if venue_id not in unlisted}
+        if gone or changed - unlisted:
+            held.locator = LightLocator.join([locator for locator, _ in held.of_venue.values()])
+            held.tracker = VenueTracker.join([tracker for _, tracker in held.of_venue.values()])
 
     def _list_stamp(self, tenant: TenantId, venue_id: VenueId) -> int:
         path = self._store.sensitive_path(tenant, venue_id)
         return path.stat().st_mtime_ns if path.exists() else 0
 
-    def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> None:
-        """Take a model up: compiled, it answers; the model itself, with its survey, is let go."""
+    def _load(self, tenant: TenantId, venue_id: VenueId, held: _Resident) -> bool:
+        """Take a model up: compiled, it answers; the model itself, with its survey, is let go.
+
+        Returns:
+            False where the list of sensitive stores cannot be read. The venue stays as it was, with its last good list
+            or without an answer, and each look says so again until the list is mended.
+        """
+        try:
+            self._store.sensitive_lines(tenant, venue_id)  # before the map and the model, which take long
+        except AtriumError as error:
+            _log.error("venue %s is not taken up: %s", venue_id, error)
+            return False
         try:
             venue = self._store.load_venue(tenant, venue_id)
             model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
@@ -113,3 +135,4 @@ class Locators:
             held.venues[venue_id], held.sensitive[venue_id] = venue, sensitive
         except (AtriumError, OSError, UnicodeError) as error:
             _log.error("the model of venue %s cannot be used: %s", venue_id, error)
+        return True

@@ -38,8 +38,8 @@ from scenes.tags.tags import TagContext, settle
 EVENTS_AT_ONCE: Final = 64
 """Of a step: some tens of milliseconds in which no scan can be stored."""
 
-LeftOut: TypeAlias = Callable[[Connection, TenantId], Container[tuple[PersonRef, VenueId]]]
-"""Who is staff of which venue: nothing is learnt of them there."""
+LeftOut: TypeAlias = Callable[[Connection, TenantId], Container[PersonRef]]
+"""Who is staff of any venue: nothing is learnt of them, since one record is of all venues."""
 
 
 def next_day(connection: Connection, tenant: TenantId, book: TagBook, night: Night | None, today: int) -> int | None:
@@ -60,7 +60,7 @@ def learn_step(
     tenant: TenantId,
     book: TagBook,
     model: TagModel,
-    staff: Container[tuple[PersonRef, VenueId]],
+    staff: Container[PersonRef],
     now: datetime,
     limit: int = EVENTS_AT_ONCE,
 ) -> None:
@@ -84,7 +84,7 @@ def _learn(
     tenant: TenantId,
     book: TagBook,
     model: TagModel,
-    staff: Container[tuple[PersonRef, VenueId]],
+    staff: Container[PersonRef],
     night: Night,
     told: Sequence[Told],
     now: datetime,
@@ -97,7 +97,7 @@ def _learn(
     for one in told:
         begin = since.get(one.person)
         lesson = None if begin is None else lesson_of(one, book, marks, begin)
-        if lesson is None or (one.person, lesson.venue_id) in staff:
+        if lesson is None or one.person in staff:
             continue
         lessons.append(lesson)
         if lesson.taken_back is not None:

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from kernel.clock import to_epoch_us
-from kernel.ids import PersonRef, TenantId, VenueId
+from kernel.ids import PersonRef, TenantId
 from runtime.records.effects import scene_event_row
 from runtime.records.events import append_events
 from runtime.records.rhythm import store_model
@@ -81,7 +81,7 @@ def night_step(
     tenant: TenantId,
     book: TagBook,
     model: TagModel,
-    staff: Container[tuple[PersonRef, VenueId]],
+    staff: Container[PersonRef],
     fitted: RhythmModels | None,
     now: datetime,
 ) -> None:
@@ -111,15 +111,15 @@ def _settle(
     book: TagBook,
     model: TagModel,
     night: Night,
-    staff: Container[tuple[PersonRef, VenueId]],
+    staff: Container[PersonRef],
     now: datetime,
 ) -> int:
     """End what ends by time alone, for some of those not judged since the day began; how many there were."""
     some = unsettled_records(connection, tenant, night.day, PEOPLE_AT_ONCE)
     for one in some:
-        if (one.person, one.venue_id) in staff:
+        if one.person in staff:
             forget_person(connection, tenant, one.person)
-    held = [one for one in some if (one.person, one.venue_id) not in staff]
+    held = [one for one in some if one.person not in staff]
     if not held:
         return len(some)
     feed(connection, tenant, book, [one.person for one in held], night.day)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +21,7 @@ from scenes.tags.places import TagPlaces
 from scenes.tags.shares import MallShares
 from venues.model import Store, Venue
 
+Sensitive: TypeAlias = Mapping[VenueId, frozenset[StoreId]]
 Kind = Literal["category", "brand", "level"]
 _FIRST_DAY: Final = date(1970, 1, 1)
 UNMEASURED_DWELL_S: Final = 600.0
@@ -57,11 +58,41 @@ class _Name:
     base_dwell_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """What no tag of a tenant may name, since records are of all its venues together.
+
+    Args:
+        categories: of which all stores of some venue are sensitive, as those of a listed category are.
+        brands: category and name, of which any store is.
+    """
+
+    categories: frozenset[str] = frozenset()
+    brands: frozenset[tuple[str, str]] = frozenset()
+
+
+def unnamed_of(maps: Sequence[Venue], sensitive: Sensitive) -> Unnamed:
+    """What the sensitive stores of all venues leave unnamed."""
+    categories: set[str] = set()
+    brands: set[tuple[str, str]] = set()
+    for venue in maps:
+        told = sensitive.get(venue.id, frozenset())
+        categories |= {one.category for one in venue.stores} - {
+            one.category for one in venue.stores if one.id not in told
+        }
+        brands |= {(one.category, one.name) for one in venue.stores if one.id in told}
+    return Unnamed(frozenset(categories), frozenset(brands))
+
+
 class TagBook:
     """One tenant's numbers and maps, for one transaction. Asking for a name that is new gives it the next number."""
 
-    def __init__(self, connection: Connection, tenant: TenantId, maps: Sequence[Venue]) -> None:
-        self._connection, self._tenant = connection, tenant
+    def __init__(
+        self, connection: Connection, tenant: TenantId, maps: Sequence[Venue], sensitive: Sensitive | None = None
+    ) -> None:
+        """Args: sensitive: the sensitive stores of each venue, its own list included."""
+        self._connection, self._tenant, self._sensitive = connection, tenant, sensitive or {}
+        self._unnamed = unnamed_of(maps, self._sensitive)
         self._venues = {venue.id: venue for venue in maps}
         self._stores = {(venue.id, store.id): store for venue in maps for store in venue.stores}
         self._names: dict[Kind, list[_Name]] = {"category": [], "brand": [], "level": []}
@@ -87,13 +118,33 @@ class TagBook:
                 return where, found
         return None
 
+    def is_learnt(self, venue_id: VenueId, store: Store) -> bool:
+        """Whether visits to a store may be learnt."""
+        is_told = store.id in self._sensitive.get(venue_id, frozenset()) or store.category in self._unnamed.categories
+        return is_learnt(store.category) and not is_told
+
+    def is_brand_learnt(self, store: Store) -> bool:
+        """Whether a store's brand may be; where not, a visit is one to its category alone."""
+        return (store.category, store.name) not in self._unnamed.brands
+
+    def known_unnamed(self) -> Unnamed:
+        """What is sensitive and has a number: it was learnt before it was, or may have been."""
+        return Unnamed(
+            frozenset(name for name in self._unnamed.categories if ("category", "", name) in self._numbers),
+            frozenset(brand for brand in self._unnamed.brands if ("brand", *brand) in self._numbers),
+        )
+
     def category(self, name: str) -> int:
         """A category's number."""
         return self._number("category", "", name)
 
     def brand(self, store: Store) -> int:
         """A store's brand: those of one name and category are one."""
-        return self._number("brand", store.category, store.name)
+        return self.brand_named(store.category, store.name)
+
+    def brand_named(self, category: str, name: str) -> int:
+        """The number of a brand of a category."""
+        return self._number("brand", category, name)
 
     def level(self, venue_id: VenueId, level_id: LevelId) -> int:
         """A level's number."""
@@ -109,7 +160,7 @@ class TagBook:
         numbers = {one.name: number for number, one in enumerate(categories)}
         return TagPlaces(
             is_sensitive_store=np.zeros(0, dtype=np.uint8),  # what is sensitive never becomes a row: see tag_rows
-            is_sensitive_category=np.array([not is_learnt(one.name) for one in categories], dtype=np.uint8),
+            is_sensitive_category=np.array([not self._is_named(one.name) for one in categories], dtype=np.uint8),
             base_dwell_s=np.array([one.base_dwell_s or UNMEASURED_DWELL_S for one in categories], dtype=np.float64),
             has_stage=np.array([is_considered(one.name) for one in categories], dtype=np.uint8),
             category_of_brand=np.array([numbers[one.parent] for one in brands], dtype=np.int64),
@@ -164,6 +215,9 @@ class TagBook:
         for name, stay_s in stays_s.items():
             unknown = tag_names.c.name == name, tag_names.c.base_dwell_s.is_(None)
             self._connection.execute(tag_names.update().where(*mine, *unknown).values(base_dwell_s=stay_s))
+
+    def _is_named(self, category: str) -> bool:
+        return is_learnt(category) and category not in self._unnamed.categories
 
     def _number(self, kind: Kind, parent: str, name: str) -> int:
         key = kind, parent, name

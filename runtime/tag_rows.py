@@ -11,7 +11,6 @@ from kernel.ids import LevelId, VenueId
 from runtime.records.tags import Learnt, Told
 from runtime.tag_places import TagBook, day_of
 from scenes.rules import PlaceKind
-from scenes.tags.category_kinds import is_learnt
 from scenes.tags.kernels.layout import LEVEL_VISIT, PASS, PURCHASE, STORE_VISIT, VENUE_VISIT, Rows
 from scenes.tags.learn import empty_rows
 from scenes.tags.record import CLOSED
@@ -104,10 +103,11 @@ def _row_of(told: Told, book: TagBook) -> Rows | None:
             row["kind"], row["level"] = LEVEL_VISIT, book.level(venue_id, LevelId(place["id"]))
         case PlaceKind.STORE:
             found = book.store(venue_id, place["id"])
-            if found is None or not is_learnt(found[1].category):
+            if found is None or not book.is_learnt(*found):
                 return None
             row["kind"] = STORE_VISIT if is_visit else PASS if told.type == "place.passed" else PURCHASE
-            row["category"], row["brand"] = book.category(found[1].category), book.brand(found[1])
+            row["category"] = book.category(found[1].category)
+            row["brand"] = book.brand(found[1]) if book.is_brand_learnt(found[1]) else -1
         case _:
             return None
     return row

@@ -76,11 +76,28 @@ class VenueStore:
         """The venue's own list of sensitive stores."""
         return self.folder(tenant, venue_id) / "sensitive.txt"
 
-    def sensitive_of(self, tenant: TenantId, venue: Venue | None, venue_id: VenueId) -> frozenset[StoreId]:
-        """The sensitive stores of a venue: by its map's categories, and by its own list."""
+    def sensitive_lines(self, tenant: TenantId, venue_id: VenueId) -> list[str]:
+        """The venue's own list of ids and categories; none where there is no file.
+
+        Raises:
+            VenueFileError: the file cannot be read as text. It lists something, so no list is not what it says.
+        """
         path = self.sensitive_path(tenant, venue_id)
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        return sensitive_stores(venue, [line.strip() for line in lines if not line.startswith("#")])
+        try:
+            lines = path.read_text("utf-8-sig").splitlines()  # some editors begin a file with a mark
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeError) as error:
+            raise VenueFileError(f"expected UTF-8 in {path.name} of venue {venue_id}, found: {error}") from error
+        return [line.strip() for line in lines if not line.startswith("#")]
+
+    def sensitive_of(self, tenant: TenantId, venue: Venue | None, venue_id: VenueId) -> frozenset[StoreId]:
+        """The sensitive stores of a venue: by its map's categories, and by its own list.
+
+        Raises:
+            VenueFileError: the list cannot be read.
+        """
+        return sensitive_stores(venue, self.sensitive_lines(tenant, venue_id))
 
     def save_map(
         self,

@@ -14,6 +14,7 @@ from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
 from runtime.records.history import latest_instant
+from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
 from runtime.tag_worker import TagWorker
 from runtime.wake_sets import WakeSetDesk
@@ -100,7 +101,7 @@ def start(
         stream_limits=limits,
         demo=demo,
     )
-    tags = TagWorker(home.database, venues, clock)
+    tags = TagWorker(home.database, venues, clock, sensitive=SensitiveLists(home.venues).of)
     engine.start()
     tags.start()
     tail.start()

@@ -18,6 +18,7 @@ from runtime.records.devices import put_device
 from runtime.records.effects import store_effects
 from runtime.records.schema import events, person_tags
 from runtime.records.tenants import DEFAULT_TENANT
+from runtime.sensitive_lists import SensitiveLists
 from runtime.tag_worker import TagWorker
 from scenes.advance import exited_event
 from scenes.events import passed_event, visit_event
@@ -113,6 +114,7 @@ class Mall:
 
     def worker(self, now: datetime = MONDAY, database: Database | None = None, **changes: Any) -> TagWorker:
         """A worker at a server's instant; no thread of its own runs."""
+        changes.setdefault("sensitive", SensitiveLists(self.home.venues).of)
         return TagWorker(database or self.home.database, OneMap(self.venue), PlayedClock(now), **changes)
 
     def tags(self, person: PersonRef) -> set[tuple[str, str | None]]:

@@ -121,11 +121,15 @@ def _write_out(folder: Path, done: Any, summary: dict[str, Any]) -> None:
 def _commit(home: Home, done: Any, plan: Any) -> None:
     from runtime.clocks import EventClock
     from runtime.commit_replay import commit_replay
+    from runtime.sensitive_lists import SensitiveLists
     from runtime.services import VenueDesk
     from runtime.tag_worker import TagWorker
 
     commit_replay(home.database, DEFAULT_TENANT, done, plan)
-    TagWorker(home.database, VenueDesk(home.venues), EventClock(done.last_at or EPOCH)).run_to_end()
+    sensitive = SensitiveLists(home.venues).of
+    TagWorker(
+        home.database, VenueDesk(home.venues), EventClock(done.last_at or EPOCH), sensitive=sensitive
+    ).run_to_end()
     say("stored: visits, events, tags, deliveries and coupons of this replay")
 
 

@@ -321,6 +321,7 @@ staff = Table(
     Column("person", _ID, nullable=False),
     Column("until_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "venue_id", "person"),
+    Index(None, "tenant_id", "person"),
 )
 
 cursors = Table(

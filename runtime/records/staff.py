@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import PersonRef, StoreId, TenantId, VenueId
+from runtime.records.parts import Part
 from runtime.records.schema import events, staff, visits
 from scenes.rules import PlaceKind
 from scenes.staff import Staff, StoreStay
@@ -18,6 +19,11 @@ def load_staff(connection: Connection, tenant: TenantId) -> Staff:
     """Who is left out now."""
     rows = connection.execute(sa.select(staff).where(staff.c.tenant_id == tenant))
     return {(PersonRef(row.person), VenueId(row.venue_id)): from_epoch_us(row.until_us) for row in rows}
+
+
+def load_people_of_staff(connection: Connection, tenant: TenantId) -> set[PersonRef]:
+    """Who is left out at any venue of the tenant."""
+    return {person for person, _ in load_staff(connection, tenant)}
 
 
 def replace_staff(connection: Connection, tenant: TenantId, found: Staff) -> None:
@@ -67,22 +73,27 @@ def visit_of_staff() -> sa.ColumnElement[bool]:
 def event_of_staff() -> sa.ColumnElement[bool]:
     """Whether a row of ``events`` tells of a visit or passage of somebody who is left out at its venue.
 
-    Changes of phase name no venue: those of staff are left out whatever venue they were of.
+    Changes of phase name no venue, and tags and rhythms are learnt from all venues together: those of staff are left
+    out whatever venue they were of. Deliveries and coupons stay: staff get cards, and these are the proof.
     """
     of_venue = sa.and_(
         sa.or_(events.c.type.like("visit.%"), events.c.type == "place.passed"),
         events.c.data["venue_id"].as_string() == staff.c.venue_id,
     )
+    of_any = (events.c.type == "phase.changed", events.c.type.like("tag.%"), events.c.type.like("rhythm.%"))
     return sa.exists().where(
         staff.c.tenant_id == events.c.tenant_id,
         staff.c.person == events.c.person,
-        sa.or_(events.c.type == "phase.changed", of_venue),
+        sa.or_(*of_any, of_venue),
     )
 
 
-def drop_visits_of_staff(connection: Connection, tenant: TenantId) -> int:
-    """Delete the closed visits of staff, and what was told of them; how many visits. Open ones go when they closed."""
-    closed = visits.c.tenant_id == tenant, visits.c.left_us.is_not(None)
+def drop_of_staff(connection: Connection, tenant: TenantId, part: Part) -> int:
+    """Delete of a part the closed visits of staff, and what was told of them; how many visits.
+
+    An open visit goes when it has closed.
+    """
+    closed = part.of(tenant, visits), visits.c.left_us.is_not(None)
     dropped = connection.execute(visits.delete().where(*closed, visit_of_staff())).rowcount
-    connection.execute(events.delete().where(events.c.tenant_id == tenant, event_of_staff()))
+    connection.execute(events.delete().where(part.of(tenant, events), event_of_staff()))
     return dropped

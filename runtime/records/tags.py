@@ -110,6 +110,13 @@ def all_records(connection: Connection, tenant: TenantId, at_once: int) -> Itera
         yield [_held(row) for row in part]
 
 
+def records_after(connection: Connection, tenant: TenantId, person: PersonRef, limit: int) -> list[Held]:
+    """The records of the people who come next after one, in the order of their names."""
+    mine = tag_records.c.tenant_id == tenant, tag_records.c.person > person
+    query = sa.select(tag_records).where(*mine).order_by(tag_records.c.person).limit(limit)
+    return [_held(row) for row in connection.execute(query)]
+
+
 def unsettled_records(connection: Connection, tenant: TenantId, day: int, limit: int) -> list[Held]:
     """Some of the records whose tags were not judged at ``day`` or later."""
     query = (

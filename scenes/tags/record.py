@@ -3,13 +3,30 @@
 A row of ``words`` is one person's; which person, only the caller knows. All sums can be taken back (``learn.unlearn``).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenes.errors import SnapshotError
-from scenes.tags.kernels.layout import F32, HEAD, I32, N_WORDS, VERSION
+from scenes.tags.kernels.layout import (
+    BRANDS,
+    CATEGORIES,
+    F32,
+    HEAD,
+    HELD_SLOTS,
+    I32,
+    MOST_BRANDS,
+    MOST_CATEGORIES,
+    N_BRAND,
+    N_CATEGORY,
+    N_VISITS,
+    N_WORDS,
+    SLOT_WEIGHT,
+    TOTAL,
+    VERSION,
+)
 
 CLOSED = np.dtype(
     [
@@ -65,6 +82,32 @@ def admit(states: TagStates, person: NDArray[np.integer]) -> None:
 def forget(states: TagStates, person: NDArray[np.integer]) -> None:
     """Nothing remains of these rows, and they learn nothing until admitted again."""
     states.words[person] = 0
+
+
+def forget_places(states: TagStates, categories: Collection[int], brands: Collection[int]) -> NDArray[np.bool_]:
+    """Nothing of these categories and brands remains in any row; which rows changed, (n_people,).
+
+    A category's visits leave the total as well, so the shares of the others are as if it had never been visited. Its
+    stays remain in the mean of all stays, which names no place; a brand's visits remain in its category.
+    """
+    words, floats = states.words, states.floats
+    before = words.copy()
+    for first, most, width, held_at, numbers in (
+        (CATEGORIES, MOST_CATEGORIES, N_CATEGORY, 0, categories),
+        (BRANDS, MOST_BRANDS, N_BRAND, 16, brands),
+    ):
+        gone = np.array(sorted(numbers), dtype=np.int64) + 1
+        for slot in range(most):
+            at = first + slot * width
+            rows = np.flatnonzero(np.isin(words[:, at] & 0xFFFF, gone))
+            if first == CATEGORIES:
+                words[rows, N_VISITS] = np.maximum(words[rows, N_VISITS] - (words[rows, at] >> 16), 0)
+                floats[rows, TOTAL] = np.maximum(floats[rows, TOTAL] - floats[rows, at + SLOT_WEIGHT], 0.0)
+            words[rows, at : at + width] = 0
+            words[rows, HELD_SLOTS] &= np.array([~(1 << (held_at + slot)) & 0xFFFFFFFF], dtype=np.uint32).view(
+                np.int32
+            )[0]
+    return np.asarray((words != before).any(axis=1))
 
 
 def check_people(states: TagStates, person: NDArray[np.integer]) -> None:

@@ -1,6 +1,6 @@
 """Staff are left out of the visits at once, what told of them is deleted, and nothing more than an end is kept."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from api.ports import Role
 from kernel.clock import to_epoch_us
-from kernel.ids import PersonRef, TenantId, VenueId
+from kernel.ids import PersonRef, StoreId, TenantId, VenueId
 from runtime.database import Database
+from runtime.records.events import events_after, list_events
 from runtime.records.history import list_visits
 from runtime.records.schema import events, staff, visits
-from runtime.records.staff import load_staff, replace_staff
+from runtime.records.staff import event_of_staff, load_staff, replace_staff
 from runtime.records.tenants import DEFAULT_TENANT
-from runtime.staff import leave_out_staff
+from runtime.staff import LeavingOut, Sensitive
 from scenes.staff import StaffRule
 from sim.world import World
 from tests.living_server import NOON, all_rows, consents, copy_home, serve, stay, wait_until
@@ -45,6 +46,16 @@ def put(database: Database, number: int, person: str, hours: float, *, is_open: 
         connection.execute(events.insert(), [event])
 
 
+def run(leaving_out: LeavingOut, now: datetime, sensitive: Sensitive | None = None, at_once: int = 3) -> int:
+    """An hour's chore to its end; how many visits of staff went."""
+    leaving_out.look({}, sensitive or {}, now, RULE)
+    n, is_over = 0, False
+    while not is_over:
+        gone, is_over = leaving_out.step(at_once)
+        n += gone
+    return n
+
+
 def listed(database: Database) -> set[str]:
     with database.read() as connection:
         return {row.visit.visit_id for row in list_visits(connection, DEFAULT_TENANT, 100, None).data}
@@ -59,9 +70,11 @@ def test_staff_are_left_out_and_their_visits_go(tmp_path: Path) -> None:
     put(database, 2, "clerk", 1, id="vis_elsewhere", venue_id="w")
     put(database, 0, "clerk", 0.5, is_open=True)
 
+    leaving_out = LeavingOut(database, DEFAULT_TENANT)
+
     def leave_out(days: int = 0) -> int:
         now = NOON + timedelta(days=days)
-        return leave_out_staff(database, DEFAULT_TENANT, {}, now, RULE)
+        return run(leaving_out, now)
 
     assert len(listed(database)) == 8
     assert leave_out() == 3
@@ -84,13 +97,92 @@ def test_staff_are_left_out_and_their_visits_go(tmp_path: Path) -> None:
     database.close()
 
 
+def test_tags_and_rhythm_of_staff_are_not_told_and_go(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.upgrade()
+    kinds = ("tag.added", "tag.removed", "rhythm.overdue", "phase.changed", "delivery.delivered")
+    with database.write() as connection:
+        for person in ("clerk", "shopper"):
+            for kind in kinds:
+                told: dict[str, Any] = {
+                    "id": f"{person}-{kind}",
+                    "tenant_id": DEFAULT_TENANT,
+                    "type": kind,
+                    "person": person,
+                }
+                told |= {"occurred_us": 1, "recorded_us": 1, "data": {"venue_id": "v"}}
+                connection.execute(events.insert(), [told])
+        replace_staff(connection, DEFAULT_TENANT, {(PersonRef("clerk"), VenueId("v")): NOON + timedelta(days=1)})
+    expected = {f"shopper-{kind}" for kind in kinds} | {"clerk-delivery.delivered"}
+    with database.read() as connection:
+        assert {row.id for row in list_events(connection, DEFAULT_TENANT, 100, None).data} == expected
+        assert {row.id for row in events_after(connection, DEFAULT_TENANT, 0, 100)} == expected
+    run(LeavingOut(database, DEFAULT_TENANT), NOON)
+    with database.read() as connection:
+        assert {row.id for row in connection.execute(sa.select(events))} == expected
+    database.close()
+
+
+def test_what_was_looked_at_is_not_looked_at_again(tmp_path: Path) -> None:
+    """An hour later only what came since, but all of it for somebody new or another list of stores."""
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.upgrade()
+    for number in range(20):
+        put(database, number, "shopper", 1)
+    leaving_out, sensitive = LeavingOut(database, DEFAULT_TENANT), {VenueId("v"): frozenset({StoreId("x")})}
+    steps = []
+    for stores in (sensitive, sensitive, sensitive | {VenueId("w"): frozenset({StoreId("x")})}, {}):
+        leaving_out.look({}, stores, NOON, RULE)
+        steps.append(1)
+        while not leaving_out.step(3)[1]:
+            steps[-1] += 1
+    assert steps == [7, 1, 7, 1]
+    database.close()
+
+
+def test_staff_are_found_by_an_index(tmp_path: Path) -> None:
+    """By person first: by tenant alone, each event is held against all staff."""
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.upgrade()
+    query = sa.select(events.c.id).where(events.c.tenant_id == DEFAULT_TENANT, event_of_staff())
+    with database.read() as connection:
+        text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = [row[3] for row in connection.exec_driver_sql(f"explain query plan {text}")]
+    assert any("ix_staff_tenant_id_person (tenant_id=? AND person=?)" in line for line in plan), plan
+    database.close()
+
+
+def test_a_store_is_sensitive_at_its_own_venue_alone(tmp_path: Path) -> None:
+    """A map that was imported twice has the same ids in both."""
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    database.upgrade()
+    for number, venue_id in ((1, "v"), (2, "w")):
+        put(database, number, "shopper", 1, venue_id=venue_id)
+        told: dict[str, Any] = {
+            "id": f"passed-{venue_id}",
+            "tenant_id": DEFAULT_TENANT,
+            "type": "place.passed",
+            "person": "shopper",
+        }
+        told |= {"occurred_us": 1, "recorded_us": 1}
+        told |= {"data": {"venue_id": venue_id, "place": {"id": "a", "kind": "store"}}}
+        with database.write() as connection:
+            connection.execute(events.insert(), [told])
+    run(LeavingOut(database, DEFAULT_TENANT), NOON, {VenueId("v"): frozenset({StoreId("a")})})
+    assert listed(database) == {"vis_shopper_2"}
+    with database.read() as connection:
+        passed = sa.select(events.c.id).where(events.c.type == "place.passed")
+        assert list(connection.execute(passed).scalars()) == ["passed-w"]
+    database.close()
+
+
 def test_each_tenants_staff_are_its_own(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'a.db'}")
     database.upgrade()
     put(database, 1, "clerk", 6, tenant_id="other")
     with database.write() as connection:
         replace_staff(connection, DEFAULT_TENANT, {(PersonRef("clerk"), VenueId("v")): NOON + timedelta(days=1)})
-    assert leave_out_staff(database, DEFAULT_TENANT, {}, NOON, RULE) == 0
+    assert run(LeavingOut(database, DEFAULT_TENANT), NOON) == 0
     with database.read() as connection:
         assert [row.visit.visit_id for row in list_visits(connection, TenantId("other"), 9, None).data] == [
             "vis_clerk_1"

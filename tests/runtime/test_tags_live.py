@@ -5,13 +5,28 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from members.device import AgeBand, Purpose
+from kernel.ids import VenueId
+from members.device import AgeBand, Device, Purpose
 from runtime.demo import VENUE_ID
 from runtime.home import open_home
-from runtime.records.schema import person_tags, rhythm_states, tag_learnt, tag_names, tag_records
+from runtime.records.schema import (
+    events,
+    person_tags,
+    rhythm_models,
+    rhythm_states,
+    tag_counts,
+    tag_learnt,
+    tag_names,
+    tag_records,
+)
+from runtime.records.staff import replace_staff
+from runtime.records.tenants import DEFAULT_TENANT
+from scenes.tags.kernels.layout import BRANDS, MOST_BRANDS, N_BRAND, N_WORDS
+from scenes.tags.record import CLOSED
 from sim.world import World
 from tests.living_server import copy_home
 from tests.told_visits import BOTH, MONDAY, Mall
@@ -156,6 +171,103 @@ def test_of_a_sensitive_place_not_even_its_name_is_kept(mall: Mall) -> None:
     assert n_rows(mall, tag_learnt) == 2
 
 
+def list_as_sensitive(mall: Mall, *lines: str) -> None:
+    mall.home.venues.sensitive_path(DEFAULT_TENANT, VENUE_ID).write_text("\n".join(lines))
+
+
+def come_for_coffee(mall: Mall, name: str = "coffee") -> Device:
+    """Four days for coffee, while five others come for fashion: a taste."""
+    one = mall.register(name)
+    others = [mall.register(f"{name}-{n}") for n in range(5)]
+    for day in range(4):
+        mall.come(one, MONDAY + day * DAY, ["coffee"])
+        for other in others:
+            mall.come(other, MONDAY + day * DAY, ["fashion"])
+    return one
+
+
+def everything_naming(mall: Mall, word: str) -> set[str]:
+    """The tables of people and groups that hold a word in whatever column."""
+    with mall.home.database.read() as connection:
+        tables = (events, person_tags, rhythm_states, rhythm_models, tag_counts)
+        found = {table.name: [tuple(row) for row in connection.execute(sa.select(table))] for table in tables}
+    return {name for name, rows in found.items() if any(word in repr(row) for row in rows)}
+
+
+@pytest.mark.parametrize("is_category", [True, False])
+def test_what_was_learnt_of_a_place_goes_once_it_is_listed(mall: Mall, is_category: bool) -> None:
+    """Its category with it, where it is listed or has no other store; and it does not come back."""
+    one, worker = come_for_coffee(mall), mall.worker(MONDAY + 5 * DAY)
+    worker.run_to_end()
+    assert ("category_preference", "coffee") in mall.tags(one.person)
+    assert {"events", "person_tags", "rhythm_states", "rhythm_models"} <= everything_naming(mall, "coffee")
+    ids = [store.id for store in mall.venue.stores if store.category == "coffee"]
+    list_as_sensitive(mall, *(["Coffee"] if is_category else ids))
+    assert worker.run_to_end() > 0
+    assert everything_naming(mall, "coffee") == set()
+    assert n_rows(mall, tag_learnt) > 0, "of the venue, and of fashion"
+    mall.come(one, MONDAY + 6 * DAY, ["coffee"])
+    mall.worker(MONDAY + 12 * DAY).run_to_end()
+    assert ("frequency_weekly", None) in mall.tags(one.person)
+    assert everything_naming(mall, "coffee") == set()
+    assert worker.run_to_end() == 0
+
+
+def test_of_one_listed_store_the_brand_goes_and_its_category_stays(mall: Mall) -> None:
+    stores = [store for store in mall.venue.stores if store.category == "fashion"]
+    assert len(stores) > 1
+    twins = [replace(one, category="coffee") if one.id == stores[1].id else one for one in mall.venue.stores]
+    mall.venue = replace(mall.venue, stores=tuple(twins))
+    one, worker = come_for_coffee(mall), mall.worker(MONDAY + 5 * DAY)
+    worker.run_to_end()
+    listed = mall.store("coffee")
+    with mall.home.database.write() as connection:
+        tag = {"id": "t", "tenant_id": DEFAULT_TENANT, "person": one.person, "venue_id": VENUE_ID, "score": 1.0}
+        tag |= {"tag": "brand_preference", "subject": listed.name, "evidence_n": 4, "added_us": 1}
+        connection.execute(person_tags.insert(), [tag])
+        told = {"id": "e", "tenant_id": DEFAULT_TENANT, "person": one.person, "type": "tag.added", "occurred_us": 1}
+        told |= {"recorded_us": 1, "data": {"tag": "brand_preference", "subject": listed.name}}
+        connection.execute(events.insert(), [told])
+    list_as_sensitive(mall, listed.id)
+    worker.run_to_end()
+    assert ("category_preference", "coffee") in mall.tags(one.person)
+    assert everything_naming(mall, listed.name) == set()
+    with mall.home.database.read() as connection:
+        names = sa.select(tag_names.c.number).where(tag_names.c.kind == "brand", tag_names.c.name == listed.name)
+        number = connection.execute(names).scalar_one()
+        rows = connection.execute(sa.select(tag_learnt.c.row)).scalars()
+        assert all(np.frombuffer(row, dtype=CLOSED)["brand"][0] != number for row in rows)
+        records = connection.execute(sa.select(tag_records.c.record)).scalars()
+        words = np.stack([np.frombuffer(record[-4 * N_WORDS :], dtype="<i4") for record in records])
+    slots = words[:, BRANDS : BRANDS + MOST_BRANDS * N_BRAND : N_BRAND] & 0xFFFF
+    assert slots.any()
+    assert not (slots == number + 1).any()
+
+
+def test_nothing_is_learnt_while_a_list_cannot_be_read(mall: Mall) -> None:
+    device = mall.register("d")
+    mall.come(device, MONDAY, ["coffee"])
+    path = mall.home.venues.sensitive_path(DEFAULT_TENANT, VENUE_ID)
+    path.write_bytes(b"caf\xe9")
+    worker = mall.worker()
+    assert not worker.step()
+    assert n_rows(mall, tag_records) == 0
+    path.write_text("")
+    assert worker.run_to_end() > 0
+    assert n_rows(mall, tag_records) == 1
+
+
+def test_who_is_staff_of_another_venue_is_forgotten_too(mall: Mall) -> None:
+    """One record is of all venues; the one learnt from last is not the one somebody works at."""
+    cashier = mall.register("cashier")
+    mall.come(cashier, MONDAY, ["coffee"])
+    mall.worker().run_to_end()
+    with mall.home.database.write() as connection:
+        replace_staff(connection, DEFAULT_TENANT, {(cashier.person, VenueId("elsewhere")): MONDAY + 9 * DAY})
+    mall.worker(MONDAY + 2 * DAY).run_to_end()
+    assert [n_rows(mall, table) for table in (tag_records, person_tags, rhythm_states)] == [0, 0, 0]
+
+
 def test_passes_and_long_visits_of_what_is_considered_make_a_stage(mall: Mall) -> None:
     device = mall.register("d")
     for day in range(6):
@@ -171,7 +283,7 @@ def test_of_staff_nothing_is_learnt_and_what_was_is_forgotten_in_the_night(mall:
     for device in (cashier, shopper):
         mall.come(device, MONDAY, ["coffee"])
     mall.worker().run_to_end()
-    staff = {(cashier.person, VENUE_ID)}
+    staff = {cashier.person}
     for device in (cashier, shopper):
         mall.come(device, MONDAY + DAY, ["coffee"])
     mall.worker(staff=lambda _connection, _tenant: staff).run_to_end()

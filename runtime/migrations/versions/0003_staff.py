@@ -17,7 +17,13 @@ def upgrade() -> None:
     sa.Column('until_us', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', 'venue_id', 'person', name=op.f('pk_staff'))
     )
+    with op.batch_alter_table('staff', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_staff_tenant_id_person'), ['tenant_id', 'person'], unique=False)
+
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('staff', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_staff_tenant_id_person'))
+
     op.drop_table('staff')
