@@ -23,6 +23,7 @@ from runtime.records.tenants import DEFAULT_TENANT, make_key
 from runtime.training import train_stored
 from venues.archive import ImdfArchive
 from venues.model import Store, Venue
+from venues.time_zone import time_zone_of
 
 VENUE_ID = VenueId("demo")
 _STORE_CAMPAIGNS = 8
@@ -46,12 +47,12 @@ def demo_dir(data_dir: Path, seed: int) -> Path:
 
 
 def is_prepared(home: Home) -> bool:
-    """Whether an earlier run left a trained mall that this version can use."""
+    """Whether an earlier run left a trained mall that this version can use, and that knows its time zone."""
     try:
         load_model(home, VENUE_ID)
+        return home.venues.time_zone(DEFAULT_TENANT, VENUE_ID) is not None
     except AtriumError:
         return False
-    return True
 
 
 def store_mall(
@@ -63,7 +64,9 @@ def store_mall(
 ) -> None:
     """Import the map and the survey, and train, as the command line would."""
     with home.database.write() as connection:
-        home.venues.save_map(connection, DEFAULT_TENANT, venue_id, archive, "imdf", SystemClock().now())
+        home.venues.save_map(
+            connection, DEFAULT_TENANT, venue_id, archive, "imdf", SystemClock().now(), time_zone_of(archive)
+        )
     encode = msgspec.json.Encoder().encode
     lines = [encode(scan_to_json(held.scan, held.truth, held.walk)) for held in survey]
     home.venues.save_survey(DEFAULT_TENANT, venue_id, lines)

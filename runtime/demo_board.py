@@ -37,11 +37,10 @@ class DemoBoard:
         tenant: TenantId,
         *,
         leads_to: Mapping[str, str],
-        time_zone: str | None = None,
     ) -> None:
-        """Args: leads_to: the store that each campaign's card leads to; time_zone: of the mall, for its clock."""
+        """Args: leads_to: the store that each campaign's card leads to."""
         self._database, self._venue, self._clock, self._tenant = database, venue, clock, tenant
-        self._leads_to, self._time_zone = leads_to, time_zone
+        self._leads_to = leads_to
         self._lock = threading.Lock()
         self._is_closing = threading.Event()
         self._numbers: dict[DeviceId, int] = {}
@@ -102,7 +101,7 @@ class DemoBoard:
         """The levels with units and stores, in venue-frame metres."""
         return {
             "venue": {"id": self._venue.id, "name": self._venue.name},
-            "time_zone": self._time_zone or self._venue.time_zone,
+            "time_zone": self._venue.time_zone,
             "levels": [
                 {
                     "id": level.id,

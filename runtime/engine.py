@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -34,6 +34,7 @@ from runtime.errors import BusyError, StorageError
 from runtime.live_state import LiveState, load_live_states
 from runtime.locators import Locators
 from runtime.presence import PresenceCounter, oldest_day
+from runtime.records.devices import traces_without_consent
 from runtime.records.effects import Answer, campaigns_by_id, store_effects
 from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
@@ -124,6 +125,8 @@ class ScanEngine:
         """Load the live state of the last commit and begin to answer."""
         with self._database.read() as connection:
             self._states = load_live_states(connection, self._keys.people)
+            for tenant, ref in traces_without_consent(connection):  # withdrawn, and stopped before the sweep
+                self._states.setdefault(tenant, LiveState(tenant, self._keys.people)).to_recheck.add(ref)
             self._presence = PresenceCounter(load_counts(connection, oldest_day(self._clock.now())))
         self._thread.start()
 
@@ -334,7 +337,7 @@ class ScanEngine:
         if self._clock.refusal(scan.at) is not None or self._clock.now() - scan.at > MAX_AGE:
             return  # it counts no other day than the present one
         venue_id = reply.located.position.venue_id
-        zone = self._locators.time_zone(tenant, venue_id)
+        zone = self._locators.zones(tenant).get(venue_id, UTC)
         self._presence.saw(tenant, venue_id, scan.device_id, scan.at, zone)
 
     def _judge_instants(self, asked: list[_Asked], keeps: set[DeviceRef]) -> None:

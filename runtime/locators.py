@@ -2,10 +2,11 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kernel.errors import AtriumError
 from kernel.ids import StoreId, TenantId, VenueId
@@ -16,7 +17,6 @@ from positioning.track.tracker import Tracker as VenueTracker
 from runtime.rankers import make_locator
 from runtime.settings import LocatorKind
 from runtime.venue_store import VenueStore
-from venues.model import Venue
 
 _log = logging.getLogger(__name__)
 
@@ -28,9 +28,15 @@ class _Resident:
     locator: Locator
     tracker: VenueTracker
     of_venue: dict[VenueId, tuple[LightLocator, VenueTracker]] = field(default_factory=dict)
-    venues: dict[VenueId, Venue | None] = field(default_factory=dict)
     sensitive: dict[VenueId, frozenset[StoreId]] = field(default_factory=dict)
     stamps: dict[VenueId, tuple[int, int]] = field(default_factory=dict)
+    looked_at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Zones:
+    of_venue: dict[VenueId, tzinfo] = field(default_factory=dict)
+    stamps: dict[VenueId, int] = field(default_factory=dict)
     looked_at: float = 0.0
 
 
@@ -53,6 +59,7 @@ class Locators:
         self._store = store
         self._tracks = tracks
         self._resident: dict[TenantId, _Resident] = {}
+        self._zones: dict[TenantId, _Zones] = {}
 
     def of(self, tenant: TenantId) -> Locator:
         """The tenant's locator. A model that cannot be read is left out and logged; its old one stays.
@@ -72,26 +79,41 @@ class Locators:
         held = self._resident.get(tenant)
         return held.tracker if held is not None and self._tracks else None
 
-    def time_zone(self, tenant: TenantId, venue_id: VenueId) -> str | None:
-        """The venue's time zone where its map gives one."""
-        held = self._resident.get(tenant)
-        venue = None if held is None else held.venues.get(venue_id)
-        return None if venue is None else venue.time_zone
-
-    def zones(self, tenant: TenantId) -> dict[VenueId, tzinfo]:
-        """The time zones of the resident venues whose maps give one."""
-        held = self._resident.get(tenant)
-        venues = {} if held is None else held.venues
-        return {
-            venue_id: ZoneInfo(venue.time_zone)
-            for venue_id, venue in venues.items()
-            if venue is not None and venue.time_zone is not None
-        }
+    def zones(self, tenant: TenantId) -> Mapping[VenueId, tzinfo]:
+        """The time zones of the venues whose maps give one: known at once after a start, trained or not."""
+        held = self._zones.setdefault(tenant, _Zones())
+        if time.monotonic() - held.looked_at >= _LOOK_EVERY_S or held.looked_at == 0.0:
+            held.looked_at = time.monotonic()
+            self._look_at_zones(tenant, held)
+        return held.of_venue
 
     def sensitive(self, tenant: TenantId) -> dict[VenueId, frozenset[StoreId]]:
         """The sensitive stores of the resident venues, as of the last ``of``."""
         held = self._resident.get(tenant)
         return {} if held is None else held.sensitive
+
+    def _look_at_zones(self, tenant: TenantId, held: _Zones) -> None:
+        """Read the zones of maps that changed; that of a map that cannot be read stays as it was."""
+        stamps = {
+            venue_id: path.stat().st_mtime_ns
+            for venue_id in self._store.venue_ids(tenant)
+            if (path := self._store.map_path(tenant, venue_id)).exists()
+        }
+        if stamps == held.stamps:
+            return
+        found = {venue_id: zone for venue_id, zone in held.of_venue.items() if venue_id in stamps}
+        for venue_id, stamp in stamps.items():
+            if held.stamps.get(venue_id) == stamp:
+                continue
+            try:
+                name = self._store.time_zone(tenant, venue_id)
+                told = {} if name is None else {venue_id: ZoneInfo(name)}
+            except (AtriumError, OSError, ValueError, ZoneInfoNotFoundError) as error:
+                _log.error("the time zone of venue %s cannot be read: %s", venue_id, error)
+                continue
+            found.pop(venue_id, None)
+            found.update(told)
+        held.of_venue, held.stamps = found, stamps
 
     def _look(self, tenant: TenantId, held: _Resident) -> None:
         stamps = {
@@ -132,7 +154,7 @@ class Locators:
             model = from_bytes(self._store.model_path(tenant, venue_id).read_bytes(), venue)
             sensitive = self._store.sensitive_of(tenant, venue, venue_id)
             held.of_venue[venue_id] = make_locator((model,), self._kind), VenueTracker((model,))
-            held.venues[venue_id], held.sensitive[venue_id] = venue, sensitive
+            held.sensitive[venue_id] = sensitive
         except (AtriumError, OSError, UnicodeError) as error:
             _log.error("the model of venue %s cannot be used: %s", venue_id, error)
         return True

@@ -8,18 +8,16 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
 
 from kernel.ids import DeviceId, TenantId, VenueId
-
-_DAY_STARTS = timedelta(hours=4)
+from scenes.service_day import service_day_start
 
 
 @dataclass(slots=True)
 class _Day:
     day: str
-    zone: str
+    zone: tzinfo
     already: int
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     seen: set[bytes] = field(default_factory=set)
@@ -33,9 +31,8 @@ class PresenceCounter:
         self._stored = stored
         self._days: dict[tuple[TenantId, VenueId], _Day] = {}
 
-    def saw(self, tenant: TenantId, venue: VenueId, device: DeviceId, at: datetime, zone: str | None) -> None:
+    def saw(self, tenant: TenantId, venue: VenueId, device: DeviceId, at: datetime, zone: tzinfo) -> None:
         """Count a phone once a venue day."""
-        zone = zone or "UTC"
         day = _venue_day(at, zone)
         held = self._days.get((tenant, venue))
         if held is not None and day < held.day:
@@ -67,6 +64,6 @@ def oldest_day(now: datetime) -> str:
     return (now - timedelta(days=3)).date().isoformat()
 
 
-def _venue_day(at: datetime, zone: str) -> str:
+def _venue_day(at: datetime, zone: tzinfo) -> str:
     """The venue day an instant belongs to: local days that begin at 04:00."""
-    return (at.astimezone(ZoneInfo(zone)) - _DAY_STARTS).date().isoformat()
+    return service_day_start(at, zone).astimezone(zone).date().isoformat()

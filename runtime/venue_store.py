@@ -1,6 +1,7 @@
 """Venues on disk: one folder a venue with its map, survey and model; each file whole or absent.
 
-venues/<tenant>/<venue>/map.imdf.zip    the map, an IMDF archive (absent for a venue without polygons)
+venues/<tenant>/<venue>/map.imdf.zip    the map, an IMDF archive with the venue's time zone (absent for a venue without
+                                        polygons)
                         survey.ndjson   labelled scans, one a line
                         sensitive.txt   store ids and categories, one a line, that are sensitive here too (absent: none)
                         model.npz       the radio map compiled, with calibration: the live version
@@ -22,11 +23,13 @@ from runtime.files import write_whole
 from runtime.model_versions import Kind, ModelVersions
 from runtime.records.schema import venues
 from runtime.records.upsert import upsert
+from runtime.venue_zones import check_time_zone, zone_told_by
 from venues.archive import ImdfArchive
 from venues.build import build_venue
 from venues.imdf import read_archive, write_archive
 from venues.model import Venue
 from venues.sensitive import sensitive_stores
+from venues.time_zone import time_zone_of, with_time_zone
 
 _VENUE_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 
@@ -107,9 +110,19 @@ class VenueStore:
         archive: ImdfArchive,
         source_format: str,
         at: datetime,
+        time_zone: str | None = None,
     ) -> Venue:
-        """Store a map, replacing an earlier one; a model made on that is dropped, since its stores may be gone."""
-        venue = build_venue(archive, check_venue_id(venue_id))
+        """Store a map, replacing an earlier one; a model made on that is dropped, since its stores may be gone.
+
+        The map keeps the zone given here; without one that of the map it replaces, else the one it tells itself.
+
+        Raises:
+            VenueFileError: there is no such time zone.
+        """
+        zone = time_zone or self._known_zone(tenant, check_venue_id(venue_id)) or time_zone_of(archive)
+        if zone is not None:
+            archive = with_time_zone(archive, check_time_zone(zone))
+        venue = build_venue(archive, venue_id)
         write_whole(self.map_path(tenant, venue_id), write_archive(archive))
         self.versions(tenant, venue_id).clear()
         _list(connection, tenant, venue, source_format, at)
@@ -137,6 +150,21 @@ class VenueStore:
             raise UnknownVenueError(venue_id)
         path = self.map_path(tenant, venue_id)
         return build_venue(read_archive(path.read_bytes()).archive, venue_id) if path.exists() else None
+
+    def time_zone(self, tenant: TenantId, venue_id: VenueId) -> str | None:
+        """The time zone of a venue; None where its map tells none, or it has no map.
+
+        Raises:
+            VenueFileError: the map cannot be read.
+        """
+        path = self.map_path(tenant, venue_id)
+        return zone_told_by(path.read_bytes()) if path.exists() else None
+
+    def _known_zone(self, tenant: TenantId, venue_id: VenueId) -> str | None:
+        try:
+            return self.time_zone(tenant, venue_id)
+        except VenueFileError:
+            return None  # a damaged map is replaced by a good one all the same
 
     def save_survey(self, tenant: TenantId, venue_id: VenueId, lines: Iterable[bytes]) -> None:
         """Store a survey, replacing an earlier one; the model no longer fits and is dropped."""

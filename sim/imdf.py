@@ -11,8 +11,10 @@ import numpy as np
 
 from sim.brands import Brand
 from sim.layout import Box, LevelPlan, MallSpec, PlannedOpening, PlannedUnit
+from sim.time_zone import zone_of_offset
 from venues.archive import Feature, ImdfArchive
 from venues.frame import LocalFrame
+from venues.time_zone import TIME_ZONE_PROPERTY
 
 _DEGREE_DIGITS = 9
 """0.1 mm: what is read back is what was planned, without fifteen digits a coordinate."""
@@ -218,6 +220,7 @@ def _venue(plan: MallPlan, ids: FeatureIds, draw: _Draughtsman, outline: Box, na
         website=None,
         display_point=draw.point(*_middle(outline)),
         address_id=ids.address,
+        **{TIME_ZONE_PROPERTY: zone_of_offset(plan.spec.utc_offset_h)},
     )
 
 

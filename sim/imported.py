@@ -24,6 +24,7 @@ from sim.imported_spec import ImportedSpec, OpenHours
 from sim.mall import SimulatedMall, some_bays
 from sim.shafts import is_joined, places_for_shafts, with_shafts
 from sim.tidy import NAMESPACE, tidy
+from sim.time_zone import zone_of_offset
 from sim.venue_archive import archive_of
 from sim.walking import ground_index, join_steps
 from sim.yards import join_yards
@@ -61,7 +62,7 @@ def import_mall(venue: Venue, hours: OpenHours | None = None, *, venue_id: str |
     spec = ImportedSpec(
         times.opens_hour, times.closes_hour, times.utc_offset_h, len(doors), n_stairs, n_entrances, shut
     )
-    made = replace(made, id=VenueId(venue_id or venue.id))
+    made = replace(made, id=VenueId(venue_id or venue.id), time_zone=zone_of_offset(times.utc_offset_h))
     return SimulatedMall(spec, archive_of(made), made, entrances, some_bays(made))
 
 

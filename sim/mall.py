@@ -13,6 +13,7 @@ from sim.imdf import FeatureIds, MallPlan, to_archive
 from sim.imported_spec import ImportedSpec
 from sim.layout import MallSpec, PlannedUnit, plan_level
 from sim.parking import plan_parking
+from sim.time_zone import zone_of_offset
 from venues.archive import ImdfArchive
 from venues.frame import LocalFrame
 from venues.model import Level, Opening, Store, Unit, Venue
@@ -129,5 +130,5 @@ def _to_venue(plan: MallPlan, ids: FeatureIds, venue_id: str | None) -> Venue:
         units=tuple(units),
         stores=tuple(stores),
         openings=tuple(openings),
-        time_zone="Asia/Shanghai",
+        time_zone=zone_of_offset(spec.utc_offset_h),
     )

@@ -17,6 +17,7 @@ from sim.tidy import NAMESPACE, polygonal
 from venues.archive import Feature, ImdfArchive
 from venues.build import SOURCE_ID_PROPERTY
 from venues.model import Level, Opening, Store, Unit, Venue
+from venues.time_zone import TIME_ZONE_PROPERTY
 
 _DEGREE_DIGITS = 9
 _SHRINKS_DEG = (1e-9, 3e-9, 1e-8, 3e-8, 1e-7)
@@ -46,6 +47,7 @@ def archive_of(venue: Venue) -> ImdfArchive:
                 website=None,
                 display_point=write.json(outline.representative_point()),
                 address_id=address,
+                **({} if venue.time_zone is None else {TIME_ZONE_PROPERTY: venue.time_zone}),
             )
         ],
         "building": [

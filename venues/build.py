@@ -11,6 +11,7 @@ from kernel.ids import LevelId, StoreId, UnitId, VenueId
 from venues.archive import Feature, ImdfArchive
 from venues.frame import LocalFrame
 from venues.model import Area, Level, Opening, Store, Unit, Venue
+from venues.time_zone import time_zone_of
 
 SOURCE_ID_PROPERTY: Final = "atrium_source_id"
 """Extension property of an occupant that came from another format: the source feature's own id, which names
@@ -42,6 +43,7 @@ def build_venue(archive: ImdfArchive, venue_id: VenueId) -> Venue:
         units=units,
         stores=tuple(stores),
         openings=tuple(_opening(feature, frame) for feature in archive.of("opening")),
+        time_zone=time_zone_of(archive),
     )
 
 

@@ -21,6 +21,7 @@ from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import SurveyFormat, read_survey
 from runtime.venue_files import VenueFormat, read_map
 from runtime.venue_store import check_venue_id, list_venues
+from runtime.venue_zones import check_time_zone
 from venues.faults import Fault
 
 venue = make_group("Maps: import, list, export.")
@@ -30,6 +31,7 @@ Walks = Annotated[Path | None, typer.Option("--walks", help="Take only the walks
 NotWalks = Annotated[Path | None, typer.Option("--not-walks", help="Leave out the walks named in this file")]
 Format = Annotated[SurveyFormat, typer.Option("--format", help="How the survey is written")]
 _SHOWN = 20
+_SAID = {True: "yes", False: "no", None: "UTC (none known)"}
 
 
 @venue.command("import")
@@ -40,21 +42,34 @@ def import_venue(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Leave out faulty features and what hangs on them")
     ] = False,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone",
+            metavar="ZONE",
+            help="IANA name, such as Asia/Shanghai: a day there begins at 04:00 [default: the one known, else UTC]",
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Import a map; an earlier one of the same id is replaced, store ids stay."""
     chosen = check_venue_id(venue_id or path.name.partition(".")[0].lower())
+    zone = None if time_zone is None else check_time_zone(time_zone)
     read = read_map(path, map_format, lenient=lenient)
     _tell_faults(read.faults)
     home = open_home(data_dir)
     with home.database.write() as connection:
         imported = home.venues.save_map(
-            connection, DEFAULT_TENANT, chosen, read.archive, map_format.value, SystemClock().now()
+            connection, DEFAULT_TENANT, chosen, read.archive, map_format.value, SystemClock().now(), zone
         )
     say(
         f"venue [bold]{chosen}[/]: {imported.name}, {len(imported.levels)} levels, {len(imported.stores)} stores, "
         f"{len(imported.units)} units" + (f"; {len(read.faults)} faults left out" if read.faults else "")
     )
+    if imported.time_zone is None:
+        say("time zone: none known, UTC is assumed (days begin at 04:00 UTC); import again with --time-zone ZONE")
+    else:
+        say(f"time zone: {imported.time_zone}")
 
 
 @venue.command("list")
@@ -69,6 +84,7 @@ def show_venues(as_json: AsJson = False, data_dir: DataDir = None) -> None:
             "name": row.name,
             "levels": row.n_levels,
             "stores": row.n_stores,
+            "time_zone": _zone_of(home, row.id),
             "surveyed": home.venues.survey_path(DEFAULT_TENANT, row.id).exists(),
             "trained": home.venues.model_path(DEFAULT_TENANT, row.id).exists(),
         }
@@ -79,8 +95,8 @@ def show_venues(as_json: AsJson = False, data_dir: DataDir = None) -> None:
         return
     print_table(
         "Venues",
-        ("id", "name", "levels", "stores", "surveyed", "trained"),
-        [[("yes" if v is True else "no" if v is False else v) for v in row.values()] for row in shown],
+        ("id", "name", "levels", "stores", "time zone", "surveyed", "trained"),
+        [[_SAID.get(v, v) if v is None or isinstance(v, bool) else v for v in row.values()] for row in shown],
         "No venue yet. `atrium venue import PATH --format imdf|xyz10` brings one, `atrium demo` makes one.",
     )
 
@@ -179,6 +195,13 @@ def report_survey(
         print_json(plain)
         return
     print_quality(quality)
+
+
+def _zone_of(home: Home, venue_id: VenueId) -> str | None:
+    try:
+        return home.venues.time_zone(DEFAULT_TENANT, venue_id)
+    except VenueFileError:
+        return None  # a map that cannot be read keeps no other venue from being listed
 
 
 def _known(home: Home, venue_id: str) -> VenueId:

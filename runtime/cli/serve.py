@@ -13,8 +13,6 @@ from runtime.errors import SettingsError
 from runtime.settings import ClockKind, LocatorKind
 
 Host = Annotated[str, typer.Option("--host", help="The address to listen on")]
-_MALL_TIME_ZONE = "Asia/Shanghai"
-"""Where the simulated mall stands; IMDF has no field for it."""
 _LEAVING_S = 0.5
 """The simulated phones may finish a call; what they lose with it nobody was promised."""
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port to listen on")]
@@ -98,7 +96,7 @@ def demo(
     day = first_day(home, FIRST_DAY)
     publish_demo_campaigns(home, venue, day)
     clock = make_clock(home)
-    board = DemoBoard(home.database, venue, clock, DEFAULT_TENANT, leads_to=leads_to(home), time_zone=_MALL_TIME_ZONE)
+    board = DemoBoard(home.database, venue, clock, DEFAULT_TENANT, leads_to=leads_to(home))
     running = start(home, clock, observer=board.observe, demo=board)
 
     context = multiprocessing.get_context("spawn")

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import DeviceRef, PersonRef, TenantId
 from members.device import AgeBand, Consent, Device, Purpose, allowance_of
-from runtime.records.schema import consents, devices
+from runtime.records.schema import answers, consents, devices, fixes, scenes, tracks
 from runtime.records.tags import forget_person
 
 
@@ -90,6 +90,25 @@ def get_devices(connection: Connection, tenant: TenantId, refs: Collection[Devic
         )
         for row in rows
     }
+
+
+def traces_without_consent(connection: Connection) -> list[tuple[TenantId, DeviceRef]]:
+    """Phones of whom something is held though no consent to visits is in force, or their age forbids.
+
+    Held may be a scene, a track, fixes or answers. Such a phone withdrew, and the server stopped before
+    it acted on that. Each device is looked at, and four indexes for those without consent.
+    """
+    is_held = [sa.exists().where(table.c.device_ref == devices.c.ref) for table in (scenes, tracks, fixes, answers)]
+    consents_to_visits = sa.exists().where(
+        consents.c.device_ref == devices.c.ref,
+        consents.c.purpose == Purpose.VISITS.value,
+        consents.c.withdrawn_us.is_(None),
+    )
+    forbids = devices.c.age_band.in_([AgeBand.CHILD.value, AgeBand.UNKNOWN.value])
+    rows = connection.execute(
+        sa.select(devices.c.tenant_id, devices.c.ref).where(sa.or_(~consents_to_visits, forbids), sa.or_(*is_held))
+    )
+    return [(TenantId(row.tenant_id), DeviceRef(row.ref)) for row in rows]
 
 
 def devices_of(connection: Connection, tenant: TenantId, people: Collection[PersonRef]) -> dict[PersonRef, Device]:

@@ -59,6 +59,7 @@ def test_from_a_map_and_a_survey_to_answers(files: Path, tmp_path: Path, small_w
         "name": small_world.mall.venue.name,
         "levels": 1,
         "stores": len(small_world.mall.venue.stores),
+        "time_zone": "Asia/Shanghai",
         "surveyed": True,
         "trained": True,
     }
