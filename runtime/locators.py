@@ -82,7 +82,7 @@ class Locators:
     def zones(self, tenant: TenantId) -> Mapping[VenueId, tzinfo]:
         """The time zones of the venues whose maps give one: known at once after a start, trained or not."""
         held = self._zones.setdefault(tenant, _Zones())
-        if time.monotonic() - held.looked_at >= _LOOK_EVERY_S or held.looked_at == 0.0:
+        if time.monotonic() - held.looked_at >= LOOK_EVERY_S or held.looked_at == 0.0:
             held.looked_at = time.monotonic()
             self._look_at_zones(tenant, held)
         return held.of_venue
