@@ -137,9 +137,7 @@ def check_whole(folder: Path) -> None:
     assert given <= BUDGET
 
 
-@pytest.mark.xfail(
-    reason="the bench's end of day is not yet that of the mall's time zone: visits stay open", strict=False
-)
+@pytest.mark.xfail(reason="the bench's end of day is not the mall's: visits stay open", strict=False)
 def test_the_visits_and_events_of_a_day_with_deaths_are_those_of_one_without(
     prepared_home: Path, small_world: World, tmp_path: Path
 ) -> None:
