@@ -91,6 +91,7 @@ class PlainScene:
     window: list[tuple[int, PlainFix | None]] = field(default_factory=list)
     visits: dict[int, PlainVisit] = field(default_factory=dict)
     events: list[PlainEvent] = field(default_factory=list)
+    swept: set[int] = field(default_factory=set)
 
     def take(self, fix: PlainFix) -> list[PlainEvent] | None:
         """The events of a fix; None where it is no newer than the newest."""
@@ -116,12 +117,19 @@ class PlainScene:
         if now >= _LONGEST_DAY_MS or (self.venue and day_base_min > self.base_min):
             self._end_day()
             return self.events
+        before = {kind for kind, visit in self.visits.items() if visit.is_open}
         self._run_out(now)
+        self.swept |= {kind for kind in before if not self.visits[kind].is_open}
         is_near = self.phase == APPROACHING and now - self.last_ms <= _ms(self._rule(2, self.rate).leave_gap)
         self._settle_phase(now, is_near)
         return self.events
 
     def _take(self, fix: PlainFix, t: int) -> None:
+        for kind in sorted(self.swept, reverse=True):
+            if t - self.visits[kind].inside_ms > _ms(self._rule(kind, self.rate).leave_gap):
+                break
+            self.visits[kind].is_open = True
+        self.swept = set()
         self._run_out(t)
         rate = 0
         gap = self.gap_ds

@@ -257,8 +257,9 @@ class _Run:
         for ref, places in of_phone.items():
             newest = last_at(self.scenes[ref]) if ref in self.scenes else None
             late = [at for at in places if newest is not None and asked[at].fix.at <= newest]
-            taken = self._take_late(asked, late, rows, history.get(ref)) if newest is not None and late else []
             new = _surest(places[len(late) :], rows)
+            until = min(self.deps.now, asked[new[0]].fix.at) if new else self.deps.now  # newer fixes may go on with it
+            taken = self._take_late(asked, late, rows, history.get(ref), until) if late else []
             fresh += new
             if taken or new:
                 self.fixes[ref] = rows.take([*taken, *new])
@@ -281,7 +282,9 @@ class _Run:
         for ref, at in place_of.items():
             self.scenes[ref] = self.changed[ref] = done.records[at]
 
-    def _take_late(self, asked: Sequence[_Asked], late: Sequence[int], rows: FixRows, day: FixRows | None) -> list[int]:
+    def _take_late(
+        self, asked: Sequence[_Asked], late: Sequence[int], rows: FixRows, day: FixRows | None, until: datetime
+    ) -> list[int]:
         """Fold a phone's day again with its late fixes; the places of those that were taken."""
         device = asked[late[0]].device
         newest = last_at(self.scenes[device.ref])
@@ -291,9 +294,9 @@ class _Run:
             asked[at].is_late, asked[at].after = at not in taken, self.scenes[device.ref]
         if taken and day is not None:
             deps, found_at = self.deps, asked[taken[-1]].fix.at
-            bases = deps.days.base_of_each(deps.places, deps.now)
+            bases = deps.days.base_of_each(deps.places, until)
             late_rows, rules = rows.take(taken), deps.rules.packed()
-            done = revise(device.ref, day, late_rows, rules, deps.places, found_at, deps.now, bases)
+            done = revise(device.ref, day, late_rows, rules, deps.places, found_at, until, bases)
             self.scenes[device.ref] = self.changed[device.ref] = done.record
             for told in done.told:
                 self._tell(device, told)

@@ -5,7 +5,8 @@ its arrival is the first of those fixes. It ends when another place of its kind 
 confirmed (stores), when no fix was inside for ``leave_gap``, or with the venue's day; it left at the last fix inside.
 Inner visits close first. Coming back within ``merge_gap`` continues the visit.
 
-Call order: the fixes of one phone by their instants; ``sweep`` at any time between. A fix that is no newer than its
+Call order: the fixes of one phone by their instants; ``sweep`` at any time between, and where a fix that comes after it
+shows that what it ended was not over, as of a phone that was offline, that goes on. A fix that is no newer than its
 phone's newest is not taken (``Advanced.is_late``): ``revise.py`` takes it. The loops are ``kernels/visits.py``.
 """
 

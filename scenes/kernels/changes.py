@@ -37,6 +37,7 @@ from scenes.kernels.record import (
     PHASE_SINCE,
     STAT,
     STORE,
+    SWEPT_AT,
     VENUE,
     VISITS,
     WALKWAY,
@@ -208,6 +209,21 @@ def run_out(rec: I32, o: int, i: int, now: int, rules: PackedRules, events: I32,
     if rec[o + FRONT] != 0 and now - (rec[o + FRONT] >> 16) * FRONT_STEP_MS > rules[rule_at(rate, STORE) + GAP_MS]:
         n_events = _pass_front(rec, o, i, now, rules, events, n_events)
     return n_events
+
+
+@compiled_in_place
+def take_back(rec: I32, o: int, t: int, rules: PackedRules) -> None:
+    """Open again what a sweep has ended, where this fix, come after it, shows that it was not over."""
+    head = rec[o + HEAD]
+    for inward in range(3):
+        kind = VENUE - inward
+        if (head >> (SWEPT_AT + kind)) & 1:
+            row = VISITS + 4 * kind
+            if t - rec[o + row + INSIDE] > rules[rule_at(rate_of(head), kind) + GAP_MS]:
+                break  # and with it all that is inside
+            info = rec[o + row + INFO]
+            rec[o + row + INFO] = make_info(place_of(info), OPEN, is_counted(info), marks_of(info), revision_of(info))
+    rec[o + HEAD] = head & ~(7 << SWEPT_AT)
 
 
 @compiled_in_place

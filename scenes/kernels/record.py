@@ -18,7 +18,8 @@ BASE = 0
 LAST = 1
 """The newest fix."""
 HEAD = 2
-"""Venue (16 bits), phase (3), fixes in the window (3), rate (2), where in the window the next goes (3)."""
+"""Venue (16 bits), phase (3), fixes in the window (3), rate (2), where in the window the next goes (3), a bit for each
+kind of place whose visit a sweep has ended since the newest fix (3)."""
 PHASE_SINCE = 3
 RATE = 4
 """The last interval between fixes in tenths of a second (16 bits), and another venue that the last fix named (15).
@@ -42,6 +43,8 @@ UNNAMED_LEVEL = 63
 AWAY, APPROACHING, IN_VENUE, IN_STORE, LEAVING = range(5)
 FRONT_STEP_MS = 4_000
 EVIDENCE_STEPS = 255
+SWEPT_AT = 27
+"""The lowest of those bits."""
 _STATE_AT, _COUNTED_AT, _MARKS_AT, _REVISION_AT = 16, 18, 19, 23
 MOST_REVISION = 255
 MOST_FIXES = 32_767

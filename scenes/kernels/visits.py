@@ -23,6 +23,7 @@ from scenes.kernels.changes import (
     phase_now,
     run_out,
     settle_phase,
+    take_back,
     turn_day,
     walk_by,
 )
@@ -60,6 +61,7 @@ from scenes.kernels.record import (
     RATE_DS,
     STAT,
     STORE,
+    SWEPT_AT,
     SWITCH_K,
     SWITCH_LEAST,
     THREE,
@@ -96,8 +98,8 @@ _DAY_MS = 86_400_000 + 2 * 3_600_000
 """A service day is at most 25 hours; later than this, whatever a record holds is of another day."""
 _WHERE = 0xFFFF | (63 << 24)
 """The bits of a fix that name its store and level."""
-_SETTLED = 0xFFFF | (7 << 16) | (7 << 19) | (3 << 22)
-"""The bits of HEAD: venue, phase, fixes in the window, rate."""
+_SETTLED = 0xFFFF | (7 << 16) | (7 << 19) | (3 << 22) | (7 << SWEPT_AT)
+"""The bits of HEAD: venue, phase, fixes in the window, rate, what a sweep has ended."""
 _VISIT = 0xFFFF | (3 << 16)
 """The bits of INFO: place, state."""
 _ALL_SURE = 255
@@ -158,6 +160,8 @@ def advance_fixes(  # noqa: PLR0912, PLR0915  # one loop: a call with arrays cos
             if base == 0 or t >= _DAY_MS or (venue[at] != 0 and base_min[at] != base):
                 n_events = turn_day(rec, o, i, int(base_min[at]), events, n_events)
                 t = int(at_ms[at]) - _MINUTE_MS * int(base_min[at])
+            if rec[o + HEAD] >> SWEPT_AT:
+                take_back(rec, o, t, rules)
             if _has_run_out(rec, o, t, rules):
                 n_events = run_out(rec, o, i, t, rules, events, n_events)
             here, other, said = rec[o + HEAD] & 0xFFFF, rec[o + RATE] >> 16, int(code[at])
@@ -454,11 +458,22 @@ def close_stale(
             out_changed[i] = 1 if n_events > before else 0
             continue
         rate = rate_of(rec[o + HEAD])
+        open_before = _open_bits(rec, o)
         n_events = run_out(rec, o, i, now, rules, events, n_events)
+        rec[o + HEAD] |= (open_before & ~_open_bits(rec, o)) << SWEPT_AT
         is_near = phase_of(rec[o + HEAD]) == APPROACHING and now - rec[o + LAST] <= rules[rule_at(rate, VENUE) + GAP_MS]
         n_events = settle_phase(rec, o, i, now, 1 if is_near else 0, events, n_events)
         out_changed[i] = 1 if n_events > before or rec[o + FRONT] != front else 0
     return len(slot), n_events
+
+
+@inlined
+def _open_bits(rec: I32, o: int) -> int:
+    """A bit for each kind of place whose visit is open."""
+    bits = 0
+    for kind in range(3):
+        bits |= int(state_of(rec[o + VISITS + 4 * kind + INFO]) == OPEN) << kind
+    return bits
 
 
 @compiled_in_place

@@ -137,7 +137,6 @@ def check_whole(folder: Path) -> None:
     assert given <= BUDGET
 
 
-@pytest.mark.xfail(reason="the bench's end of day is not the mall's: visits stay open", strict=False)
 def test_the_visits_and_events_of_a_day_with_deaths_are_those_of_one_without(
     prepared_home: Path, small_world: World, tmp_path: Path
 ) -> None:
