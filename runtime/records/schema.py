@@ -441,3 +441,63 @@ rhythm_models = Table(
     Column("figures", JSON, nullable=False),
     PrimaryKeyConstraint("tenant_id", "venue_id", "category"),
 )
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("ref", _ID, primary_key=True),
+    _tenant(),
+    Column("kind", String(16), nullable=False),
+    Column("issuer", String(256), nullable=False),
+    Column("person", _ID, nullable=False),
+    Column("first_us", BigInteger, nullable=False),
+    Index(None, "person"),
+    sqlite_with_rowid=False,
+)
+
+identity_links = Table(
+    "identity_links",
+    metadata,
+    Column("id", _ID, nullable=False, unique=True),
+    _tenant(),
+    Column("a", _ID, nullable=False),
+    Column("b", _ID, nullable=False),
+    Column("strength", String(16), nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("first_us", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Column("undone_us", BigInteger),
+    PrimaryKeyConstraint("a", "b", "strength"),
+    CheckConstraint("a < b", name="lower_first"),
+    Index(None, "b"),
+)
+
+person_changes = Table(
+    "person_changes",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("identity", _ID, nullable=False),
+    Column("person_before", _ID),
+    Column("person_after", _ID, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("source", String(200), nullable=False),
+    Index(None, "identity"),
+    Index(None, "person_after"),
+    sqlite_autoincrement=True,
+)
+
+accesses = Table(
+    "accesses",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("person", _ID, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("key_id", _ID, nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("purpose", String(32), nullable=False),
+    Column("what", String(80), nullable=False),
+    Index(None, "person", "at_us"),
+    sqlite_autoincrement=True,
+)

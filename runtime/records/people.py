@@ -1,0 +1,367 @@
+"""People as records: their identities, the evidence that joined them, and a log of who became whom.
+
+Rows about somebody keep the pseudonym of the identity that they were made by. What changes when people are joined is
+only ``identities.person``: the ref of the identity of a person that was seen first. So a join moves no visit, coupon,
+cap or point, and taking it back restores all of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kernel.clock import from_epoch_us, to_epoch_us
+from kernel.errors import NotFoundError
+from kernel.ids import PersonRef, TenantId, derive_id
+from members.identity import PERSONAL, Identity, IdentityKind
+from members.join import CROWD, Evidence, Strength, join_people
+from runtime.records.schema import identities, identity_links, person_changes
+from runtime.records.upsert import insert_new, upsert
+
+MOST_TOGETHER = 8
+"""Ids that one event may bring: each pair of them is evidence."""
+_AT_ONCE = 400
+"""Refs a statement: SQLite takes 32,766 variables, and a plan for fewer is read faster."""
+_ASKED_FIRST = (
+    IdentityKind.APP,
+    IdentityKind.PHONE,
+    IdentityKind.MAKER,
+    IdentityKind.LOYALTY,
+    IdentityKind.PARTNER,
+    IdentityKind.BIOMETRIC,
+    IdentityKind.PAYMENT,
+    IdentityKind.PLATE,
+)
+"""Whose event it is where its ids are of several people: the id that its owner proved, before what is lent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Ids that came together in one event, and where from."""
+
+    together: tuple[Identity, ...]
+    strength: Strength
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonChange:
+    """An identity that is now another person's; ``before`` is None where it was met for the first time."""
+
+    identity: PersonRef
+    before: PersonRef | None
+    after: PersonRef
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A piece of evidence with its id, as somebody asks for it who takes it back."""
+
+    id: str
+    a: IdentityKind
+    b: IdentityKind
+    strength: Strength
+    source: str
+    first_at: datetime
+    last_at: datetime
+    is_undone: bool
+
+
+def take_seen(
+    connection: Connection, tenant: TenantId, seen: Sequence[Seen], now: datetime
+) -> tuple[list[PersonRef], list[PersonChange]]:
+    """Take evidence into the records, in the caller's transaction.
+
+    The order of events changes nobody; of a million events of people who are known, each costs a look-up.
+
+    Returns:
+        Whose each event is, and who became whom.
+    """
+    refs = {one.ref: one for event in seen for one in event.together}
+    known = people_of(connection, tenant, refs)
+    first_us: dict[PersonRef, int] = {}
+    for event in seen:
+        for one in event.together:
+            first_us[one.ref] = min(to_epoch_us(event.at), first_us.get(one.ref, to_epoch_us(event.at)))
+    moved = _store_identities(connection, tenant, refs, known, first_us)
+    moved |= _store_links(connection, tenant, seen)
+    changes = _settle(connection, tenant, moved, now, seen[0].source if seen else "")
+    after = known | {change.identity: change.after for change in changes}
+    return [after[_asked_first(event.together).ref] for event in seen], changes
+
+
+def _asked_first(together: Sequence[Identity]) -> Identity:
+    return min(together, key=lambda one: (_ASKED_FIRST.index(one.kind), one.ref))
+
+
+def people_of(connection: Connection, tenant: TenantId, refs: Iterable[PersonRef]) -> dict[PersonRef, PersonRef]:
+    """The person of each of these identities that is known, in a statement for a few hundred."""
+    wanted, found = sorted(refs), dict[PersonRef, PersonRef]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = connection.execute(
+            sa.select(identities.c.ref, identities.c.person).where(
+                identities.c.ref.in_(wanted[start : start + _AT_ONCE]), identities.c.tenant_id == tenant
+            )
+        )
+        found |= {PersonRef(ref): PersonRef(person) for ref, person in rows}
+    return found
+
+
+def identities_of(connection: Connection, tenant: TenantId, person: PersonRef) -> list[Identity]:
+    """All identities of a person, the one seen first in front; itself where nothing is known but a phone."""
+    rows = connection.execute(
+        sa.select(identities)
+        .where(identities.c.person == person, identities.c.tenant_id == tenant)
+        .order_by(identities.c.first_us, identities.c.ref)
+    )
+    held = [Identity(PersonRef(row.ref), IdentityKind(row.kind), row.issuer) for row in rows]
+    return held or [Identity(person, IdentityKind.MAKER)]
+
+
+def kin_of(
+    connection: Connection, tenant: TenantId, refs: Collection[PersonRef]
+) -> dict[PersonRef, tuple[PersonRef, ...]]:
+    """For each of these identities all that are the same person's, itself among them."""
+    people = people_of(connection, tenant, refs)
+    kin: dict[PersonRef, list[PersonRef]] = defaultdict(list)
+    wanted = sorted(set(people.values()))
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = connection.execute(
+            sa.select(identities.c.ref, identities.c.person)
+            .where(identities.c.person.in_(wanted[start : start + _AT_ONCE]), identities.c.tenant_id == tenant)
+            .order_by(identities.c.first_us, identities.c.ref)
+        )
+        for ref, person in rows:
+            kin[PersonRef(person)].append(PersonRef(ref))
+    return {ref: tuple(kin[people[ref]]) if ref in people else (ref,) for ref in refs}
+
+
+def links_of(connection: Connection, tenant: TenantId, person: PersonRef) -> list[Link]:
+    """The evidence about a person's identities, also that which was taken back, the newest first."""
+    own = [one.ref for one in identities_of(connection, tenant, person)]
+    a, b = identities.alias(), identities.alias()
+    rows = connection.execute(
+        sa.select(identity_links, a.c.kind.label("kind_a"), b.c.kind.label("kind_b"))
+        .join(a, a.c.ref == identity_links.c.a)
+        .join(b, b.c.ref == identity_links.c.b)
+        .where(identity_links.c.tenant_id == tenant, sa.or_(identity_links.c.a.in_(own), identity_links.c.b.in_(own)))
+        .order_by(identity_links.c.last_us.desc(), identity_links.c.id)
+    )
+    return [
+        Link(
+            row.id,
+            IdentityKind(row.kind_a),
+            IdentityKind(row.kind_b),
+            Strength(row.strength),
+            row.source,
+            from_epoch_us(row.first_us),
+            from_epoch_us(row.last_us),
+            row.undone_us is not None,
+        )
+        for row in rows
+    ]
+
+
+def undo_link(connection: Connection, tenant: TenantId, link_id: str, now: datetime, source: str) -> list[PersonChange]:
+    """Take evidence back, for good: coming again it counts for nothing. Whoever it joined is as without it.
+
+    Raises:
+        NotFoundError: no such evidence.
+    """
+    row = connection.execute(
+        sa.select(identity_links).where(identity_links.c.id == link_id, identity_links.c.tenant_id == tenant)
+    ).first()
+    if row is None:
+        raise NotFoundError("there is no such link")
+    if row.undone_us is None:
+        connection.execute(
+            identity_links.update().where(identity_links.c.id == link_id).values(undone_us=to_epoch_us(now))
+        )
+    return _settle(connection, tenant, {PersonRef(row.a), PersonRef(row.b)}, now, source)
+
+
+def _store_identities(
+    connection: Connection,
+    tenant: TenantId,
+    refs: Mapping[PersonRef, Identity],
+    known: Mapping[PersonRef, PersonRef],
+    first_us: Mapping[PersonRef, int],
+) -> set[PersonRef]:
+    """Those that are new, or were seen earlier than is known."""
+    new = [one for ref, one in refs.items() if ref not in known]
+    insert_new(
+        connection,
+        identities,
+        [
+            {
+                "ref": one.ref,
+                "tenant_id": tenant,
+                "kind": one.kind.value,
+                "issuer": one.issuer,
+                "person": "",
+                "first_us": first_us[one.ref],
+            }
+            for one in new
+        ],
+        "ref",
+    )
+    moved = {one.ref for one in new}
+    held = [ref for ref in refs if ref in known]
+    for start in range(0, len(held), _AT_ONCE):
+        rows = connection.execute(
+            sa.select(identities.c.ref, identities.c.first_us).where(
+                identities.c.ref.in_(held[start : start + _AT_ONCE])
+            )
+        )
+        earlier = [PersonRef(ref) for ref, us in rows if first_us[PersonRef(ref)] < us]
+        for ref in earlier:
+            connection.execute(identities.update().where(identities.c.ref == ref).values(first_us=first_us[ref]))
+        moved |= set(earlier)
+    return moved
+
+
+def _store_links(connection: Connection, tenant: TenantId, seen: Sequence[Seen]) -> set[PersonRef]:
+    """The ids whose evidence is another than it was: only then can somebody have become another."""
+    spans: dict[tuple[PersonRef, PersonRef, Strength], tuple[int, int, str]] = {}
+    for event in seen:
+        at_us = to_epoch_us(event.at)
+        for one, other in combinations(sorted({one.ref for one in event.together}), 2):
+            key = one, other, event.strength
+            low, high, source = spans.get(key, (at_us, at_us, event.source))
+            spans[key] = min(low, at_us), max(high, at_us), source
+    held = _spans_held(connection, spans)
+    changed: list[dict[str, object]] = []
+    moved: set[PersonRef] = set()
+    for (a, b, strength), (low, high, source) in spans.items():
+        was = held.get((a, b, strength))
+        if was is not None and was[0] <= low and high <= was[1]:
+            continue
+        changed.append(
+            {
+                "id": derive_id("lnk", a, b, strength.value),
+                "tenant_id": tenant,
+                "a": a,
+                "b": b,
+                "strength": strength.value,
+                "source": source if was is None else was[2],
+                "first_us": low if was is None else min(low, was[0]),
+                "last_us": high if was is None else max(high, was[1]),
+                "undone_us": None if was is None else was[3],
+            }
+        )
+        moved |= {a, b}
+    upsert(connection, identity_links, changed)
+    return moved
+
+
+def _spans_held(
+    connection: Connection, wanted: Iterable[tuple[PersonRef, PersonRef, Strength]]
+) -> dict[tuple[PersonRef, PersonRef, Strength], tuple[int, int, str, int | None]]:
+    lower = sorted({a for a, _, _ in wanted})
+    held: dict[tuple[PersonRef, PersonRef, Strength], tuple[int, int, str, int | None]] = {}
+    for start in range(0, len(lower), _AT_ONCE):
+        for row in connection.execute(
+            sa.select(identity_links).where(identity_links.c.a.in_(lower[start : start + _AT_ONCE]))
+        ):
+            key = PersonRef(row.a), PersonRef(row.b), Strength(row.strength)
+            held[key] = row.first_us, row.last_us, row.source, row.undone_us
+    return held
+
+
+def _settle(
+    connection: Connection, tenant: TenantId, moved: set[PersonRef], now: datetime, source: str
+) -> list[PersonChange]:
+    """Put anew together whoever the evidence of these ids can reach, and write down who became whom."""
+    if not moved:
+        return []
+    evidence, settled = _reach(connection, tenant, moved)
+    involved = moved | {side for a, b, *_ in evidence for side in (a, b)}
+    rows = _rows_of(connection, involved)
+    identity = {ref: Identity(ref, IdentityKind(row.kind), row.issuer) for ref, row in rows.items()}
+    told = join_people(
+        list(identity.values()),
+        [
+            Evidence(identity[a], identity[b], strength, from_epoch_us(low), from_epoch_us(high))
+            for a, b, strength, low, high in evidence
+        ],
+    )
+    changes: list[PersonChange] = []
+    for person in told.people:
+        if not person & settled:
+            continue  # beyond a crowd: its own evidence was not read
+        after = min(person, key=lambda ref: (rows[ref].first_us, ref))
+        for ref in sorted(person):
+            if rows[ref].person != after:
+                changes.append(PersonChange(ref, PersonRef(rows[ref].person) if rows[ref].person else None, after))
+    if changes:
+        connection.execute(
+            identities.update().where(identities.c.ref == sa.bindparam("of")).values(person=sa.bindparam("now")),
+            [{"of": change.identity, "now": change.after} for change in changes],
+        )
+        connection.execute(
+            person_changes.insert(),
+            [
+                {
+                    "tenant_id": tenant,
+                    "identity": change.identity,
+                    "person_before": change.before,
+                    "person_after": change.after,
+                    "at_us": to_epoch_us(now),
+                    "source": source,
+                }
+                for change in changes
+            ],
+        )
+    return changes
+
+
+_Piece = tuple[PersonRef, PersonRef, Strength, int, int]
+
+
+def _reach(connection: Connection, tenant: TenantId, start: set[PersonRef]) -> tuple[set[_Piece], set[PersonRef]]:
+    """The evidence that hangs together with these ids, and the ids all of whose evidence is among it.
+
+    It is followed through an id of a crowd only while the crowd is one too many: that is when it ceases to join.
+    """
+    evidence: set[_Piece] = set()
+    read: set[PersonRef] = set()
+    front = set(start)
+    while front:
+        of_ref: dict[PersonRef, set[PersonRef]] = defaultdict(set)
+        asked = sorted(front)
+        for at in range(0, len(asked), _AT_ONCE):
+            part = asked[at : at + _AT_ONCE]
+            for row in connection.execute(
+                sa.select(identity_links).where(
+                    identity_links.c.tenant_id == tenant,
+                    identity_links.c.undone_us.is_(None),
+                    sa.or_(identity_links.c.a.in_(part), identity_links.c.b.in_(part)),
+                )
+            ):
+                a, b = PersonRef(row.a), PersonRef(row.b)
+                evidence.add((a, b, Strength(row.strength), row.first_us, row.last_us))
+                of_ref[a].add(b)
+                of_ref[b].add(a)
+        read |= front
+        front = {other for ref in front if len(of_ref[ref]) <= CROWD + 1 for other in of_ref[ref]} - read
+    return evidence, read
+
+
+def _rows_of(connection: Connection, refs: Collection[PersonRef]) -> dict[PersonRef, sa.Row[tuple[object, ...]]]:
+    wanted, rows = sorted(refs), dict[PersonRef, sa.Row[tuple[object, ...]]]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        for row in connection.execute(
+            sa.select(identities).where(identities.c.ref.in_(wanted[start : start + _AT_ONCE]))
+        ):
+            rows[PersonRef(row.ref)] = row
+    return rows
+
+
+def is_signed_in(held: Iterable[Identity]) -> bool:
+    """Whether somebody signed in as this person with a phone, a number or an account."""
+    return any(one.kind in PERSONAL for one in held)
