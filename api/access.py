@@ -15,6 +15,8 @@ MAY: dict[str, frozenset[Role]] = {
     "locate": frozenset({Role.DEVICE, Role.RESEARCHER, Role.ADMIN}),
     "register": frozenset({Role.DEVICE, Role.ADMIN}),
     "see_own": frozenset({Role.DEVICE}),
+    "identify": frozenset({Role.ADMIN, Role.CASHIER, Role.STORE}),
+    "see_people": frozenset({Role.ADMIN}),
     "see_stores": frozenset(Role),
     "read": _READERS,
     "write_campaigns": frozenset({Role.MARKETER, Role.ADMIN}),
@@ -84,6 +86,8 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 Locating = Annotated[Caller, Depends(needs("locate"))]
 Registering = Annotated[Caller, Depends(needs("register"))]
 SeeingOwn = Annotated[Caller, Depends(needs("see_own"))]
+Identifying = Annotated[Caller, Depends(needs("identify"))]
+SeeingPeople = Annotated[Caller, Depends(needs("see_people"))]
 SeeingStores = Annotated[Caller, Depends(needs("see_stores"))]
 Reading = Annotated[Caller, Depends(needs("read"))]
 WritingCampaigns = Annotated[Caller, Depends(needs("write_campaigns"))]

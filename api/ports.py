@@ -13,7 +13,10 @@ from fingerprints.scan import LabelledScan, Scan
 from kernel.clock import Clock
 from kernel.errors import AtriumError
 from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, VenueId
-from members.device import AgeBand, Consent, Device
+from members.device import AgeBand, Consent, Device, Purpose
+from members.identity import IdentityKind
+from members.join import Strength
+from members.tiers import Tier
 from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
 from venues.model import Venue
@@ -231,6 +234,76 @@ class Devices(Protocol):
     ) -> Device: ...
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """An id that somebody is known by; its text is not kept."""
+
+    kind: IdentityKind
+    issuer: str | None
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A piece of evidence that two ids are one person's."""
+
+    id: str
+    kinds: tuple[IdentityKind, IdentityKind]
+    strength: Strength
+    source: str
+    first_at: datetime
+    last_at: datetime
+    is_undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """Somebody as staff may see them: no places, no tags."""
+
+    person: PersonRef
+    tier: Tier
+    identities: Sequence[IdentityRow]
+    links: Sequence[LinkRow]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """That somebody looked: when, in which role, for what."""
+
+    at: datetime
+    role: str
+    purpose: str
+    what: str
+
+
+class People(Protocol):
+    def see(
+        self, caller: Caller, ids: Sequence[tuple[IdentityKind, str]], strength: Strength, source: str, at: datetime
+    ) -> tuple[PersonRef, Tier]:
+        """Take ids that came together; whose they are."""
+        ...
+
+    def find(self, caller: Caller, kind: IdentityKind, text: str, purpose: Purpose) -> PersonView:
+        """Who has an id; the look is written into their own log."""
+        ...
+
+    def undo(self, caller: Caller, link_id: str, reason: str) -> int:
+        """Take evidence back; how many ids are another person's now."""
+        ...
+
+    def accesses(self, tenant: TenantId, device_id: DeviceId) -> Sequence[AccessRow]:
+        """Who looked at the owner of a phone, newest first."""
+        ...
+
+    def export(self, caller: Caller, device_id: DeviceId) -> dict[str, list[dict[str, Any]]]:
+        """All rows that are held of the owner of a phone, by table."""
+        ...
+
+    def erase(self, tenant: TenantId, device_id: DeviceId) -> dict[str, dict[str, int]]:
+        """Erase the owner of a phone; the rows that went, and those kept without a name, by table."""
+        ...
+
+
 class Campaigns(Protocol):
     def create(self, tenant: TenantId, campaign: Campaign) -> None: ...
 
@@ -372,6 +445,7 @@ class Services:
     keys: Keys
     scans: Scans
     devices: Devices
+    people: People
     campaigns: Campaigns
     coupons: Coupons
     history: History

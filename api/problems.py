@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from api import errors as http
 from campaigns import errors as campaigns
 from kernel.errors import AtriumError, ConflictError, InputRefusedError, NotFoundError, PartFailedError
+from members import errors as members
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -29,6 +30,8 @@ STATUS: dict[type[AtriumError], int] = {
     http.NotAllowedError: 403,
     http.TooManyStreamsError: 429,
     campaigns.CouponExpiredError: 410,
+    members.BiometricRefusedError: 403,
+    members.PurposeRefusedError: 403,
 }
 """The status of an error class; a class without a row has its nearest ancestor's."""
 

@@ -66,11 +66,20 @@ _Settled = dict[tuple[CampaignId, VisitId], frozenset[Reason]]
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """How much of each campaign is given: in all, to each person, and what is settled for each visit."""
+    """How much of each campaign is given: in all, to each person, and what is settled for each visit.
+
+    Args:
+        who: of somebody known by several refs, as by two phones, the one under which ``given_to`` counts.
+    """
 
     given: Mapping[CampaignId, int] = field(default_factory=dict)
     given_to: Mapping[tuple[CampaignId, PersonRef], int] = field(default_factory=dict)
     settled: Mapping[tuple[CampaignId, VisitId], frozenset[Reason]] = field(default_factory=dict)
+    who: Mapping[PersonRef, PersonRef] = field(default_factory=dict)
+
+    def times_given(self, campaign: CampaignId, person: PersonRef) -> int:
+        """How often the campaign spoke to a person, whichever of their phones it was."""
+        return self.given_to.get((campaign, self.who.get(person, person)), 0)
 
 
 class RunningLedger:
@@ -90,12 +99,12 @@ class RunningLedger:
         for delivery in deliveries:
             if self._own is None:
                 self._own = dict(self._start.given), dict(self._start.given_to), dict(self._start.settled)
-                self.now = Ledger(*self._own)
+                self.now = Ledger(*self._own, self._start.who)
             given, given_to, settled = self._own
             campaign_id, visit = delivery.campaign_id, (delivery.campaign_id, delivery.visit_id)
             settled[visit] = settled.get(visit, frozenset()) | {delivery.reason}
             if delivery.is_delivered:
-                person = campaign_id, delivery.person
+                person = campaign_id, self._start.who.get(delivery.person, delivery.person)
                 given[campaign_id] = given.get(campaign_id, 0) + 1
                 given_to[person] = given_to.get(person, 0) + 1
 
@@ -155,7 +164,7 @@ def _visit_at(target: Target, open_visits: Mapping[PlaceKind, Visit], zones: Zon
 
 
 def _judge(campaign: Campaign, moment: Moment, visit: Visit, zones: Zones, ledger: Ledger) -> tuple[Reason, str]:
-    given_to = ledger.given_to.get((campaign.id, moment.person), 0)
+    given_to = ledger.times_given(campaign.id, moment.person)
     if given_to >= campaign.per_person:
         return Reason.PER_PERSON_CAP, f"had it {given_to} of {campaign.per_person} times"
     confidence, margin = _certainty(campaign.target, moment.fix, zones)

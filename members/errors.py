@@ -3,9 +3,12 @@
 InputRefusedError
 ├── DeviceRefusedError    a device record or consent that cannot be stored as given; carries the field
 └── IdentityRefusedError  an id that is none of its kind; carries the kind, never the text
+AtriumError
+├── BiometricRefusedError a biometric id where the venue or the person has not switched it on
+└── PurposeRefusedError   personal data asked for what its person has not allowed
 """
 
-from kernel.errors import InputRefusedError
+from kernel.errors import AtriumError, InputRefusedError
 
 
 class DeviceRefusedError(InputRefusedError):
@@ -26,3 +29,15 @@ class IdentityRefusedError(InputRefusedError):
     def __init__(self, field: str, detail: str) -> None:
         self.field = field
         super().__init__(detail)
+
+
+class BiometricRefusedError(AtriumError):
+    """A biometric id came where the venue, or the person, has not switched it on."""
+
+    code = "biometric_off"
+
+
+class PurposeRefusedError(AtriumError):
+    """Personal data was asked for a purpose that its person has not allowed, or is a child's."""
+
+    code = "purpose_not_allowed"

@@ -56,12 +56,12 @@ class Identity:
     issuer: str = ""
 
 
-def identity_of(tenant: TenantId, kind: IdentityKind, text: str, key: bytes, region: str) -> Identity:
+def identity_of(tenant: TenantId, kind: IdentityKind, text: str, key: bytes, region: str | None) -> Identity:
     """The identity that ``text`` names; however it is written, the same.
 
     Args:
         key: the server's key for pseudonyms.
-        region: ISO 3166 two letters, for phone numbers written without their country.
+        region: ISO 3166 two letters, for phone numbers written without their country; None refuses those.
 
     Raises:
         IdentityRefusedError: no id of this kind.
@@ -93,7 +93,7 @@ def _check_length(kind: IdentityKind, text: str) -> None:
         raise IdentityRefusedError(kind.value, f"a {kind.value} id has 1 to {MOST_CHARACTERS} characters")
 
 
-def _phone_number(text: str, region: str) -> str:
+def _phone_number(text: str, region: str | None) -> str:
     """In E.164, from any writing that libphonenumber reads."""
     try:
         number = phonenumbers.parse(text, region)

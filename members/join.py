@@ -136,7 +136,7 @@ def _give_cards(groups: "_Groups", seen: list[Evidence]) -> list[tuple[Evidence,
 
 
 def _lent(owners: Mapping[PersonRef, set[PersonRef]], among: Mapping[PersonRef, set[PersonRef]]) -> set[PersonRef]:
-    """The cards that, through other cards, were seen with several people: what each was itself seen with counts alone."""
+    """The cards that, through other cards, were seen with several people: only their own owners count."""
     lent: set[PersonRef] = set()
     waiting = {*owners, *among}
     while waiting:

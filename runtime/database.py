@@ -52,6 +52,13 @@ class Database:
             except SQLAlchemyError as error:
                 raise StorageError(f"the database refused a write: {_short(error)}") from error
 
+    def checkpoint(self) -> None:
+        """Bring what was committed into the database's own file and empty the log that held it, erased rows too."""
+        if not self.url.startswith("sqlite:"):
+            return
+        with self._writing, self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
@@ -85,7 +92,7 @@ def _open_engine(url: str) -> Engine:
     def _set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, see below
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

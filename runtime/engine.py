@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ from flow.answers import reply_json
 from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError, PartFailedError
 from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
-from members.device import Device, allowance_of
+from members.device import Device, allowance_of, device_ref
 from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
 from runtime.errors import BusyError, StorageError
@@ -72,7 +72,7 @@ Observer = Callable[[TenantId, Truth, Reply], None]
 class _Job:
     tenant: TenantId
     scans: Sequence[Scan | LabelledScan]
-    is_sweep: bool = False
+    chore: Callable[[], None] | None = None
     done: "Future[list[Outcome]]" = field(default_factory=Future)
 
 
@@ -108,6 +108,7 @@ class ScanEngine:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._counting = threading.Lock()
+        self._changed_people: queue.SimpleQueue[TenantId] = queue.SimpleQueue()
         self._changed_devices: queue.SimpleQueue[tuple[TenantId, DeviceRef]] = queue.SimpleQueue()
         self._campaigns_changed = threading.Event()
         self._states: dict[TenantId, LiveState] = {}
@@ -164,7 +165,32 @@ class ScanEngine:
 
     def sweep(self) -> None:
         """Close the visits that have run out by the clock, behind all scans that wait; returns when it is done."""
-        job = _Job(DEFAULT_TENANT, (), is_sweep=True)
+        self._between_batches(self._sweep)
+
+    def forget(self, tenant: TenantId, refs: Collection[DeviceRef], erase: Callable[[], None]) -> None:
+        """Erase what the records hold of these phones, and what memory does, while no batch is under way.
+
+        Args:
+            erase: its own transaction; when it raises, nothing is forgotten.
+        """
+
+        def both() -> None:
+            erase()
+            if (state := self._states.get(tenant)) is not None:
+                state.keep(Effects(scenes=dict.fromkeys(refs)))
+                state.forget_devices(refs)
+                state.forget_people()
+            self._recent = OrderedDict(
+                (key, body)
+                for key, body in self._recent.items()
+                if key[0] != tenant or device_ref(tenant, key[1], self._keys.people) not in refs
+            )
+
+        self._between_batches(both)
+
+    def _between_batches(self, chore: Callable[[], None]) -> None:
+        """Run something on the engine's thread, behind all scans that wait; returns when it is done."""
+        job = _Job(DEFAULT_TENANT, (), chore)
         self._jobs.put(job)
         job.done.result()
 
@@ -176,6 +202,10 @@ class ScanEngine:
         """A campaign or zone changed: the next batch reads them anew."""
         self._campaigns_changed.set()
 
+    def people_changed(self, tenant: TenantId) -> None:
+        """Somebody became another's, or their own again: the next batch reads people anew."""
+        self._changed_people.put(tenant)
+
     # -- the engine's own thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -183,14 +213,15 @@ class ScanEngine:
         stopping = False
         while not stopping:
             taken, stopping = self._take_jobs(max(0.0, next_sweep - time.monotonic()))
-            jobs, asked = [job for job in taken if not job.is_sweep], [job for job in taken if job.is_sweep]
+            jobs = [job for job in taken if job.chore is None]
             for tenant in dict.fromkeys(job.tenant for job in jobs):
                 self._finish(tenant, [job for job in jobs if job.tenant == tenant])
-            if asked or time.monotonic() >= next_sweep:
+            for job in taken:
+                if job.chore is not None:
+                    _do(job, job.chore)
+            if time.monotonic() >= next_sweep:
                 self._guarded(self._sweep)
                 next_sweep = time.monotonic() + self._sweep_every_s
-            for job in asked:
-                job.done.set_result([])
             if time.monotonic() >= self._next_clean:
                 self._guarded(self._clean)
             if time.monotonic() >= self._next_leaving_out:
@@ -374,6 +405,9 @@ class ScanEngine:
             tenant, ref = self._changed_devices.get()
             if tenant in self._states:
                 self._states[tenant].forget_devices([ref])
+        while not self._changed_people.empty():
+            if (state := self._states.get(self._changed_people.get())) is not None:
+                state.forget_people()
         if self._campaigns_changed.is_set():
             self._campaigns_changed.clear()
             for state in self._states.values():
@@ -454,6 +488,15 @@ class ScanEngine:
             _, is_over = self._leaving_out[tenant].step()
             if is_over:
                 self._unfinished.discard(tenant)
+
+
+def _do(job: _Job, chore: Callable[[], None]) -> None:
+    try:
+        chore()
+    except Exception as error:  # noqa: BLE001  # it is the caller's, who waits for it
+        job.done.set_exception(error)
+    else:
+        job.done.set_result([])
 
 
 def _ask(state: LiveState, scan: Scan | LabelledScan) -> _Asked:

@@ -19,6 +19,7 @@ from runtime.records.campaigns import get_zones, given_to, live_campaigns, settl
 from runtime.records.devices import get_devices
 from runtime.records.fixes import load_days
 from runtime.records.history import load_scenes
+from runtime.records.people import kin_of
 from runtime.records.tracks import load_tracks
 from scenes.places import PlaceBook
 from scenes.record import restore
@@ -27,6 +28,9 @@ from scenes.table import SceneTable
 
 @dataclass(slots=True)
 class _PersonLedger:
+    """Of one person; all refs that are the same person's share it."""
+
+    who: PersonRef
     given_to: dict[CampaignId, int] = field(default_factory=dict)
     settled: dict[tuple[CampaignId, VisitId], frozenset[Reason]] = field(default_factory=dict)
 
@@ -101,11 +105,12 @@ class LiveState:
             Ledger(
                 given=dict(self.campaigns(connection).given),
                 given_to={
-                    (campaign, person): times
+                    (campaign, self._ledgers[person].who): times
                     for person in people
                     for campaign, times in self._ledgers[person].given_to.items()
                 },
                 settled={key: why for person in people for key, why in self._ledgers[person].settled.items()},
+                who={person: self._ledgers[person].who for person in people if self._ledgers[person].who != person},
             ),
             {device.ref: self.tracks[device.ref] for device in devices if device.ref in self.tracks},
             load_days(connection, behind, self.places) if behind else {},
@@ -162,10 +167,14 @@ class LiveState:
     def forget_campaigns(self) -> None:
         """Read campaigns, zones and ledgers anew before the next batch."""
         self._campaigns = None
+        self.forget_people()
+
+    def forget_people(self) -> None:
+        """Read anew who is one person, and what each was given."""
         self._ledgers.clear()
 
     def _keep_delivery(self, delivery: Delivery) -> None:
-        ledger = self._ledgers.setdefault(delivery.person, _PersonLedger())
+        ledger = self._ledgers.setdefault(delivery.person, _PersonLedger(delivery.person))
         key = delivery.campaign_id, delivery.visit_id
         ledger.settled[key] = ledger.settled.get(key, frozenset()) | {delivery.reason}
         if delivery.is_delivered:
@@ -175,11 +184,17 @@ class LiveState:
                 given[delivery.campaign_id] = given.get(delivery.campaign_id, 0) + 1
 
     def _load_ledgers(self, connection: Connection, devices: Collection[Device]) -> None:
-        for device in devices:
-            self._ledgers[device.person] = _PersonLedger()
-        for (campaign, person), times in given_to(connection, [device.person for device in devices]).items():
-            self._ledgers[person].given_to[campaign] = times
-        for person, decided in settled(connection, [device.person for device in devices]).items():
+        kin = kin_of(connection, self.tenant, {device.person for device in devices})
+        for refs in kin.values():
+            ledger = next((self._ledgers[ref] for ref in refs if ref in self._ledgers), None)
+            self._ledgers |= dict.fromkeys(refs, ledger or _PersonLedger(refs[0]))
+        everyone = sorted({ref for refs in kin.values() for ref in refs})
+        for ref in everyone:
+            self._ledgers[ref].given_to.clear()
+        for (campaign, person), times in given_to(connection, everyone).items():
+            held = self._ledgers[person].given_to
+            held[campaign] = held.get(campaign, 0) + times
+        for person, decided in settled(connection, everyone).items():
             self._ledgers[person].settled.update(decided)
 
 

@@ -13,6 +13,7 @@ from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
+from runtime.people import PeopleDesk
 from runtime.records.history import latest_instant
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
@@ -87,6 +88,7 @@ def start(
         keys=KeyDesk(home.database),
         scans=engine,
         devices=DeviceDesk(home.database, engine, home.keys.people),
+        people=PeopleDesk(home.database, engine, home.keys.people),
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),

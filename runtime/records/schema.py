@@ -39,6 +39,8 @@ tenants = Table(
     Column("id", _ID, primary_key=True),
     Column("name", String(200), nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    Column("region", String(2)),
+    Column("takes_biometric", Boolean, nullable=False, server_default="0"),
 )
 
 api_keys = Table(
@@ -78,6 +80,9 @@ consents = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
     Column("withdrawn_us", BigInteger),
+    Column("channel", String(32)),
+    Column("source", String(200)),
+    Column("proof", String(400)),
     PrimaryKeyConstraint("device_ref", "purpose", "at_us"),
 )
 

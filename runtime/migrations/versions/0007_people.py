@@ -10,6 +10,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table('tenants', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('region', sa.String(length=2), nullable=True))
+        batch_op.add_column(sa.Column('takes_biometric', sa.Boolean(), server_default='0', nullable=False))
+
+    with op.batch_alter_table('consents', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('channel', sa.String(length=32), nullable=True))
+        batch_op.add_column(sa.Column('source', sa.String(length=200), nullable=True))
+        batch_op.add_column(sa.Column('proof', sa.String(length=400), nullable=True))
+
     op.create_table('identities',
     sa.Column('ref', sa.String(length=160), nullable=False),
     sa.Column('tenant_id', sa.String(length=160), nullable=False),
@@ -74,3 +83,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ('accesses', 'person_changes', 'identity_links', 'identities'):
         op.drop_table(table)
+    with op.batch_alter_table('consents', schema=None) as batch_op:
+        for column in ('proof', 'source', 'channel'):
+            batch_op.drop_column(column)
+    with op.batch_alter_table('tenants', schema=None) as batch_op:
+        batch_op.drop_column('takes_biometric')
+        batch_op.drop_column('region')

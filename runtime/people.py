@@ -1,0 +1,268 @@
+"""Desks for people: who is known by what, who looked, all that is held of somebody, and its end."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from api.ports import AccessRow, Caller, IdentityRow, LinkRow, PersonView
+from kernel.clock import from_epoch_us, to_epoch_us
+from kernel.errors import NotFoundError
+from kernel.ids import DeviceId, PersonRef, TenantId, derive_id
+from members.device import AgeBand, Purpose, person_ref
+from members.errors import BiometricRefusedError, PurposeRefusedError
+from members.identity import Identity, IdentityKind, identity_of
+from members.join import Strength
+from members.tiers import Tier, tier_of
+from runtime.clocks import SystemClock
+from runtime.database import Database
+from runtime.engine import ScanEngine
+from runtime.records.erasure import erase, gather, is_known, whole_person
+from runtime.records.events import append_events
+from runtime.records.people import PersonChange, Seen, identities_of, links_of, people_of, take_seen, undo_link
+from runtime.records.schema import accesses, consents, devices, identities, tenants
+
+_WALL = SystemClock()
+NotesChanges = Callable[[TenantId], None]
+
+
+class PeopleBook:
+    """Takes ids that came together, within whatever transaction brought them. No id's text is kept."""
+
+    def __init__(self, people_key: bytes, changed: NotesChanges) -> None:
+        """Args: changed: told of a tenant somebody of whom became another's."""
+        self._key, self._changed = people_key, changed
+
+    def identify(
+        self, connection: Connection, tenant: TenantId, ids: Sequence[tuple[IdentityKind, str]]
+    ) -> tuple[Identity, ...]:
+        """The identities that these texts name.
+
+        Raises:
+            IdentityRefusedError: one is no id of its kind.
+        """
+        region = connection.execute(sa.select(tenants.c.region).where(tenants.c.id == tenant)).scalar()
+        return tuple(dict.fromkeys(identity_of(tenant, kind, text, self._key, region) for kind, text in ids))
+
+    def take(
+        self, connection: Connection, tenant: TenantId, seen: Sequence[Seen], now: datetime
+    ) -> tuple[list[PersonRef], list[PersonChange]]:
+        """Whose each event is; what that changed of people is told in events of the same transaction.
+
+        Raises:
+            BiometricRefusedError: a biometric id where the tenant or the person has not switched it on.
+        """
+        for event in seen:
+            _check_biometric(connection, tenant, event)
+        people, changes = take_seen(connection, tenant, seen, now)
+        tell_changes(connection, tenant, changes, now)
+        if changes:
+            self._changed(tenant)
+        return people, changes
+
+    def person_of(
+        self,
+        connection: Connection,
+        tenant: TenantId,
+        ids: Sequence[tuple[IdentityKind, str]],
+        at: datetime,
+        source: str,
+    ) -> PersonRef | None:
+        """Whose an event is that names these ids; None where it names none. Seen together, they are evidence."""
+        if not ids:
+            return None
+        seen = Seen(self.identify(connection, tenant, ids), Strength.OBSERVED, at, source)
+        return self.take(connection, tenant, [seen], _WALL.now())[0][0]
+
+
+def _check_biometric(connection: Connection, tenant: TenantId, event: Seen) -> None:
+    if all(one.kind is not IdentityKind.BIOMETRIC for one in event.together):
+        return
+    is_on = connection.execute(sa.select(tenants.c.takes_biometric).where(tenants.c.id == tenant)).scalar()
+    if not is_on:
+        raise BiometricRefusedError("this tenant takes no biometric ids; the same benefit needs none")
+    phones = [one.ref for one in event.together if one.kind is IdentityKind.MAKER]
+    if not allows(connection, tenant, phones, Purpose.BIOMETRIC):
+        raise BiometricRefusedError("no adult's phone that allows biometric ids came with this one")
+
+
+def allows(connection: Connection, tenant: TenantId, refs: Sequence[PersonRef], purpose: Purpose) -> bool:
+    """Whether somebody known by these allowed a purpose, and none of their phones is a child's or of unknown age."""
+    held = connection.execute(
+        sa.select(devices.c.ref, devices.c.age_band).where(
+            devices.c.tenant_id == tenant, devices.c.person.in_(list(refs))
+        )
+    ).all()
+    if any(AgeBand(row.age_band) in {AgeBand.CHILD, AgeBand.UNKNOWN} for row in held):
+        return False
+    names = [*refs, *(row.ref for row in held)]
+    given = connection.execute(
+        sa.select(consents.c.at_us).where(
+            consents.c.tenant_id == tenant,
+            consents.c.device_ref.in_(names),
+            consents.c.purpose == purpose.value,
+            consents.c.withdrawn_us.is_(None),
+        )
+    )
+    return given.first() is not None
+
+
+def tell_changes(connection: Connection, tenant: TenantId, changes: Sequence[PersonChange], now: datetime) -> None:
+    """``person.created`` for who is new, ``person.merged`` for who is one with another now, ``person.upgraded``."""
+    rows: list[dict[str, Any]] = []
+    for person in sorted({change.after for change in changes}):
+        of_person = [change for change in changes if change.after == person]
+        held = identities_of(connection, tenant, person)
+        tier = tier_of(held)
+        moved = {change.identity for change in of_person}
+        was = tier_of([one for one in held if one.ref not in moved])
+        former = {change.before for change in of_person if change.before is not None}
+        names = []
+        if former:
+            names.append("person.merged")
+        elif person in moved:
+            names.append("person.created")
+        if tier is not was and tier is not Tier.VISITOR:
+            names.append("person.upgraded")
+        at = now.isoformat()
+        for name in names:
+            data = {"tier": tier.value, "kinds": sorted({one.kind.value for one in held}), "ids": len(held)}
+            rows.append(
+                {
+                    "id": derive_id("evt", person, name, at, str(len(held))),
+                    "tenant_id": tenant,
+                    "type": name,
+                    "occurred_us": to_epoch_us(now),
+                    "recorded_us": to_epoch_us(_WALL.now()),
+                    "person": person,
+                    "data": data,
+                }
+            )
+    append_events(connection, tenant, rows)
+
+
+class PeopleDesk:
+    """What the HTTP layer asks about people."""
+
+    def __init__(self, database: Database, engine: ScanEngine, people_key: bytes) -> None:
+        self._database, self._engine, self._key = database, engine, people_key
+        self.book = PeopleBook(people_key, engine.people_changed)
+
+    def see(
+        self,
+        caller: Caller,
+        ids: Sequence[tuple[IdentityKind, str]],
+        strength: Strength,
+        source: str,
+        at: datetime,
+    ) -> tuple[PersonRef, Tier]:
+        """Take ids that came together; whose they are."""
+        with self._database.write() as connection:
+            together = self.book.identify(connection, caller.tenant, ids)
+            seen = Seen(together, strength, at, source)
+            (person,), _ = self.book.take(connection, caller.tenant, [seen], _WALL.now())
+            return person, tier_of(identities_of(connection, caller.tenant, person))
+
+    def find(self, caller: Caller, kind: IdentityKind, text: str, purpose: Purpose) -> PersonView:
+        """Who has this id, by what else they are known and why; written into their own log.
+
+        Raises:
+            NotFoundError: nobody.
+            PurposeRefusedError: the person has not allowed the purpose, or may be a child.
+        """
+        with self._database.write() as connection:
+            (asked,) = self.book.identify(connection, caller.tenant, [(kind, text)])
+            person = people_of(connection, caller.tenant, [asked.ref]).get(asked.ref)
+            if person is None:
+                raise NotFoundError("nobody is known by this id")
+            held = identities_of(connection, caller.tenant, person)
+            if not allows(connection, caller.tenant, [one.ref for one in held], purpose):
+                raise PurposeRefusedError(f"this person has not allowed {purpose.value}")
+            _write_access(connection, caller, person, purpose.value, "identities")
+            first = dict(
+                connection.execute(
+                    sa.select(identities.c.ref, identities.c.first_us).where(identities.c.person == person)
+                )
+                .tuples()
+                .all()
+            )
+            return PersonView(
+                person,
+                tier_of(held),
+                [IdentityRow(one.kind, one.issuer or None, from_epoch_us(first[one.ref])) for one in held],
+                [
+                    LinkRow(
+                        link.id,
+                        (link.a, link.b),
+                        link.strength,
+                        link.source,
+                        link.first_at,
+                        link.last_at,
+                        link.is_undone,
+                    )
+                    for link in links_of(connection, caller.tenant, person)
+                ],
+            )
+
+    def undo(self, caller: Caller, link_id: str, reason: str) -> int:
+        """Take evidence back for good; how many identities are another person's now."""
+        with self._database.write() as connection:
+            changes = undo_link(connection, caller.tenant, link_id, _WALL.now(), f"{caller.key_id}: {reason}")
+        if changes:
+            self._engine.people_changed(caller.tenant)
+        return len(changes)
+
+    def accesses(self, tenant: TenantId, device_id: DeviceId) -> Sequence[AccessRow]:
+        """Who looked at the person behind a phone, newest first."""
+        with self._database.read() as connection:
+            whole = whole_person(connection, tenant, person_ref(tenant, device_id, self._key))
+            rows = connection.execute(
+                sa.select(accesses)
+                .where(accesses.c.tenant_id == tenant, accesses.c.person.in_(whole.people))
+                .order_by(accesses.c.at_us.desc(), accesses.c.sequence.desc())
+                .limit(1_000)
+            )
+            return [AccessRow(from_epoch_us(row.at_us), row.role, row.purpose, row.what) for row in rows]
+
+    def export(self, caller: Caller, device_id: DeviceId) -> dict[str, list[dict[str, Any]]]:
+        """All that is held of the person behind a phone, that phone's own data and what was inferred from it."""
+        with self._database.write() as connection:
+            whole = whole_person(connection, caller.tenant, person_ref(caller.tenant, device_id, self._key))
+            if not is_known(connection, caller.tenant, whole):
+                raise NotFoundError("nothing is held of this phone's owner")
+            found = gather(connection, caller.tenant, whole)
+            _write_access(connection, caller, whole.people[0], "export", "all")
+            return found
+
+    def erase(self, tenant: TenantId, device_id: DeviceId) -> dict[str, dict[str, int]]:
+        """Erase the person behind a phone, with all their phones and ids; what went and what is kept nameless."""
+        receipt: dict[str, dict[str, int]] = {}
+        with self._database.read() as connection:
+            whole = whole_person(connection, tenant, person_ref(tenant, device_id, self._key))
+
+        def do() -> None:
+            with self._database.write() as connection:
+                now_whole = whole_person(connection, tenant, person_ref(tenant, device_id, self._key))
+                if not is_known(connection, tenant, now_whole):
+                    raise NotFoundError("nothing is held of this phone's owner")
+                receipt.update(erase(connection, tenant, now_whole))
+            self._database.checkpoint()
+
+        self._engine.forget(tenant, whole.phones, do)
+        return receipt
+
+
+def _write_access(connection: Connection, caller: Caller, person: PersonRef, purpose: str, what: str) -> None:
+    connection.execute(
+        accesses.insert().values(
+            tenant_id=caller.tenant,
+            person=person,
+            at_us=to_epoch_us(_WALL.now()),
+            key_id=caller.key_id,
+            role=caller.role.value,
+            purpose=purpose,
+            what=what,
+        )
+    )
