@@ -181,13 +181,8 @@ class PeopleDesk:
             if not allows(connection, caller.tenant, [one.ref for one in held], purpose):
                 raise PurposeRefusedError(f"this person has not allowed {purpose.value}")
             _write_access(connection, caller, person, purpose.value, "identities")
-            first = dict(
-                connection.execute(
-                    sa.select(identities.c.ref, identities.c.first_us).where(identities.c.person == person)
-                )
-                .tuples()
-                .all()
-            )
+            query = sa.select(identities.c.ref, identities.c.first_us).where(identities.c.person == person)
+            first = {row.ref: row.first_us for row in connection.execute(query)}
             return PersonView(
                 person,
                 tier_of(held),

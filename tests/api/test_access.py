@@ -29,6 +29,12 @@ CALLS: list[tuple[str, str, str]] = [
     ("POST", "/v1/campaigns/cmp_x:publish", "publish"),
     ("POST", "/v1/campaigns/cmp_x:pause", "publish"),
     ("POST", "/v1/redemptions", "redeem"),
+    ("POST", "/v1/identities", "identify"),
+    ("POST", "/v1/people:find", "see_people"),
+    ("POST", "/v1/identity-links/lnk_x:undo", "see_people"),
+    ("GET", "/v1/me/accesses", "see_own"),
+    ("GET", "/v1/me/export", "see_own"),
+    ("DELETE", "/v1/me", "see_own"),
     ("GET", "/v1/webhooks", "see_webhooks"),
     ("POST", "/v1/webhooks", "write_webhooks"),
     ("GET", "/v1/webhooks/whk_x", "see_webhooks"),
@@ -42,6 +48,7 @@ NAMES = (
     ("/demo/", "/{venue_id}/"),
     ("cmp_x", "{campaign_id}"),
     ("whk_x", "{webhook_id}"),
+    ("lnk_x", "{link_id}"),
 )
 
 EVENTS_OUT = {"open", "type", "from", "last-event-id"}
@@ -131,7 +138,7 @@ def test_no_list_can_be_filtered_by_person(living_module: Living) -> None:
         for calls in paths.values()
         for call in calls.values()
     )
-    ids = {"device_id", "campaign_id", "venue_id", "webhook_id"}
+    ids = {"device_id", "campaign_id", "venue_id", "webhook_id", "link_id"}
     assert set(names) == ids | {"limit", "cursor", "idempotency-key"} | EVENTS_OUT | WAKE_SET | TAGS
 
 
