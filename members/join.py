@@ -1,20 +1,21 @@
 """Which identities are one person's: evidence joins them, and rules keep families and crowds apart.
 
 The people are a function of the whole evidence and nothing else, so any order of the same evidence gives the same
-people, and evidence that is taken back leaves what would have been without it. Two passes:
+people, and evidence that is taken back leaves what would have been without it.
 
 1. *Verified* evidence (somebody signed in, registered, proved a number), the earliest first, joins two groups unless
    the group that comes of it would break a rule (``MOST_OF_KIND``, ``MOST_LINKED``).
-2. *Observed* evidence (two ids seen together at a till or a gate, on two days at least) never joins two who have signed
-   in. It gives a card or a car to the one such person that it was seen with; seen with two, it is lent, and nobody's.
+2. *Observed* evidence (two ids seen together at a till or a gate) never joins two people who have an account. It gives
+   what nobody signed in to, a card, a car, a phone without account, to whom it was seen with by far the most; what is
+   lent is nobody's. How often counts in powers of two, so that most events change nobody and need not be looked at.
 
 An id that was seen with more than ``CROWD`` others joins nothing: a cashier's own card, a company's car.
 
-The idea of limits for each pair of kinds is RudderStack's identity stitching; the passes are ours.
+Limits for each pair of kinds are RudderStack's idea (identity stitching); the passes are ours.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -56,19 +57,24 @@ MOST_LINKED: Final[Mapping[tuple[IdentityKind, IdentityKind], int]] = {
 """How many ids of the second kind may be joined directly to one of the first; of kinds with issuers, of each issuer."""
 CROWD: Final = 20
 """More different ids than one person's cards, phones and cars come to, with which one id was seen."""
+BY_FAR: Final = 4
+"""So many times as often as with the next: what a couple shares is below, who stands behind in a queue far above."""
+_TWICE: Final = 2
+"""Once may be a neighbour in the queue."""
 _SEEN_APART: Final = timedelta(hours=12)
 """Two days: a till's evening queue is one occasion."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Two ids that came together, between these two instants; ``a.ref < b.ref``."""
+    """Two ids that came together so many times between these two instants; ``a.ref < b.ref``."""
 
     a: Identity
     b: Identity
     strength: Strength
     first_at: datetime
     last_at: datetime
+    occasions: int = 1
 
     def __post_init__(self) -> None:
         if not self.a.ref < self.b.ref:
@@ -98,11 +104,29 @@ def join_people(identities: Collection[Identity], evidence: Iterable[Evidence]) 
         if one.a.ref in crowds or one.b.ref in crowds:
             refused.append((one, "one of the ids was seen with too many others"))
         elif one.strength is Strength.VERIFIED:
-            refused += groups.join(one)
+            refused += groups.join(one).items()
         elif one.last_at - one.first_at >= _SEEN_APART:
             seen.append(one)
-    refused += _give_cards(groups, seen)
+    passed_on: dict[PersonRef, datetime] = {}
+    for one, _ in refused:  # in the order of their first instants
+        if one.strength is Strength.VERIFIED and one.last_at - one.first_at >= _SEEN_APART:  # not once, at a friend's
+            for side in (one.a, one.b):
+                passed_on.setdefault(side.ref, one.first_at)
+    owned = _owned(groups, given)
+    vouched = [
+        one
+        for one in seen
+        if all(one.last_at < passed_on[side.ref] for side in (one.a, one.b) if side.ref in passed_on)
+        and all(one.last_at >= owned[side.ref][0] for side in (one.a, one.b) if side.ref in owned)
+        and all(one.first_at <= owned[side.ref][1] for side in (one.a, one.b) if side.ref in owned)
+    ]
+    refused += _Sightings(groups, vouched, given).join()
     return Joined(tuple(sorted(groups.people(), key=min)), tuple(refused))
+
+
+def weight_of(occasions: int) -> int:
+    """What so many occasions weigh: the greatest power of two that is not more."""
+    return 1 << (max(occasions, 1).bit_length() - 1)
 
 
 def _crowds(evidence: Iterable[Evidence]) -> set[PersonRef]:
@@ -113,41 +137,132 @@ def _crowds(evidence: Iterable[Evidence]) -> set[PersonRef]:
     return {ref for ref, others in partners.items() if len(others) > CROWD}
 
 
-def _give_cards(groups: "_Groups", seen: list[Evidence]) -> list[tuple[Evidence, str]]:
-    """The second pass: groups that nobody signed in to go to the one person that they were seen with."""
-    links = [(one, groups.root(one.a.ref), groups.root(one.b.ref)) for one in seen]
-    signed_in = {root for _, a, b in links for root in (a, b) if groups.is_signed_in(root)}
-    owners: dict[PersonRef, set[PersonRef]] = defaultdict(set)
-    among: dict[PersonRef, set[PersonRef]] = defaultdict(set)
-    for _, a, b in links:
-        for card, other in ((a, b), (b, a)):
-            if card not in signed_in:
-                (owners if other in signed_in else among)[card].add(other)
-    lent = _lent(owners, among)
-    refused: list[tuple[Evidence, str]] = []
-    for one, a, b in links:
-        if a in signed_in and b in signed_in:
-            refused.append((one, "two people were seen together"))
-        elif {a, b} & lent and not any(owners[card] == {other} for card, other in ((a, b), (b, a)) if card in lent):
-            refused.append((one, "one of the ids was seen with several people"))
-        else:
-            refused += groups.join(one)
-    return refused
+def _owned(groups: "_Groups", evidence: Iterable[Evidence]) -> dict[PersonRef, tuple[datetime, datetime]]:
+    """From when to when each phone with an account was surely its owner's: before and after, it may be another's.
+
+    From the first time that somebody signed in; to the last, where they have signed in on another phone since.
+    """
+    spans: dict[PersonRef, dict[PersonRef, tuple[datetime, datetime]]] = defaultdict(dict)
+    for one in evidence:
+        for side in (one.a, one.b):
+            if one.strength is Strength.VERIFIED and side.kind is IdentityKind.MAKER:
+                of_person = spans[groups.root(side.ref)]
+                first, last = of_person.get(side.ref, (one.first_at, one.last_at))
+                of_person[side.ref] = min(first, one.first_at), max(last, one.last_at)
+    owned: dict[PersonRef, tuple[datetime, datetime]] = {}
+    for of_person in spans.values():
+        newest = max(last for _, last in of_person.values())
+        for ref, (first, last) in of_person.items():
+            owned[ref] = first, last if last < newest else datetime.max.replace(tzinfo=last.tzinfo)
+    return owned
 
 
-def _lent(owners: Mapping[PersonRef, set[PersonRef]], among: Mapping[PersonRef, set[PersonRef]]) -> set[PersonRef]:
-    """The cards that, through other cards, were seen with several people: only their own owners count."""
-    lent: set[PersonRef] = set()
-    waiting = {*owners, *among}
-    while waiting:
-        reached, front = set[PersonRef](), {waiting.pop()}
-        while front:
-            reached |= front
-            front = {other for card in front for other in among.get(card, ())} - reached
-        waiting -= reached
-        if len({person for card in reached for person in owners.get(card, ())}) > 1:
-            lent |= reached
-    return lent
+class _Sightings:
+    """The second pass, in four steps; each decides for all before it joins any."""
+
+    def __init__(self, groups: "_Groups", seen: list[Evidence], everything: list[Evidence]) -> None:
+        """Args:
+        seen: what was observed on two days, and of phones while they were their owners'.
+        everything: what was observed once as well, and what is verified.
+        """
+        self._groups, self._seen, self._everything = groups, seen, everything
+        self._refused: dict[Evidence, str] = {}
+
+    def join(self) -> list[tuple[Evidence, str]]:
+        is_account, is_device = self._groups.has_account, self._groups.has_device
+        self._join_successive_phones()
+        # a phone without account, to the account without phone that shows its card where the phone is
+        self._step(
+            lambda root: is_device(root) and not is_account(root),
+            lambda root: is_account(root) and not is_device(root),
+            lambda _: True,
+            is_mutual=True,
+        )
+        # cards and cars, to whose phone, number or account they were seen with
+        self._step(self._is_card, self._is_person, lambda one: one.kind in PERSONAL)
+        # then by another card of the same owner, unless that is lent
+        lent = self._lent()
+        self._step(self._is_card, self._is_person, lambda one: one.ref not in lent)
+        # and cards that nobody's phone was ever near, two by two
+        self._step(self._is_card, self._is_card, lambda one: one.ref not in lent, is_mutual=True)
+        apart = [one for one in self._seen if self._groups.root(one.a.ref) != self._groups.root(one.b.ref)]
+        return [(one, self._refused.get(one, "they were seen as often with others")) for one in apart]
+
+    def _is_person(self, root: PersonRef) -> bool:
+        return self._groups.has_account(root) or self._groups.has_device(root)
+
+    def _is_card(self, root: PersonRef) -> bool:
+        return not self._is_person(root)
+
+    def _step(
+        self,
+        is_given: Callable[[PersonRef], bool],
+        is_taker: Callable[[PersonRef], bool],
+        counts: Callable[[Identity], bool],
+        *,
+        is_mutual: bool = False,
+    ) -> None:
+        """Give each such group to the taker that it was seen with by far the most, by those of its ids that count."""
+        weights: dict[PersonRef, Counter[PersonRef]] = defaultdict(Counter)
+        between: dict[tuple[PersonRef, PersonRef], Evidence] = {}
+        for one in self._seen:
+            for mine, other in ((one.a, one.b), (one.b, one.a)):
+                given, taker = self._groups.root(mine.ref), self._groups.root(other.ref)
+                if given != taker and is_given(given) and is_taker(taker) and counts(other):
+                    weights[given][taker] += weight_of(one.occasions)
+                    between.setdefault((given, taker), one)
+        owner_of: dict[PersonRef, PersonRef | None] = {given: _by_far(of) for given, of in weights.items()}
+        if is_mutual:
+            back: dict[PersonRef, Counter[PersonRef]] = defaultdict(Counter)
+            for given, of in weights.items():
+                for taker, weight in of.items():
+                    back[taker][given] += weight
+            liked = {taker: _by_far(of) for taker, of in back.items()}
+            owner_of = {given: taker for given, taker in owner_of.items() if taker is None or liked[taker] == given}
+        for given, chosen in sorted(owner_of.items()):
+            if chosen is not None:
+                self._refused |= self._groups.join(between[given, chosen])
+
+    def _join_successive_phones(self) -> None:
+        """A card with one phone and then with another, when the first was seen no more: somebody has a new phone."""
+        spans: dict[PersonRef, tuple[datetime, datetime]] = {}
+        for one in self._everything:
+            for side in (one.a, one.b):
+                if side.kind is IdentityKind.MAKER:
+                    root = self._groups.root(side.ref)
+                    first, last = spans.get(root, (one.first_at, one.last_at))
+                    spans[root] = min(first, one.first_at), max(last, one.last_at)
+        phones: dict[PersonRef, dict[PersonRef, Evidence]] = defaultdict(dict)
+        for one in self._seen:
+            for mine, other in ((one.a, one.b), (one.b, one.a)):
+                root = self._groups.root(other.ref)
+                if mine.kind not in PERSONAL and root in spans and root != self._groups.root(mine.ref):
+                    phones[mine.ref].setdefault(root, one)
+        for card in sorted(phones):
+            if len(phones[card]) != 2:
+                continue
+            (old, by_old), (new, by_new) = sorted(phones[card].items(), key=lambda pair: spans[pair[0]])
+            if spans[old][1] < spans[new][0]:
+                sides = [one.a if one.b.ref == card else one.b for one in (by_old, by_new)]
+                a, b = sorted(sides)
+                self._groups.join(Evidence(a, b, Strength.OBSERVED, by_old.first_at, by_new.last_at))
+
+    def _lent(self) -> set[PersonRef]:
+        """Cards of somebody that were seen with another's: with phones, or with cards that are theirs by now."""
+        weights: Counter[tuple[PersonRef, PersonRef]] = Counter()
+        for one in self._everything:
+            a, b = self._groups.root(one.a.ref), self._groups.root(one.b.ref)
+            if one.strength is Strength.OBSERVED and a != b and self._is_person(a) and self._is_person(b):
+                for mine, other in ((one.a, b), (one.b, a)):
+                    if mine.kind not in PERSONAL:
+                        weights[mine.ref, other] += weight_of(one.occasions)
+        return {ref for (ref, _), weight in weights.items() if weight >= _TWICE}
+
+
+def _by_far(weights: Counter[PersonRef]) -> PersonRef | None:
+    """The one that weighs ``BY_FAR`` times as much as the next; None where there is none."""
+    (first, most), *rest = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
+    return first if most >= BY_FAR * (rest[0][1] if rest else 0) else None
 
 
 class _Groups:
@@ -164,26 +279,29 @@ class _Groups:
             ref = self._parent[ref]
         return ref
 
-    def is_signed_in(self, root: PersonRef) -> bool:
-        return any(one.kind in PERSONAL for one in self._members[root])
+    def has_account(self, root: PersonRef) -> bool:
+        return any(one.kind in {IdentityKind.APP, IdentityKind.PHONE} for one in self._members[root])
+
+    def has_device(self, root: PersonRef) -> bool:
+        return any(one.kind is IdentityKind.MAKER for one in self._members[root])
 
     def people(self) -> list[frozenset[PersonRef]]:
         return [frozenset(one.ref for one in members) for members in self._members.values()]
 
-    def join(self, one: Evidence) -> list[tuple[Evidence, str]]:
+    def join(self, one: Evidence) -> dict[Evidence, str]:
         """Join the groups of both ids; where a rule forbids it, nothing is joined and the rule is told."""
         a, b = self.root(one.a.ref), self.root(one.b.ref)
         if a == b:
-            return []
+            return {}
         why = self._rule_against(a, b) or self._link_against(one)
         if why is not None:
-            return [(one, why)]
+            return {one: why}
         self._linked[one.a.ref, one.b.kind, one.b.issuer].add(one.b.ref)
         self._linked[one.b.ref, one.a.kind, one.a.issuer].add(one.a.ref)
         low, high = min(a, b), max(a, b)
         self._parent[high] = low
         self._members[low] += self._members.pop(high)
-        return []
+        return {}
 
     def _rule_against(self, a: PersonRef, b: PersonRef) -> str | None:
         count: dict[tuple[IdentityKind, str], int] = defaultdict(int)

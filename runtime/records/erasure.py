@@ -90,6 +90,7 @@ TABLES: Final = (
     _people(schema.identity_links, "a"),
     _people(schema.identity_links, "b"),
     _people(schema.person_changes, "identity"),
+    _people(schema.unsettled_identities, "ref"),
     _people(schema.accesses),
     _people(schema.identities, "ref"),
     _phones(schema.consents),

@@ -19,7 +19,7 @@ from kernel.errors import NotFoundError
 from kernel.ids import PersonRef, TenantId, derive_id
 from members.identity import PERSONAL, Identity, IdentityKind
 from members.join import CROWD, Evidence, Strength, join_people
-from runtime.records.schema import identities, identity_links, person_changes
+from runtime.records.schema import identities, identity_links, person_changes, unsettled_identities
 from runtime.records.upsert import insert_new, upsert
 
 MOST_TOGETHER = 8
@@ -75,9 +75,10 @@ class Link:
 def take_seen(
     connection: Connection, tenant: TenantId, seen: Sequence[Seen], now: datetime
 ) -> tuple[list[PersonRef], list[PersonChange]]:
-    """Take evidence into the records, in the caller's transaction.
+    """Take evidence into the records, in the caller's transaction; each event once: a repeat is an occasion more.
 
-    The order of events changes nobody; of a million events of people who are known, each costs a look-up.
+    Ids that are new to each other are settled at once. More of the same seldom changes who is who, and waits for
+    ``settle_rest``; after it, the order of events has changed nobody.
 
     Returns:
         Whose each event is, and who became whom.
@@ -89,10 +90,27 @@ def take_seen(
         for one in event.together:
             first_us[one.ref] = min(to_epoch_us(event.at), first_us.get(one.ref, to_epoch_us(event.at)))
     moved = _store_identities(connection, tenant, refs, known, first_us)
-    moved |= _store_links(connection, tenant, seen)
-    changes = _settle(connection, tenant, moved, now, seen[0].source if seen else "")
+    met, waiting = _store_links(connection, tenant, seen)
+    _wait(connection, tenant, waiting - met - moved)
+    changes = _settle(connection, tenant, moved | met, now, seen[0].source if seen else "")
     after = known | {change.identity: change.after for change in changes}
     return [after[_asked_first(event.together).ref] for event in seen], changes
+
+
+def settle_rest(connection: Connection, tenant: TenantId, most: int, now: datetime) -> tuple[int, list[PersonChange]]:
+    """Settle some of the ids that more of the same evidence was told of; how many, and who became whom."""
+    query = sa.select(unsettled_identities.c.ref).where(unsettled_identities.c.tenant_id == tenant)
+    refs = {
+        PersonRef(ref) for ref in connection.execute(query.order_by(unsettled_identities.c.ref).limit(most)).scalars()
+    }
+    for start in range(0, len(refs), _AT_ONCE):
+        part = sorted(refs)[start : start + _AT_ONCE]
+        connection.execute(unsettled_identities.delete().where(unsettled_identities.c.ref.in_(part)))
+    return len(refs), _settle(connection, tenant, refs, now, "more of the same evidence")
+
+
+def _wait(connection: Connection, tenant: TenantId, refs: set[PersonRef]) -> None:
+    insert_new(connection, unsettled_identities, [{"ref": ref, "tenant_id": tenant} for ref in sorted(refs)], "ref")
 
 
 def _asked_first(together: Sequence[Identity]) -> Identity:
@@ -225,51 +243,75 @@ def _store_identities(
     return moved
 
 
-def _store_links(connection: Connection, tenant: TenantId, seen: Sequence[Seen]) -> set[PersonRef]:
-    """The ids whose evidence is another than it was: only then can somebody have become another."""
-    spans: dict[tuple[PersonRef, PersonRef, Strength], tuple[int, int, str]] = {}
+def _store_links(
+    connection: Connection, tenant: TenantId, seen: Sequence[Seen]
+) -> tuple[set[PersonRef], set[PersonRef]]:
+    """The ids that are new to each other, and those whose evidence is more than it was."""
+    spans: dict[_Pair, _Span] = {}
     for event in seen:
         at_us = to_epoch_us(event.at)
         for one, other in combinations(sorted({one.ref for one in event.together}), 2):
             key = one, other, event.strength
-            low, high, source = spans.get(key, (at_us, at_us, event.source))
-            spans[key] = min(low, at_us), max(high, at_us), source
+            spans[key] = _Span(at_us, at_us, 1, event.source).with_more(spans.get(key))
     held = _spans_held(connection, spans)
-    changed: list[dict[str, object]] = []
-    moved: set[PersonRef] = set()
-    for (a, b, strength), (low, high, source) in spans.items():
-        was = held.get((a, b, strength))
-        if was is not None and was[0] <= low and high <= was[1]:
-            continue
-        changed.append(
+    met: set[PersonRef] = set()
+    waiting: set[PersonRef] = set()
+    rows: list[dict[str, object]] = []
+    for key, span in spans.items():
+        was = held.get(key)
+        now = span.with_more(was)
+        (met if was is None else waiting).update(key[:2])
+        rows.append(
             {
-                "id": derive_id("lnk", a, b, strength.value),
+                "id": derive_id("lnk", *key),
                 "tenant_id": tenant,
-                "a": a,
-                "b": b,
-                "strength": strength.value,
-                "source": source if was is None else was[2],
-                "first_us": low if was is None else min(low, was[0]),
-                "last_us": high if was is None else max(high, was[1]),
-                "undone_us": None if was is None else was[3],
+                "a": key[0],
+                "b": key[1],
+                "strength": key[2].value,
+                "source": now.source,
+                "first_us": now.first_us,
+                "last_us": now.last_us,
+                "occasions": now.occasions,
+                "undone_us": now.undone_us,
             }
         )
-        moved |= {a, b}
-    upsert(connection, identity_links, changed)
-    return moved
+    upsert(connection, identity_links, rows)
+    return met, waiting
 
 
-def _spans_held(
-    connection: Connection, wanted: Iterable[tuple[PersonRef, PersonRef, Strength]]
-) -> dict[tuple[PersonRef, PersonRef, Strength], tuple[int, int, str, int | None]]:
+_Pair = tuple[PersonRef, PersonRef, Strength]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    first_us: int
+    last_us: int
+    occasions: int
+    source: str
+    undone_us: int | None = None
+
+    def with_more(self, other: "_Span | None") -> "_Span":
+        """Both together, under the other's source, which came before."""
+        if other is None:
+            return self
+        return _Span(
+            min(self.first_us, other.first_us),
+            max(self.last_us, other.last_us),
+            self.occasions + other.occasions,
+            other.source,
+            other.undone_us,
+        )
+
+
+def _spans_held(connection: Connection, wanted: Iterable[_Pair]) -> dict[_Pair, _Span]:
     lower = sorted({a for a, _, _ in wanted})
-    held: dict[tuple[PersonRef, PersonRef, Strength], tuple[int, int, str, int | None]] = {}
+    held: dict[_Pair, _Span] = {}
     for start in range(0, len(lower), _AT_ONCE):
         for row in connection.execute(
             sa.select(identity_links).where(identity_links.c.a.in_(lower[start : start + _AT_ONCE]))
         ):
             key = PersonRef(row.a), PersonRef(row.b), Strength(row.strength)
-            held[key] = row.first_us, row.last_us, row.source, row.undone_us
+            held[key] = _Span(row.first_us, row.last_us, row.occasions, row.source, row.undone_us)
     return held
 
 
@@ -286,8 +328,8 @@ def _settle(
     told = join_people(
         list(identity.values()),
         [
-            Evidence(identity[a], identity[b], strength, from_epoch_us(low), from_epoch_us(high))
-            for a, b, strength, low, high in evidence
+            Evidence(identity[a], identity[b], strength, from_epoch_us(low), from_epoch_us(high), occasions)
+            for a, b, strength, low, high, occasions in evidence
         ],
     )
     changes: list[PersonChange] = []
@@ -320,7 +362,7 @@ def _settle(
     return changes
 
 
-_Piece = tuple[PersonRef, PersonRef, Strength, int, int]
+_Piece = tuple[PersonRef, PersonRef, Strength, int, int, int]
 
 
 def _reach(connection: Connection, tenant: TenantId, start: set[PersonRef]) -> tuple[set[_Piece], set[PersonRef]]:
@@ -344,7 +386,7 @@ def _reach(connection: Connection, tenant: TenantId, start: set[PersonRef]) -> t
                 )
             ):
                 a, b = PersonRef(row.a), PersonRef(row.b)
-                evidence.add((a, b, Strength(row.strength), row.first_us, row.last_us))
+                evidence.add((a, b, Strength(row.strength), row.first_us, row.last_us, row.occasions))
                 of_ref[a].add(b)
                 of_ref[b].add(a)
         read |= front

@@ -471,10 +471,18 @@ identity_links = Table(
     Column("source", String(200), nullable=False),
     Column("first_us", BigInteger, nullable=False),
     Column("last_us", BigInteger, nullable=False),
+    Column("occasions", Integer, nullable=False),
     Column("undone_us", BigInteger),
     PrimaryKeyConstraint("a", "b", "strength"),
     CheckConstraint("a < b", name="lower_first"),
     Index(None, "b"),
+)
+
+unsettled_identities = Table(
+    "unsettled_identities",
+    metadata,
+    Column("ref", _ID, primary_key=True),
+    _tenant(),
 )
 
 person_changes = Table(

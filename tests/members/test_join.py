@@ -24,10 +24,10 @@ def one(name: str) -> Identity:
     return Identity(PersonRef(name), K(bare.rstrip("0123456789")), issuer)
 
 
-def link(a: str, b: str, day: float, strength: Strength = VERIFIED, days: float = 0) -> Evidence:
+def link(a: str, b: str, day: float, strength: Strength = VERIFIED, days: float = 0, occasions: int = 2) -> Evidence:
     low, high = sorted((a, b))
     first = START + timedelta(days=day)
-    return Evidence(one(low), one(high), strength, first, first + timedelta(days=days))
+    return Evidence(one(low), one(high), strength, first, first + timedelta(days=days), occasions)
 
 
 def joined(evidence: Iterable[Evidence]) -> Joined:

@@ -18,7 +18,7 @@ from kernel.ids import PersonRef, TenantId
 from members.identity import Identity, IdentityKind
 from members.join import CROWD, Strength
 from runtime.database import Database
-from runtime.records.people import Seen, kin_of, links_of, take_seen, undo_link
+from runtime.records.people import Seen, kin_of, links_of, settle_rest, take_seen, undo_link
 from runtime.records.schema import identities, identity_links, person_changes
 
 TENANT = TenantId("mall")
@@ -111,13 +111,14 @@ def test_an_id_that_becomes_a_crowds_lets_go_of_all_it_had_joined() -> None:
             assert held == (n + 2 if n < CROWD else 1)
 
 
-def test_what_is_known_costs_no_write() -> None:
+def test_more_of_the_same_waits_to_be_settled_and_then_counts() -> None:
     with records() as database, database.write() as connection:
-        events = [seen("maker1 app1@mall payment1", day) for day in (0, 2)]
-        take(connection, events)
-        rows = connection.execute(sa.select(identity_links)).all()
-        assert take_seen(connection, TENANT, [seen("maker1 app1@mall payment1", 1)], START)[1] == []
-        assert connection.execute(sa.select(identity_links)).all() == rows
+        take(connection, [seen("maker1 app1@mall", 0), seen("maker1 payment1", 1, Strength.OBSERVED)])
+        take(connection, [seen("maker1 payment1", 3, Strength.OBSERVED)])
+        assert people(connection)["payment1"] == "payment1"
+        assert settle_rest(connection, TENANT, 100, START)[0] == 2
+        assert people(connection)["payment1"] == "app1@mall"
+        assert settle_rest(connection, TENANT, 100, START) == (0, [])
 
 
 kinds = st.sampled_from(["maker", "app", "phone", "payment", "loyalty", "plate"])
@@ -137,6 +138,7 @@ def test_any_order_in_any_batches_gives_the_same_people(world: list[Seen], rando
         with records() as database, database.write() as connection:
             for start in range(0, len(order), size):
                 take(connection, order[start : start + size])
+            settle_rest(connection, TENANT, 1_000, START)
             found.append(people(connection))
     assert found[0] == found[1]
 
@@ -146,6 +148,7 @@ def test_any_order_in_any_batches_gives_the_same_people(world: list[Seen], rando
 def test_all_evidence_of_a_merge_taken_back_leaves_who_was_there_before(world: list[Seen], more: list[Seen]) -> None:
     with records() as database, database.write() as connection:
         take(connection, world)
+        settle_rest(connection, TENANT, 1_000, START)
         before, links = people(connection), set(connection.execute(sa.select(identity_links.c.id)).scalars())
         first = dict(connection.execute(sa.select(identities.c.ref, identities.c.first_us)).all())
         later = [Seen(e.together, e.strength, e.at + timedelta(days=20), e.source) for e in more]
@@ -153,6 +156,7 @@ def test_all_evidence_of_a_merge_taken_back_leaves_who_was_there_before(world: l
         for link_id in connection.execute(sa.select(identity_links.c.id)).scalars().all():
             if link_id not in links:
                 undo_link(connection, TENANT, link_id, START, "desk")
+        settle_rest(connection, TENANT, 1_000, START)
         seen_again = {ref for event in later for ref in (one.ref for one in event.together)}
         after = people(connection)
         assert first.keys() <= after.keys()

@@ -41,6 +41,7 @@ def upgrade() -> None:
     sa.Column('source', sa.String(length=200), nullable=False),
     sa.Column('first_us', sa.BigInteger(), nullable=False),
     sa.Column('last_us', sa.BigInteger(), nullable=False),
+    sa.Column('occasions', sa.Integer(), nullable=False),
     sa.Column('undone_us', sa.BigInteger(), nullable=True),
     sa.CheckConstraint('a < b', name=op.f('ck_identity_links_lower_first')),
     sa.PrimaryKeyConstraint('a', 'b', 'strength', name=op.f('pk_identity_links')),
@@ -49,6 +50,11 @@ def upgrade() -> None:
     with op.batch_alter_table('identity_links', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_links_b'), ['b'], unique=False)
 
+    op.create_table('unsettled_identities',
+    sa.Column('ref', sa.String(length=160), nullable=False),
+    sa.Column('tenant_id', sa.String(length=160), nullable=False),
+    sa.PrimaryKeyConstraint('ref', name=op.f('pk_unsettled_identities'))
+    )
     op.create_table('person_changes',
     sa.Column('sequence', sa.Integer(), autoincrement=True, nullable=False),
     sa.Column('tenant_id', sa.String(length=160), nullable=False),
@@ -81,7 +87,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ('accesses', 'person_changes', 'identity_links', 'identities'):
+    for table in ('accesses', 'person_changes', 'unsettled_identities', 'identity_links', 'identities'):
         op.drop_table(table)
     with op.batch_alter_table('consents', schema=None) as batch_op:
         for column in ('proof', 'source', 'channel'):
