@@ -30,6 +30,7 @@ BENCHMARKS = (
     "rhythm",
     "tags",
     "people",
+    "identities",
 )
 
 

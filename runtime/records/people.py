@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from kernel.clock import from_epoch_us, to_epoch_us
@@ -118,16 +120,19 @@ def _asked_first(together: Sequence[Identity]) -> Identity:
 
 
 def people_of(connection: Connection, tenant: TenantId, refs: Iterable[PersonRef]) -> dict[PersonRef, PersonRef]:
-    """The person of each of these identities that is known, in a statement for a few hundred."""
-    wanted, found = sorted(refs), dict[PersonRef, PersonRef]()
-    for start in range(0, len(wanted), _AT_ONCE):
-        rows = connection.execute(
-            sa.select(identities.c.ref, identities.c.person).where(
-                identities.c.ref.in_(wanted[start : start + _AT_ONCE]), identities.c.tenant_id == tenant
-            )
-        )
-        found |= {PersonRef(ref): PersonRef(person) for ref, person in rows}
-    return found
+    """The person of each of these identities that is known, in one statement with one variable."""
+    query = sa.select(identities.c.ref, identities.c.person).where(
+        identities.c.tenant_id == tenant, identities.c.ref.in_(listed(connection, sorted(refs)))
+    )
+    return {PersonRef(ref): PersonRef(person) for ref, person in connection.execute(query).all()}
+
+
+def listed(connection: Connection, values: Sequence[str]) -> sa.Select[tuple[str]]:
+    """Many values as one variable: a statement with one for each is built and planned anew for each number of them."""
+    text = msgspec.json.encode(values).decode()
+    if connection.dialect.name == "postgresql":
+        return sa.select(sa.func.jsonb_array_elements_text(sa.cast(text, postgresql.JSONB)).column_valued("value"))
+    return sa.select(sa.func.json_each(text).table_valued("value").c.value)
 
 
 def identities_of(connection: Connection, tenant: TenantId, person: PersonRef) -> list[Identity]:
