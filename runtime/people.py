@@ -21,7 +21,16 @@ from runtime.database import Database
 from runtime.engine import ScanEngine
 from runtime.records.erasure import erase, gather, is_known, whole_person
 from runtime.records.events import append_events
-from runtime.records.people import PersonChange, Seen, identities_of, links_of, people_of, take_seen, undo_link
+from runtime.records.people import (
+    PersonChange,
+    Seen,
+    identities_of,
+    links_of,
+    people_of,
+    settle_rest,
+    take_seen,
+    undo_link,
+)
 from runtime.records.schema import accesses, consents, devices, identities, tenants
 
 _WALL = SystemClock()
@@ -61,6 +70,14 @@ class PeopleBook:
         if changes:
             self._changed(tenant)
         return people, changes
+
+    def settle(self, connection: Connection, tenant: TenantId, most: int, now: datetime) -> int:
+        """Settle some of the ids that more of the same evidence was told of; how many there were."""
+        n, changes = settle_rest(connection, tenant, most, now)
+        tell_changes(connection, tenant, changes, now)
+        if changes:
+            self._changed(tenant)
+        return n
 
     def person_of(
         self,

@@ -14,6 +14,7 @@ from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
 from runtime.people import PeopleDesk
+from runtime.people_worker import PeopleWorker
 from runtime.records.history import latest_instant
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
@@ -36,6 +37,7 @@ class Running:
     home: Home
     tail: EventTail
     webhooks: WebhookWorker
+    people: PeopleWorker
 
     def let_go(self) -> None:
         """End the answers that have no end of their own: a server waits for those under way."""
@@ -47,6 +49,7 @@ class Running:
         self.tail.stop()
         self.engine.stop()
         self.tags.stop()
+        self.people.stop()
         self.home.database.close()
 
 
@@ -84,11 +87,12 @@ def start(
     sender = Sender(home.keys.webhooks, home.settings.local_webhooks, f"atrium/{release}")
     worker = WebhookWorker(home.database, tail, sender, home.keys.consumers, retry_rules or RetryRules())
     venues = VenueDesk(home.venues)
+    people = PeopleDesk(home.database, engine, home.keys.people)
     services = Services(
         keys=KeyDesk(home.database),
         scans=engine,
         devices=DeviceDesk(home.database, engine, home.keys.people),
-        people=PeopleDesk(home.database, engine, home.keys.people),
+        people=people,
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
         history=HistoryDesk(home.database),
@@ -108,4 +112,6 @@ def start(
     tags.start()
     tail.start()
     worker.start()
-    return Running(create_app(services), engine, tags, home, tail, worker)
+    settling = PeopleWorker(home.database, people.book)
+    settling.start()
+    return Running(create_app(services), engine, tags, home, tail, worker, settling)
