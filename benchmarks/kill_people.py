@@ -66,7 +66,7 @@ def run(n_kills: int = N_KILLS, seed: int = 7, households: int = _HOUSEHOLDS) ->
         while done < len(events):
             lives_on = n_dead == n_kills
             done, was_killed = _live(
-                url, seed, done, None if lives_on else rng.randrange(per_life), rng.random() * 0.02
+                url, (seed, households), done, None if lives_on else rng.randrange(per_life), rng.random() * 0.02
             )
             n_dead += was_killed
             _check(url, events[:done])

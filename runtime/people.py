@@ -31,7 +31,8 @@ from runtime.records.people import (
     take_seen,
     undo_link,
 )
-from runtime.records.schema import accesses, consents, devices, identities, tenants
+from runtime.records.schema import accesses, consents, devices, identities
+from runtime.records.tenants import tenant_settings
 
 _WALL = SystemClock()
 NotesChanges = Callable[[TenantId], None]
@@ -52,7 +53,7 @@ class PeopleBook:
         Raises:
             IdentityRefusedError: one is no id of its kind.
         """
-        region = connection.execute(sa.select(tenants.c.region).where(tenants.c.id == tenant)).scalar()
+        region = tenant_settings(connection, tenant).region
         return tuple(dict.fromkeys(identity_of(tenant, kind, text, self._key, region) for kind, text in ids))
 
     def take(
@@ -97,8 +98,7 @@ class PeopleBook:
 def _check_biometric(connection: Connection, tenant: TenantId, event: Seen) -> None:
     if all(one.kind is not IdentityKind.BIOMETRIC for one in event.together):
         return
-    is_on = connection.execute(sa.select(tenants.c.takes_biometric).where(tenants.c.id == tenant)).scalar()
-    if not is_on:
+    if not tenant_settings(connection, tenant).takes_biometric:
         raise BiometricRefusedError("this tenant takes no biometric ids; the same benefit needs none")
     phones = [one.ref for one in event.together if one.kind is IdentityKind.MAKER]
     if not allows(connection, tenant, phones, Purpose.BIOMETRIC):

@@ -3,6 +3,7 @@
 from importlib.metadata import version as version_of
 from typing import Annotated
 
+import phonenumbers
 import typer
 
 from api.ports import Role
@@ -11,7 +12,15 @@ from runtime.cli.terminal import AsJson, DataDir, make_group, print_json, print_
 from runtime.clocks import SystemClock
 from runtime.errors import SettingsError
 from runtime.home import open_home
-from runtime.records.tenants import DEFAULT_TENANT, ensure_tenant, list_tenants, make_key, tenant_exists
+from runtime.records.tenants import (
+    DEFAULT_TENANT,
+    change_tenant,
+    ensure_tenant,
+    list_tenants,
+    make_key,
+    tenant_exists,
+    tenant_settings,
+)
 from runtime.venue_store import check_venue_id
 
 keys = make_group("Keys of the API.")
@@ -51,6 +60,33 @@ def create_tenant(
     with home.database.write() as connection:
         made = ensure_tenant(connection, chosen, name or tenant_id, SystemClock().now())
     say(f"tenant [bold]{tenant_id}[/] " + ("made" if made else "is there already"))
+
+
+@tenant.command("set")
+def set_tenant(
+    tenant_id: Annotated[str, typer.Argument(help="Its id")],
+    region: Annotated[
+        str | None, typer.Option("--region", help="Two letters (ISO 3166): whose phone numbers come without a country")
+    ] = None,
+    takes_biometric: Annotated[
+        bool | None,
+        typer.Option(
+            "--biometric/--no-biometric", help="Whether ids of kind biometric are taken, from who allows them"
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what a tenant is set to; what is not named stays."""
+    home = open_home(data_dir)
+    if region is not None and region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise SettingsError(f"--region: {region!r} is no country that has phone numbers")
+    with home.database.write() as connection:
+        if not tenant_exists(connection, TenantId(tenant_id)):
+            raise SettingsError(f"no tenant {tenant_id!r}: `atrium tenant create {tenant_id}` makes it")
+        change_tenant(connection, TenantId(tenant_id), region and region.upper(), takes_biometric)
+        now = tenant_settings(connection, TenantId(tenant_id))
+    said = f"region {now.region or 'not set'}, biometric ids {'taken' if now.takes_biometric else 'refused'}"
+    say(f"tenant [bold]{tenant_id}[/]: {said}")
 
 
 @tenant.command("list")

@@ -37,6 +37,38 @@ def tenant_exists(connection: Connection, tenant: TenantId) -> bool:
     return connection.execute(sa.select(tenants.c.id).where(tenants.c.id == tenant)).first() is not None
 
 
+@dataclass(frozen=True, slots=True)
+class TenantSettings:
+    """What a tenant is set to.
+
+    Args:
+        region: ISO 3166 two letters, of phone numbers written without their country; None where none are taken.
+        takes_biometric: whether ids of kind biometric are taken, from people who allow them.
+    """
+
+    region: str | None
+    takes_biometric: bool
+
+
+def tenant_settings(connection: Connection, tenant: TenantId) -> TenantSettings:
+    """The settings of a tenant; those of a new one where there is none."""
+    row = connection.execute(sa.select(tenants).where(tenants.c.id == tenant)).first()
+    return TenantSettings(None, False) if row is None else TenantSettings(row.region, row.takes_biometric)
+
+
+def change_tenant(
+    connection: Connection,
+    tenant: TenantId,
+    region: str | None,
+    takes_biometric: bool | None,
+) -> None:
+    """Change what is not None."""
+    values = {"region": region, "takes_biometric": takes_biometric}
+    changed = {name: value for name, value in values.items() if value is not None}
+    if changed:
+        connection.execute(tenants.update().where(tenants.c.id == tenant).values(**changed))
+
+
 def make_key(connection: Connection, tenant: TenantId, role: Role, label: str, at: datetime) -> NewKey:
     """Make a key. Device keys begin as Google's do, since its client libraries refuse to send any other."""
     prefix = "AIza_atrium_" if role is Role.DEVICE else f"atrium_{role.value}_"

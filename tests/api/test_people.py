@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from api.ports import Role
 from runtime.records.schema import events, identities
+from runtime.records.tenants import DEFAULT_TENANT, change_tenant
 from tests.living_server import NOON, Living, campaign, consents, stay
 
 PHONE = "+7 916 123-45-67"
@@ -155,6 +156,13 @@ def test_bodies_that_make_no_sense_are_refused(living_module: Living, body: dict
         assert http.post("/v1/identities", json=body).status_code == 422
 
 
+def test_a_phone_number_without_its_country_is_of_the_tenants(living: Living) -> None:
+    with living.home.database.write() as connection:
+        change_tenant(connection, DEFAULT_TENANT, "RU", None)
+    with living.client(Role.CASHIER) as http:
+        assert tell(http, ("phone", "8 (916) 123-45-67")) == tell(http, ("phone", PHONE))
+
+
 def test_biometric_ids_are_refused_unless_tenant_and_person_switched_them_on(living: Living) -> None:
     with living.client(Role.ADMIN) as http:
         http.put("/v1/devices/d-1", json=consents("visits", "biometric"))
@@ -163,7 +171,7 @@ def test_biometric_ids_are_refused_unless_tenant_and_person_switched_them_on(liv
             refused = http.post("/v1/identities", json=together(("biometric", "b-1"), ("maker", phone)))
             assert (refused.status_code, refused.json()["code"]) == (403, "biometric_off")
         with living.home.database.write() as connection:
-            connection.execute(sa.text("UPDATE tenants SET takes_biometric = 1"))
+            change_tenant(connection, DEFAULT_TENANT, None, True)
         assert http.post("/v1/identities", json=together(("biometric", "b-1"), ("maker", "d-2"))).status_code == 403
         assert http.post("/v1/identities", json=together(("biometric", "b-1"))).status_code == 403
         assert http.post("/v1/identities", json=together(("biometric", "b-1"), ("maker", "d-1"))).status_code == 200

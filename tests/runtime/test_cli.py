@@ -153,6 +153,8 @@ def test_replay_answers_by_the_scan_alone_where_it_is_told_to(
         (("replay", "--venue", "none"), 1, "no venue"),
         (("keys", "create", "--role", "king"), 2, "king"),
         (("keys", "create", "--role", "device", "--tenant", "none"), 1, "no tenant"),
+        (("tenant", "set", "none", "--region", "RU"), 1, "no tenant"),
+        (("tenant", "set", "default", "--region", "xx"), 1, "no country"),
         (("serve", "--workers", "2"), 1, "--workers"),
         (("serve", "--port", "99999"), 2, "--port"),
         (("bench", "none"), 1, "no benchmark"),
