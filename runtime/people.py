@@ -11,7 +11,7 @@ from api.ports import AccessRow, Caller, IdentityRow, LinkRow, PersonView
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.errors import NotFoundError
 from kernel.ids import DeviceId, PersonRef, TenantId, derive_id
-from members.device import AgeBand, Purpose, person_ref
+from members.device import AgeBand, Purpose, allowance_of, device_ref, person_ref
 from members.errors import BiometricRefusedError, PurposeRefusedError
 from members.identity import Identity, IdentityKind, identity_of
 from members.join import Strength
@@ -19,6 +19,7 @@ from members.tiers import Tier, tier_of
 from runtime.clocks import SystemClock
 from runtime.database import Database
 from runtime.engine import ScanEngine
+from runtime.records.devices import get_devices
 from runtime.records.erasure import erase, gather, is_known, whole_person
 from runtime.records.events import append_events
 from runtime.records.people import (
@@ -48,13 +49,21 @@ class PeopleBook:
     def identify(
         self, connection: Connection, tenant: TenantId, ids: Sequence[tuple[IdentityKind, str]]
     ) -> tuple[Identity, ...]:
-        """The identities that these texts name.
+        """The identities that these texts name, but phones whose owners allow no visits: of those nothing is kept.
 
         Raises:
             IdentityRefusedError: one is no id of its kind.
         """
         region = tenant_settings(connection, tenant).region
-        return tuple(dict.fromkeys(identity_of(tenant, kind, text, self._key, region) for kind, text in ids))
+        named = [identity_of(tenant, kind, text, self._key, region) for kind, text in ids]
+        phones = {
+            device_ref(tenant, DeviceId(text), self._key): one
+            for (kind, text), one in zip(ids, named, strict=True)
+            if kind is IdentityKind.MAKER
+        }
+        known = get_devices(connection, tenant, list(phones))
+        silent = {one for ref, one in phones.items() if not allowance_of(known.get(ref)).keeps_visits}
+        return tuple(one for one in dict.fromkeys(named) if one not in silent)
 
     def take(
         self, connection: Connection, tenant: TenantId, seen: Sequence[Seen], now: datetime
@@ -89,9 +98,10 @@ class PeopleBook:
         source: str,
     ) -> PersonRef | None:
         """Whose an event is that names these ids; None where it names none. Seen together, they are evidence."""
-        if not ids:
+        together = self.identify(connection, tenant, ids)
+        if not together:
             return None
-        seen = Seen(self.identify(connection, tenant, ids), Strength.OBSERVED, at, source)
+        seen = Seen(together, Strength.OBSERVED, at, source)
         return self.take(connection, tenant, [seen], _WALL.now())[0][0]
 
 
@@ -178,6 +188,8 @@ class PeopleDesk:
         """Take ids that came together; whose they are."""
         with self._database.write() as connection:
             together = self.book.identify(connection, caller.tenant, ids)
+            if not together:
+                raise PurposeRefusedError("the owner of this phone has not allowed visits; nothing was kept")
             seen = Seen(together, strength, at, source)
             (person,), _ = self.book.take(connection, caller.tenant, [seen], _WALL.now())
             return person, tier_of(identities_of(connection, caller.tenant, person))
@@ -190,8 +202,8 @@ class PeopleDesk:
             PurposeRefusedError: the person has not allowed the purpose, or may be a child.
         """
         with self._database.write() as connection:
-            (asked,) = self.book.identify(connection, caller.tenant, [(kind, text)])
-            person = people_of(connection, caller.tenant, [asked.ref]).get(asked.ref)
+            asked = self.book.identify(connection, caller.tenant, [(kind, text)])
+            person = next(iter(people_of(connection, caller.tenant, [one.ref for one in asked]).values()), None)
             if person is None:
                 raise NotFoundError("nobody is known by this id")
             held = identities_of(connection, caller.tenant, person)

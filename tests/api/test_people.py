@@ -177,8 +177,21 @@ def test_biometric_ids_are_refused_unless_tenant_and_person_switched_them_on(liv
         assert http.post("/v1/identities", json=together(("biometric", "b-1"), ("maker", "d-1"))).status_code == 200
 
 
+def test_of_a_phone_that_allowed_nothing_no_id_is_kept(living: Living) -> None:
+    with living.client(Role.ADMIN) as http:
+        http.put("/v1/devices/d-2", json=consents("marketing"))
+        http.put("/v1/devices/d-3", json=consents("visits") | {"age_band": "child"})
+        for phone in ("d-1", "d-2", "d-3"):
+            refused = http.post("/v1/identities", json=together(("maker", phone)))
+            assert (refused.status_code, refused.json()["code"]) == (403, "purpose_not_allowed")
+            tell(http, ("maker", phone), ("app", f"mall:{phone}"))
+    with living.home.database.read() as connection:
+        assert set(connection.execute(sa.select(identities.c.kind)).scalars()) == {"app"}
+
+
 def test_what_becomes_of_people_is_told_in_events_without_names(living: Living) -> None:
     with living.client(Role.ADMIN) as http:
+        http.put("/v1/devices/d-1", json=consents("visits"))
         tell(http, ("loyalty", "mall:42"))
         tell(http, ("maker", "d-1"), ("phone", PHONE), minutes=1)
         tell(http, ("maker", "d-1"), ("loyalty", "mall:42"), minutes=2)
