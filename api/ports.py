@@ -12,8 +12,9 @@ from campaigns.decide import Delivery
 from fingerprints.scan import LabelledScan, Scan
 from kernel.clock import Clock
 from kernel.errors import AtriumError
-from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, VenueId
+from kernel.ids import CampaignId, DeviceId, PaymentId, PersonRef, StoreId, TenantId, VenueId
 from members.device import AgeBand, Consent, Device
+from members.payment import ComplaintReason, Kind, Line, Told
 from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
 from venues.model import Venue
@@ -62,13 +63,16 @@ class VisitRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """A recorded event; ``data`` without the person; ``cursor`` is that of the list after it."""
+    """A recorded event; ``data`` without the person; ``cursor`` is that of the list after it.
+
+    ``person`` is None where nobody is known.
+    """
 
     id: str
     type: str
     occurred_at: datetime
     recorded_at: datetime
-    person: PersonRef
+    person: PersonRef | None
     data: Mapping[str, Any]
     sequence: int
     cursor: str
@@ -179,6 +183,42 @@ class Redemption:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A stored payment, refund or complaint, as its ``kind`` says.
+
+    Args:
+        payment_id: of a refund or complaint: the payment it is of.
+        amount, currency: None of a complaint.
+        person: None where nobody is known, and where the store is a sensitive one.
+        refunded: of a payment: how much of it was given back.
+    """
+
+    id: PaymentId
+    kind: Kind
+    source: str
+    receipt_id: str
+    payment_id: PaymentId | None
+    venue_id: VenueId
+    store_id: StoreId
+    at: datetime
+    amount: int | None
+    currency: str | None
+    lines: tuple[Line, ...]
+    reason: ComplaintReason | None
+    person: PersonRef | None
+    refunded: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was told, as it is stored; a replay where it was stored before."""
+
+    row: PaymentRow
+    is_replay: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Once:
     """A call to be done once: its Idempotency-Key and a hash of what was asked."""
 
@@ -258,6 +298,17 @@ class Coupons(Protocol):
         once: Once | None,
         render: Callable[[Redemption | AtriumError], Rendered],
     ) -> Rendered: ...
+
+
+class Payments(Protocol):
+    def record(self, tenant: TenantId, told: Sequence[Told]) -> Sequence[Recorded | AtriumError]:
+        """Store each by itself, whole or not at all; in order, what it became or why it is refused.
+
+        Delivery: effective exactly once by (source, receipt id), however often it is told.
+        """
+        ...
+
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[PaymentRow]: ...
 
 
 class History(Protocol):
@@ -374,6 +425,7 @@ class Services:
     devices: Devices
     campaigns: Campaigns
     coupons: Coupons
+    payments: Payments
     history: History
     tags: Tags
     streams: EventStreams

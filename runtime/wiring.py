@@ -13,7 +13,9 @@ from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
+from runtime.payments import PaymentDesk, StoreBook
 from runtime.records.history import latest_instant
+from runtime.records.people import FirstIdentity
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
 from runtime.tag_worker import TagWorker
@@ -89,6 +91,13 @@ def start(
         devices=DeviceDesk(home.database, engine, home.keys.people),
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
+        payments=PaymentDesk(
+            home.database,
+            clock,
+            StoreBook(venues, SensitiveLists(home.venues)),
+            FirstIdentity(home.keys.people),
+            home.keys.payments,
+        ),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
         streams=StreamDesk(tail, limits.per_tenant),
