@@ -1,7 +1,7 @@
 """Payments as the HTTP layer and the command line record them: each by itself, whole or not at all."""
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -72,6 +72,29 @@ class PaymentDesk:
             with self._database.write() as connection:
                 outcomes += record_all(connection, tenant, some, door, _WALL.now())
         return outcomes
+
+    def record_together(
+        self, tenant: TenantId, told: Sequence[Told], tell: Callable[[int], None], *, may_keep: bool
+    ) -> tuple[Sequence[Recorded | AtriumError], bool]:
+        """Store all or none, in one transaction, which others wait for; and whether it was kept.
+
+        Args:
+            tell: hears how many are done.
+            may_keep: whether to keep them if none is refused.
+        """
+        outcomes: list[Recorded | AtriumError] = []
+        door = self.door(tenant, told)
+        with self._database.write() as connection:
+            whole = connection.begin_nested()
+            for some in in_parts(told, AT_ONCE):
+                outcomes += record_all(connection, tenant, some, door, _WALL.now())
+                tell(len(outcomes))
+            is_kept = may_keep and not any(isinstance(outcome, AtriumError) for outcome in outcomes)
+            if is_kept:
+                whole.commit()
+            else:
+                whole.rollback()
+        return outcomes, is_kept
 
     def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[PaymentRow]:
         with self._database.read() as connection:

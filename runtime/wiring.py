@@ -59,6 +59,12 @@ def make_clock(home: Home) -> LiveClock:
         return EventClock(latest_instant(connection) or EPOCH)
 
 
+def make_payment_desk(home: Home, clock: LiveClock) -> PaymentDesk:
+    """What records payments, for the server and for the command line."""
+    stores = StoreBook(VenueDesk(home.venues), SensitiveLists(home.venues))
+    return PaymentDesk(home.database, clock, stores, FirstIdentity(home.keys.people), home.keys.payments)
+
+
 def start(
     home: Home,
     clock: LiveClock,
@@ -91,13 +97,7 @@ def start(
         devices=DeviceDesk(home.database, engine, home.keys.people),
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
-        payments=PaymentDesk(
-            home.database,
-            clock,
-            StoreBook(venues, SensitiveLists(home.venues)),
-            FirstIdentity(home.keys.people),
-            home.keys.payments,
-        ),
+        payments=make_payment_desk(home, clock),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
         streams=StreamDesk(tail, limits.per_tenant),
