@@ -1,64 +1,41 @@
 """Payments as the HTTP layer and the command line record them: each by itself, whole or not at all."""
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from api.ports import Page, PaymentRow, Recorded
 from kernel.clock import EPOCH, Clock
 from kernel.errors import AtriumError
-from kernel.ids import StoreId, TenantId
+from kernel.ids import TenantId
 from members.payment import Complaint, Told
 from members.ports import PeopleBook
 from runtime.clocks import SystemClock
+from runtime.confirming import Confirming
 from runtime.database import Database
-from runtime.errors import StorageError
-from runtime.records.payments import Door, StorePlace, list_payments, record_all
-from runtime.sensitive_lists import SensitiveLists
-from runtime.services import VenueDesk
+from runtime.records.payments import Door, list_payments, record_all
+from runtime.store_book import StoreBook
 
 _WALL = SystemClock()
 AT_ONCE: Final = 100
 """Payments stored in one transaction, about 50 ms: scans wait no longer for their turn to write."""
 
 
-class StoreBook:
-    """Finds stores on the maps of a tenant's venues; safe to share between threads."""
-
-    def __init__(self, venues: VenueDesk, sensitive: SensitiveLists) -> None:
-        self._venues, self._sensitive = venues, sensitive
-        self._reading = threading.Lock()
-
-    def find(self, tenant: TenantId, wanted: Collection[StoreId]) -> dict[StoreId, StorePlace]:
-        """Where these stores are, those that no map has left out; the first venue by id where two maps have one.
-
-        Raises:
-            StorageError: a venue's list of sensitive stores cannot be read, so nobody knows whether one is of them.
-        """
-        found: dict[StoreId, StorePlace] = {}
-        with self._reading:
-            for venue_id in sorted(self._venues.list(tenant)):
-                venue = self._venues.get(tenant, venue_id)
-                held = set() if venue is None else {store.id for store in venue.stores} & set(wanted) - found.keys()
-                if venue is None or not held:
-                    continue
-                try:
-                    sensitive = self._sensitive.of(tenant, venue)
-                except AtriumError as error:
-                    raise StorageError(f"the sensitive stores of venue {venue_id} cannot be read") from error
-                found |= {store_id: StorePlace(venue_id, store_id in sensitive) for store_id in held}
-        return found
-
-
 class PaymentDesk:
     """Records payments and lists them."""
 
     def __init__(
-        self, database: Database, clock: Clock, stores: StoreBook, people: PeopleBook, digest_key: bytes
+        self,
+        database: Database,
+        clock: Clock,
+        stores: StoreBook,
+        people: PeopleBook,
+        digest_key: bytes,
+        confirming: Confirming | None = None,
     ) -> None:
+        """Args: confirming: takes what payments say of where phones are; None where no scans are at hand."""
         self._database, self._clock, self._stores = database, clock, stores
-        self._people, self._digest_key = people, digest_key
+        self._people, self._digest_key, self._confirming = people, digest_key, confirming
 
     def door(self, tenant: TenantId, told: Sequence[Told]) -> Door:
         """What these are let in by, as things are now; read before the transaction, which reads no files."""
@@ -70,7 +47,10 @@ class PaymentDesk:
         door = self.door(tenant, told)
         for some in in_parts(told, AT_ONCE):
             with self._database.write() as connection:
-                outcomes += record_all(connection, tenant, some, door, _WALL.now())
+                made = record_all(connection, tenant, some, door, _WALL.now())
+                if self._confirming is not None:
+                    self._confirming.paid(connection, tenant, some, made, door.places)
+            outcomes += made
         return outcomes
 
     def record_together(

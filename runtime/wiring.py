@@ -9,16 +9,19 @@ from api.app import create_app
 from api.ports import Demo, Services, StreamLimits
 from kernel.clock import EPOCH
 from runtime.clocks import EventClock, LiveClock, SystemClock
+from runtime.confirming import Confirming
 from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
-from runtime.payments import PaymentDesk, StoreBook
+from runtime.payments import PaymentDesk
 from runtime.records.history import latest_instant
 from runtime.records.people import FirstIdentity
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
+from runtime.store_book import StoreBook
 from runtime.tag_worker import TagWorker
+from runtime.waiting_scans import WaitingScans
 from runtime.wake_sets import WakeSetDesk
 from runtime.webhooks.desk import WebhookDesk
 from runtime.webhooks.rules import RetryRules
@@ -59,10 +62,15 @@ def make_clock(home: Home) -> LiveClock:
         return EventClock(latest_instant(connection) or EPOCH)
 
 
-def make_payment_desk(home: Home, clock: LiveClock) -> PaymentDesk:
-    """What records payments, for the server and for the command line."""
-    stores = StoreBook(VenueDesk(home.venues), SensitiveLists(home.venues))
-    return PaymentDesk(home.database, clock, stores, FirstIdentity(home.keys.people), home.keys.payments)
+def make_payment_desk(home: Home, clock: LiveClock, confirming: Confirming | None = None) -> PaymentDesk:
+    """What records payments, for the server and for the command line, which has no scans for them to confirm."""
+    stores, people = make_store_book(home), FirstIdentity(home.keys.people)
+    return PaymentDesk(home.database, clock, stores, people, home.keys.payments, confirming)
+
+
+def make_store_book(home: Home) -> StoreBook:
+    """Where the stores are that tills name."""
+    return StoreBook(VenueDesk(home.venues), SensitiveLists(home.venues))
 
 
 def start(
@@ -78,6 +86,8 @@ def start(
 ) -> Running:
     """Start the engine, the tail of events and the webhooks, and build the application."""
     limits, release = stream_limits or StreamLimits(), version("atrium")
+    waiting = WaitingScans()
+    confirming = Confirming(waiting, clock, home.keys.people)
     engine = ScanEngine(
         home.database,
         Locators(home.venues, tracks=home.settings.tracks, kind=home.settings.locator),
@@ -86,6 +96,7 @@ def start(
         rules or SceneRules(),
         observer=observer,
         sweep_every_s=sweep_every_s,
+        waiting=waiting,
     )
     tail = EventTail(home.database)
     sender = Sender(home.keys.webhooks, home.settings.local_webhooks, f"atrium/{release}")
@@ -96,8 +107,8 @@ def start(
         scans=engine,
         devices=DeviceDesk(home.database, engine, home.keys.people),
         campaigns=CampaignDesk(home.database, engine),
-        coupons=CouponDesk(home.database, clock, venues),
-        payments=make_payment_desk(home, clock),
+        coupons=CouponDesk(home.database, clock, venues, make_store_book(home), confirming),
+        payments=make_payment_desk(home, clock, confirming),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
         streams=StreamDesk(tail, limits.per_tenant),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -41,9 +41,10 @@ _EVENT_OF = {
 
 @dataclass(frozen=True, slots=True)
 class StorePlace:
-    """The venue whose map has a store, and whether no record may hold who was there."""
+    """The venue whose map has a store, its time zone, and whether no record may hold who was there."""
 
     venue_id: VenueId
+    zone: tzinfo
     is_sensitive: bool
 
 
@@ -156,7 +157,7 @@ def _of_refund(connection: Connection, tenant: TenantId, told: Refund, door: Doo
     """Guarded in the statement, so that no number of writers can give back more than was paid."""
     paid = _paid(connection, tenant, told.payment_id)
     check_refund(told, paid.currency)
-    place = StorePlace(paid.venue_id, is_sensitive=False)
+    place = StorePlace(paid.venue_id, UTC, is_sensitive=False)
     if told.store_id is not None:
         place = _place(told.store_id, door)
     given = connection.execute(
