@@ -32,6 +32,7 @@ from runtime.records.events import append_events
 from runtime.records.paging import read_page
 from runtime.records.schema import payments
 
+_INSERT = payments.insert()
 _EVENT_OF = {
     Kind.PAYMENT: "payment.recorded",
     Kind.REFUND: "payment.refunded",
@@ -72,12 +73,18 @@ def record_all(
     Raises:
         PartFailedError: ours, not the payment's fault: nothing of the transaction may be kept.
     """
+    held = _held(connection, tenant, told)
     outcomes: list[Recorded | AtriumError] = []
     rows: list[dict[str, Any]] = []
     for one in told:
+        own_id = payment_id(tenant, one.source, one.receipt_id)
         try:
-            with connection.begin_nested():
-                outcome = _record(connection, tenant, one, door, recorded_at)
+            if own_id in held:
+                outcome = _repeated(held[own_id], one, door)
+            else:
+                with connection.begin_nested():
+                    held[own_id] = _record(connection, tenant, own_id, one, door, recorded_at)
+                outcome = Recorded(_payment(held[own_id]), is_replay=False)
         except PartFailedError:
             raise
         except AtriumError as refusal:
@@ -94,16 +101,25 @@ def list_payments(connection: Connection, tenant: TenantId, limit: int, cursor: 
     """A tenant's payments, refunds and complaints in the order they were recorded: what comes late is not missed."""
     query = sa.select(payments).where(payments.c.tenant_id == tenant)
     page = read_page(connection, query, (payments.c.recorded_us, payments.c.id), limit, cursor)
-    return Page([_payment(row) for row in page.data], page.next_cursor)
+    return Page([_payment(row._mapping) for row in page.data], page.next_cursor)
 
 
-def _record(connection: Connection, tenant: TenantId, told: Told, door: Door, recorded_at: datetime) -> Recorded:
-    own_id, digest = payment_id(tenant, told.source, told.receipt_id), digest_of(told, door.digest_key)
-    held = connection.execute(sa.select(payments).where(payments.c.id == own_id)).first()
-    if held is not None:
-        if held.digest != digest:
-            raise PaymentMismatchError
-        return Recorded(_payment(held), is_replay=True)
+def _held(connection: Connection, tenant: TenantId, told: Sequence[Told]) -> dict[str, Mapping[str, Any]]:
+    """What is stored already of these, by id."""
+    ids = {payment_id(tenant, one.source, one.receipt_id) for one in told}
+    return {row["id"]: row for row in connection.execute(sa.select(payments).where(payments.c.id.in_(ids))).mappings()}
+
+
+def _repeated(row: Mapping[str, Any], told: Told, door: Door) -> Recorded:
+    if row["digest"] != digest_of(told, door.digest_key):
+        raise PaymentMismatchError
+    return Recorded(_payment(row), is_replay=True)
+
+
+def _record(
+    connection: Connection, tenant: TenantId, own_id: PaymentId, told: Told, door: Door, recorded_at: datetime
+) -> Mapping[str, Any]:
+    """Store what was not told before; its row."""
     check_told(told, door.now)
     values: dict[str, Any] = {
         "id": own_id,
@@ -111,8 +127,9 @@ def _record(connection: Connection, tenant: TenantId, told: Told, door: Door, re
         "kind": kind_of(told).value,
         "source": told.source,
         "receipt_id": told.receipt_id,
-        "digest": digest,
+        "digest": digest_of(told, door.digest_key),
         "payment_id": None,
+        "person": None,
         "at_us": to_epoch_us(told.at),
         "amount": None,
         "currency": None,
@@ -132,9 +149,8 @@ def _record(connection: Connection, tenant: TenantId, told: Told, door: Door, re
             values |= {"venue_id": paid.venue_id, "store_id": paid.store_id}
         case _:
             assert_never(told)
-    connection.execute(payments.insert().values(values))
-    stored = connection.execute(sa.select(payments).where(payments.c.id == own_id)).one()
-    return Recorded(_payment(stored), is_replay=False)
+    connection.execute(_INSERT, values)
+    return values
 
 
 def _of_payment(connection: Connection, tenant: TenantId, told: Payment, door: Door) -> dict[str, Any]:
@@ -230,21 +246,21 @@ def _line(held: Mapping[str, Any]) -> Line:
     return Line(held["amount"], held["quantity"], held["sku"], held["category"])
 
 
-def _payment(row: sa.Row[Any]) -> PaymentRow:
+def _payment(row: Mapping[str, Any]) -> PaymentRow:
     return PaymentRow(
-        id=PaymentId(row.id),
-        kind=Kind(row.kind),
-        source=row.source,
-        receipt_id=row.receipt_id,
-        payment_id=None if row.payment_id is None else PaymentId(row.payment_id),
-        venue_id=VenueId(row.venue_id),
-        store_id=StoreId(row.store_id),
-        at=from_epoch_us(row.at_us),
-        amount=row.amount,
-        currency=row.currency,
-        lines=tuple(_line(line) for line in row.lines),
-        reason=None if row.reason is None else ComplaintReason(row.reason),
-        person=None if row.person is None else PersonRef(row.person),
-        refunded=row.refunded,
-        recorded_at=from_epoch_us(row.recorded_us),
+        id=PaymentId(row["id"]),
+        kind=Kind(row["kind"]),
+        source=row["source"],
+        receipt_id=row["receipt_id"],
+        payment_id=None if row["payment_id"] is None else PaymentId(row["payment_id"]),
+        venue_id=VenueId(row["venue_id"]),
+        store_id=StoreId(row["store_id"]),
+        at=from_epoch_us(row["at_us"]),
+        amount=row["amount"],
+        currency=row["currency"],
+        lines=tuple(_line(line) for line in row["lines"]),
+        reason=None if row["reason"] is None else ComplaintReason(row["reason"]),
+        person=None if row["person"] is None else PersonRef(row["person"]),
+        refunded=row["refunded"],
+        recorded_at=from_epoch_us(row["recorded_us"]),
     )
