@@ -40,6 +40,7 @@ class Running:
     home: Home
     tail: EventTail
     webhooks: WebhookWorker
+    waiting: WaitingScans
 
     def let_go(self) -> None:
         """End the answers that have no end of their own: a server waits for those under way."""
@@ -126,4 +127,4 @@ def start(
     tags.start()
     tail.start()
     worker.start()
-    return Running(create_app(services), engine, tags, home, tail, worker)
+    return Running(create_app(services), engine, tags, home, tail, worker, waiting)

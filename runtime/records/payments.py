@@ -101,13 +101,14 @@ def list_payments(connection: Connection, tenant: TenantId, limit: int, cursor: 
     """A tenant's payments, refunds and complaints in the order they were recorded: what comes late is not missed."""
     query = sa.select(payments).where(payments.c.tenant_id == tenant)
     page = read_page(connection, query, (payments.c.recorded_us, payments.c.id), limit, cursor)
-    return Page([_payment(row._mapping) for row in page.data], page.next_cursor)
+    return Page([_payment(row._asdict()) for row in page.data], page.next_cursor)
 
 
 def _held(connection: Connection, tenant: TenantId, told: Sequence[Told]) -> dict[str, Mapping[str, Any]]:
     """What is stored already of these, by id."""
     ids = {payment_id(tenant, one.source, one.receipt_id) for one in told}
-    return {row["id"]: row for row in connection.execute(sa.select(payments).where(payments.c.id.in_(ids))).mappings()}
+    rows = connection.execute(sa.select(payments).where(payments.c.id.in_(ids)))
+    return {row.id: row._asdict() for row in rows}
 
 
 def _repeated(row: Mapping[str, Any], told: Told, door: Door) -> Recorded:

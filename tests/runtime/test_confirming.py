@@ -149,14 +149,17 @@ def test_no_scan_waits_of_a_phone_that_did_not_allow_it(
     living: Living, purposes: tuple[str, ...], record: dict[str, Any]
 ) -> None:
     come(living, "d-1", *purposes, **record)
+    assert len(living.running.waiting) == 0
     pay(living, "d-1")
     assert samples(living) == []
 
 
 def test_a_withdrawal_drops_what_waits_though_it_is_given_again(living: Living) -> None:
     come(living, "d-1", "analytics")
+    assert len(living.running.waiting) == 8
     with living.client(Role.DEVICE) as phone:
         phone.put("/v1/devices/d-1", json=consents())
+        assert len(living.running.waiting) == 0
         phone.put("/v1/devices/d-1", json=consents("analytics"))
     pay(living, "d-1")
     assert samples(living) == []
