@@ -17,8 +17,10 @@ from members.payment import Complaint, ComplaintReason, Identity, Kind, Line, Pa
 MOST_LINES = 500
 MOST_IDENTITIES = 20
 
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""No control characters: ids are made of these with one between them."""
 Id = Annotated[str, Field(min_length=1, max_length=128)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_PLAIN)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 

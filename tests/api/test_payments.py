@@ -135,6 +135,7 @@ def _refund_body(amount: int, **changes: Any) -> dict[str, Any]:
         ({"at": "2026-04-18T12:00:00"}, "invalid_payment", "at"),
         ({"at": None}, "invalid_payment", "at"),
         ({"source": ""}, "invalid_payment", "source"),
+        ({"source": "till-7\x1fbad"}, "invalid_payment", "source"),
         ({"kind": "gift"}, "invalid_payment", "kind"),
         ({"tip": 1}, "invalid_payment", "tip"),
     ],
