@@ -24,6 +24,7 @@ MAY: dict[str, frozenset[Role]] = {
     "write_webhooks": frozenset({Role.ADMIN}),
     "see_webhooks": frozenset({Role.ADMIN, Role.AUDITOR}),
     "redeem": frozenset({Role.CASHIER, Role.STORE, Role.ADMIN}),
+    "write_payments": frozenset({Role.CASHIER, Role.STORE, Role.ADMIN}),
 }
 """The roles that may do each thing. Readers see pseudonyms; no role reads a person's places."""
 
@@ -95,3 +96,4 @@ Publishing = Annotated[Caller, Depends(needs("publish"))]
 WritingWebhooks = Annotated[Caller, Depends(needs("write_webhooks"))]
 SeeingWebhooks = Annotated[Caller, Depends(needs("see_webhooks"))]
 Redeeming = Annotated[Caller, Depends(needs("redeem"))]
+WritingPayments = Annotated[Caller, Depends(needs("write_payments"))]

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from api.body import MAX_BODY, MAX_SCANS_BODY
+from api.body import MAX_BODY, MAX_PAYMENTS_BODY, MAX_SCANS_BODY
 from api.console.pages import console_router
 from api.ports import Services
 from api.routes import (
@@ -17,6 +17,7 @@ from api.routes import (
     devices,
     geolocate,
     history,
+    payments,
     people,
     scans,
     tags,
@@ -44,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
         people.router,
         campaigns.router,
         coupons.router,
+        payments.router,
         history.router,
         tags.router,
         venues.router,
@@ -63,6 +65,9 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
+_LIMITS = {"/v1/scans": MAX_SCANS_BODY, "/v1/payments": MAX_PAYMENTS_BODY}
+
+
 class _BodyLimit:
     """Takes in a whole body, up to the limit, before any route sees it; refuses a larger one."""
 
@@ -73,7 +78,7 @@ class _BodyLimit:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        limit = MAX_SCANS_BODY if scope["path"] == "/v1/scans" else MAX_BODY
+        limit = _LIMITS.get(scope["path"], MAX_BODY)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         body = None if declared.isdigit() and int(declared) > limit else await _take_in(receive, limit)
         if body is None:

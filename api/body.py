@@ -14,6 +14,8 @@ from api.errors import BodyTooLargeError, MalformedBodyError, UnsupportedMediaEr
 
 MAX_SCANS_BODY = 16 * 1024 * 1024
 """A thousand scans of 100 readings are about 9 MB of JSON."""
+MAX_PAYMENTS_BODY = 4 * 1024 * 1024
+"""A thousand payments of 30 lines are about 3 MB of JSON."""
 MAX_BODY = 256 * 1024
 """No other call has reason to send more."""
 AT_ONCE_BYTES = 32 * 1024

@@ -12,10 +12,11 @@ from campaigns.decide import Delivery
 from fingerprints.scan import LabelledScan, Scan
 from kernel.clock import Clock
 from kernel.errors import AtriumError
-from kernel.ids import CampaignId, DeviceId, PersonRef, StoreId, TenantId, VenueId
+from kernel.ids import CampaignId, DeviceId, PaymentId, PersonRef, StoreId, TenantId, VenueId
 from members.device import AgeBand, Consent, Device, Purpose
 from members.identity import IdentityKind
 from members.join import Strength
+from members.payment import ComplaintReason, Kind, Line, Told
 from members.tiers import Tier
 from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
@@ -65,13 +66,16 @@ class VisitRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """A recorded event; ``data`` without the person; ``cursor`` is that of the list after it."""
+    """A recorded event; ``data`` without the person; ``cursor`` is that of the list after it.
+
+    ``person`` is None where nobody is known.
+    """
 
     id: str
     type: str
     occurred_at: datetime
     recorded_at: datetime
-    person: PersonRef
+    person: PersonRef | None
     data: Mapping[str, Any]
     sequence: int
     cursor: str
@@ -179,6 +183,42 @@ class Redemption:
     coupon: Coupon
     store_id: StoreId
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A stored payment, refund or complaint, as its ``kind`` says.
+
+    Args:
+        payment_id: of a refund or complaint: the payment it is of.
+        amount, currency: None of a complaint.
+        person: None where nobody is known, and where the store is a sensitive one.
+        refunded: of a payment: how much of it was given back.
+    """
+
+    id: PaymentId
+    kind: Kind
+    source: str
+    receipt_id: str
+    payment_id: PaymentId | None
+    venue_id: VenueId
+    store_id: StoreId
+    at: datetime
+    amount: int | None
+    currency: str | None
+    lines: tuple[Line, ...]
+    reason: ComplaintReason | None
+    person: PersonRef | None
+    refunded: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was told, as it is stored; a replay where it was stored before."""
+
+    row: PaymentRow
+    is_replay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +373,17 @@ class Coupons(Protocol):
     ) -> Rendered: ...
 
 
+class Payments(Protocol):
+    def record(self, tenant: TenantId, told: Sequence[Told]) -> Sequence[Recorded | AtriumError]:
+        """Store each by itself, whole or not at all; in order, what it became or why it is refused.
+
+        Delivery: effective exactly once by (source, receipt id), however often it is told.
+        """
+        ...
+
+    def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[PaymentRow]: ...
+
+
 class History(Protocol):
     def visits(self, tenant: TenantId, limit: int, cursor: str | None, *, is_open: bool | None) -> Page[VisitRow]: ...
 
@@ -448,6 +499,7 @@ class Services:
     people: People
     campaigns: Campaigns
     coupons: Coupons
+    payments: Payments
     history: History
     tags: Tags
     streams: EventStreams

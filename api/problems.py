@@ -105,7 +105,7 @@ async def on_atrium_error(_request: Request, error: Exception) -> JSONResponse:
 async def on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     """Turn FastAPI's list of faults into one problem: the first field, and all of them under ``errors``."""
     assert isinstance(error, RequestValidationError)
-    faults = [{"field": _path(fault["loc"]), "detail": str(fault["msg"])} for fault in error.errors()]
+    faults = [{"field": path_of(fault["loc"]), "detail": str(fault["msg"])} for fault in error.errors()]
     first = faults[0]
     if any(fault["type"] == "json_invalid" for fault in error.errors()):
         return problem_response(400, problem(400, "malformed_body", f"not JSON: {first['detail']}"))
@@ -126,7 +126,7 @@ async def on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
     return problem_response(500, problem(500, "internal", "the server met an error it did not expect"))
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def path_of(location: tuple[int | str, ...]) -> str:
     """``("body", "trigger", "dwell_s")`` as ``trigger.dwell_s``; query and header names as they are."""
     parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
     out = ""

@@ -25,6 +25,7 @@ CampaignId = NewType("CampaignId", str)
 CouponId = NewType("CouponId", str)
 CardId = NewType("CardId", str)
 EventId = NewType("EventId", str)
+PaymentId = NewType("PaymentId", str)
 
 _SEPARATOR = b"\x1f"  # ASCII unit separator: cannot stand in an id, so ("a","bc") and ("ab","c") differ
 _DIGEST_BYTES = 15  # 120 bits: 24 base32 letters without padding

@@ -83,6 +83,11 @@ def allowance_of(device: Device | None) -> Allowance:
     )
 
 
+def waits_for_confirmation(device: Device | None) -> bool:
+    """Whether a phone's last scans may wait in memory for a till to name the store: an adult's, with ``analytics``."""
+    return device is not None and device.age_band is AgeBand.ADULT and allowance_of(device).feeds_analytics
+
+
 def tags_since(device: Device | None) -> datetime | None:
     """From when on a phone's visits may be learnt into tags: the later of both consents; None for never.
 

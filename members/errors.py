@@ -1,14 +1,28 @@
 """Errors of members.
 
 InputRefusedError
-├── DeviceRefusedError    a device record or consent that cannot be stored as given; carries the field
-└── IdentityRefusedError  an id that is none of its kind; carries the kind, never the text
+├── DeviceRefusedError            a device record or consent that cannot be stored as given; carries the field
+├── IdentityRefusedError          an id that is none of its kind; carries the kind, never the text
+└── PaymentRefusedError           a payment, refund or complaint that makes no sense; carries the field
+    ├── InvalidAmountError            not above zero, or more than is believed
+    ├── MixedCurrenciesError          a line or refund in another currency than its payment
+    ├── FuturePaymentError            dated ahead of the clock; carries how far
+    ├── UnknownIdentityKindError      an identity of a kind that there is not
+    └── UnknownStoreError             no venue of the tenant has the store
 AtriumError
-├── BiometricRefusedError a biometric id where the venue or the person has not switched it on
-└── PurposeRefusedError   personal data asked for what its person has not allowed
+├── BiometricRefusedError         a biometric id where the venue or the person has not switched it on
+└── PurposeRefusedError           personal data asked for what its person has not allowed
+NotFoundError
+└── UnknownPaymentError           a refund or complaint of a payment that there is not
+ConflictError
+├── RefundTooLargeError           more than is left of the payment; carries paid, refunded and asked
+└── PaymentMismatchError          the same source and receipt were told before, with something else
 """
 
-from kernel.errors import AtriumError, InputRefusedError
+from collections.abc import Iterable
+from datetime import timedelta
+
+from kernel.errors import AtriumError, ConflictError, InputRefusedError, NotFoundError
 
 
 class DeviceRefusedError(InputRefusedError):
@@ -41,3 +55,95 @@ class PurposeRefusedError(AtriumError):
     """Personal data was asked for a purpose that its person has not allowed, or is a child's."""
 
     code = "purpose_not_allowed"
+
+
+class PaymentRefusedError(InputRefusedError):
+    """A payment, refund or complaint that makes no sense; ``field`` says where."""
+
+    code = "invalid_payment"
+
+    def __init__(self, field: str, detail: str) -> None:
+        self.field = field
+        super().__init__(detail)
+
+
+class InvalidAmountError(PaymentRefusedError):
+    """An amount that nobody pays."""
+
+    code = "invalid_amount"
+
+    def __init__(self, field: str, amount: int, least: int, most: int) -> None:
+        self.amount = amount
+        super().__init__(field, f"expected {least} to {most} minor units, found {amount}")
+
+
+class MixedCurrenciesError(PaymentRefusedError):
+    """Two currencies in what is one payment."""
+
+    code = "mixed_currencies"
+
+    def __init__(self, field: str, currency: str, of_payment: str) -> None:
+        self.currency, self.of_payment = currency, of_payment
+        super().__init__(field, f"the payment is in {of_payment}, found {currency}")
+
+
+class FuturePaymentError(PaymentRefusedError):
+    """Dated further ahead than a till's clock may be."""
+
+    code = "payment_from_the_future"
+
+    def __init__(self, ahead: timedelta, most: timedelta) -> None:
+        self.ahead = ahead
+        told, allowed = int(ahead.total_seconds()), int(most.total_seconds())
+        super().__init__("at", f"the payment is dated {told} s ahead, at most {allowed} s are taken")
+
+
+class UnknownIdentityKindError(PaymentRefusedError):
+    """An identity of a kind that there is not."""
+
+    code = "unknown_identity_kind"
+
+    def __init__(self, field: str, found: str, known: Iterable[str]) -> None:
+        super().__init__(field, f"expected one of {', '.join(known)}, found {found[:40]!r}")
+
+
+class UnknownStoreError(PaymentRefusedError):
+    """No venue of the tenant has the store on its map."""
+
+    code = "unknown_store"
+
+    def __init__(self, store_id: str) -> None:
+        self.store_id = store_id
+        super().__init__("store_id", f"no venue has a store {store_id[:80]!r}")
+
+
+class UnknownPaymentError(NotFoundError):
+    """Nothing was paid that could be refunded or complained of."""
+
+    code = "unknown_payment"
+    field = "payment_id"
+
+    def __init__(self, payment_id: str) -> None:
+        self.payment_id = payment_id
+        super().__init__(f"no payment {payment_id[:80]!r}")
+
+
+class RefundTooLargeError(ConflictError):
+    """More than is left of the payment."""
+
+    code = "refund_too_large"
+    field = "amount"
+
+    def __init__(self, asked: int, paid: int, refunded: int) -> None:
+        self.asked, self.paid, self.refunded = asked, paid, refunded
+        super().__init__(f"{paid} was paid and {refunded} given back, so {asked} cannot be")
+
+
+class PaymentMismatchError(ConflictError):
+    """The same source and receipt were told before, with something else."""
+
+    code = "payment_mismatch"
+    field = "receipt_id"
+
+    def __init__(self) -> None:
+        super().__init__("this source told something else under this receipt_id; what it told first stands")

@@ -27,7 +27,7 @@ from flow.answers import reply_json
 from flow.run_batch import MAX_AGE, BatchResult, Deps, Effects, PersonEvent, Reply, run_batch
 from kernel.errors import AtriumError, PartFailedError
 from kernel.ids import DeviceId, DeviceRef, ScanId, TenantId
-from members.device import Device, allowance_of, device_ref
+from members.device import Device, allowance_of, device_ref, waits_for_confirmation
 from runtime.clocks import LiveClock, SystemClock
 from runtime.database import Database
 from runtime.errors import BusyError, StorageError
@@ -39,11 +39,14 @@ from runtime.records.effects import Answer, campaigns_by_id, store_effects
 from runtime.records.fixes import drop_old_fixes
 from runtime.records.history import drop_old_answers, load_answers
 from runtime.records.idempotency import KEPT, drop_old_idempotency
+from runtime.records.learning_samples import drop_old_samples
 from runtime.records.presence import load_counts, store_counts
 from runtime.records.tenants import DEFAULT_TENANT, list_tenants
 from runtime.records.tracks import store_tracks
 from runtime.secrets import ServerKeys
 from runtime.staff import LEAVE_OUT_EVERY_S, LeavingOut
+from runtime.waiting_scans import KEPT as KEPT_WAITING
+from runtime.waiting_scans import WaitingScans
 from scenes.advance import Told, close_all
 from scenes.kernels.record import I32
 from scenes.record import last_at
@@ -100,11 +103,16 @@ class ScanEngine:
         observer: Observer | None = None,
         *,
         sweep_every_s: float = SWEEP_EVERY_S,
+        waiting: WaitingScans | None = None,
     ) -> None:
-        """Args: sweep_every_s: by the machine's clock; a played day, whose own clock runs faster, asks for its own."""
+        """Args:
+        sweep_every_s: by the machine's clock; a played day, whose own clock runs faster, asks for its own.
+        waiting: where the last scans of phones that allow it wait for a till to name the store.
+        """
         self._sweep_every_s = sweep_every_s
         self._database, self._locators, self._keys = database, locators, keys
         self._clock, self._rules, self._observer = clock, rules, observer
+        self._awaiting = WaitingScans() if waiting is None else waiting
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._counting = threading.Lock()
@@ -176,6 +184,8 @@ class ScanEngine:
 
         def both() -> None:
             erase()
+            for ref in refs:
+                self._awaiting.forget(tenant, ref)
             if (state := self._states.get(tenant)) is not None:
                 state.keep(Effects(scenes=dict.fromkeys(refs)))
                 state.forget_devices(refs)
@@ -195,8 +205,9 @@ class ScanEngine:
         job.done.result()
 
     def device_changed(self, tenant: TenantId, ref: DeviceRef) -> None:
-        """A device's record changed: the next batch reads it anew."""
+        """A device's record changed: the next batch reads it anew, and none of its scans waits any longer."""
         self._changed_devices.put((tenant, ref))
+        self._awaiting.forget(tenant, ref)
 
     def campaigns_changed(self) -> None:
         """A campaign or zone changed: the next batch reads them anew."""
@@ -346,6 +357,7 @@ class ScanEngine:
             a.outcome = body
             try:
                 self._after(state.tenant, a, reply, keeps)
+                self._let_wait(state.tenant, a, reply, members)
             except Exception:  # noqa: BLE001  # what was committed and promised must reach its caller
                 _log.exception("something after a commit failed; the answer stands")
 
@@ -361,6 +373,15 @@ class ScanEngine:
                 self._count(tenant, scan, reply)
         if self._observer is not None and asked.truth is not None:
             self._observer(tenant, asked.truth, reply)
+
+    def _let_wait(self, tenant: TenantId, asked: _Asked, reply: Reply, members: dict[DeviceId, Device]) -> None:
+        scan = asked.scan
+        position = None if reply.located is None else reply.located.position
+        if scan.device_id is None or asked.ref is None or position is None or reply.is_at_sensitive:
+            return
+        device = members.get(scan.device_id)
+        if device is not None and waits_for_confirmation(device) and self._clock.now() - scan.at <= KEPT_WAITING:
+            self._awaiting.add(tenant, asked.ref, scan, position.venue_id, device.model)
 
     def _count(self, tenant: TenantId, scan: Scan, reply: Reply) -> None:
         if scan.device_id is None or reply.located is None or reply.located.position is None:
@@ -403,6 +424,7 @@ class ScanEngine:
     def _take_changes(self) -> None:
         while not self._changed_devices.empty():
             tenant, ref = self._changed_devices.get()
+            self._awaiting.forget(tenant, ref)  # a batch under way when it changed may have let one wait
             if tenant in self._states:
                 self._states[tenant].forget_devices([ref])
         while not self._changed_people.empty():
@@ -424,6 +446,7 @@ class ScanEngine:
                     store_effects(connection, state.tenant, effects, (), now, state.places)
                 state.keep(effects)
             state.to_recheck.clear()
+        self._awaiting.drop_old(now)
         counts = self._presence.take_changes()
         self._presence.drop_over(now)
         if counts:
@@ -465,7 +488,8 @@ class ScanEngine:
             n_answers = drop_old_answers(connection, answers_over, CLEAN_AT_ONCE_ROWS)
             n_fixes = drop_old_fixes(connection, answers_over, CLEAN_AT_ONCE_ROWS)
             n_calls = drop_old_idempotency(connection, SystemClock().now() - KEPT, CLEAN_AT_ONCE_ROWS)
-        if CLEAN_AT_ONCE_ROWS in {n_answers, n_calls, n_fixes}:
+            n_samples = drop_old_samples(connection, self._clock.now(), CLEAN_AT_ONCE_ROWS)
+        if CLEAN_AT_ONCE_ROWS in {n_answers, n_calls, n_fixes, n_samples}:
             self._next_clean = time.monotonic() + SWEEP_EVERY_S
         for state in self._states.values():
             state.forget_strangers()

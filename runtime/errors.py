@@ -3,6 +3,7 @@
 InputRefusedError
 ├── SettingsError         an environment variable or option that makes no sense
 ├── WebhookUrlError       an address that nothing is sent to
+├── PaymentFileError      a path that holds no table of payments
 └── VenueFileError        a path that holds no venue or survey of the named format
 NotFoundError
 └── UnknownVenueError     no such venue in this tenant
@@ -27,6 +28,12 @@ class SettingsError(InputRefusedError):
 
 class VenueFileError(InputRefusedError):
     """A path that does not hold what its format says."""
+
+    code = "invalid_file"
+
+
+class PaymentFileError(InputRefusedError):
+    """A path that holds no table of payments; of a table, the bad rows alone are refused."""
 
     code = "invalid_file"
 

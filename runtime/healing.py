@@ -12,6 +12,7 @@ from positioning.bundle import to_bytes
 from positioning.confirmed import ConfirmedScan, confirm_labelled, distinct, split_days
 from positioning.healing import Healed, beacons_alone, heal, learned_until
 from positioning.model import VenueModel
+from positioning.ports import ConfirmedPlaces
 from positioning.promotion import Promotion, judge_candidate
 from runtime.errors import ModelChangedError
 from runtime.home import Home
@@ -77,11 +78,13 @@ def heal_stored(
     unlabelled: Sequence[Scan],
     judged: Sequence[LabelledScan] | None,
     tell: Callable[[str, float], None],
+    places: ConfirmedPlaces | None = None,
 ) -> HealReport:
     """Make and judge a candidate; nothing is stored.
 
     Args:
         judged: confirmed scans to judge by; None takes the newest days of ``confirmed`` for it.
+        places: what tills confirmed, beside ``confirmed``.
 
     Raises:
         UntrainedVenueError: the venue has no model.
@@ -93,6 +96,8 @@ def heal_stored(
     venue = home.venues.load_venue(DEFAULT_TENANT, venue_id)
     zone = ZoneInfo(venue.time_zone) if venue is not None and venue.time_zone else UTC
     given, n_without = confirm_labelled(confirmed)
+    if places is not None:
+        given += places.confirmed(venue_id)
     if judged is None:
         healing, judging = split_days(given, JUDGED_SHARE, zone)
     else:

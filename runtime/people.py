@@ -39,10 +39,10 @@ _WALL = SystemClock()
 NotesChanges = Callable[[TenantId], None]
 
 
-class PeopleBook:
+class JoinedPeople:
     """Takes ids that came together, within whatever transaction brought them. No id's text is kept."""
 
-    def __init__(self, people_key: bytes, changed: NotesChanges) -> None:
+    def __init__(self, people_key: bytes, changed: NotesChanges | None = None) -> None:
         """Args: changed: told of a tenant somebody of whom became another's."""
         self._key, self._changed = people_key, changed
 
@@ -73,11 +73,11 @@ class PeopleBook:
         Raises:
             BiometricRefusedError: a biometric id where the tenant or the person has not switched it on.
         """
-        for event in seen:
-            _check_biometric(connection, tenant, event)
+        if not all(_may_be_biometric(connection, tenant, event) for event in seen):
+            raise BiometricRefusedError("the venue, or the person, has not switched biometric ids on")
         people, changes = take_seen(connection, tenant, seen, now)
         tell_changes(connection, tenant, changes, now)
-        if changes:
+        if changes and self._changed is not None:
             self._changed(tenant)
         return people, changes
 
@@ -85,7 +85,7 @@ class PeopleBook:
         """Settle some of the ids that more of the same evidence was told of; how many there were."""
         n, changes = settle_rest(connection, tenant, most, now)
         tell_changes(connection, tenant, changes, now)
-        if changes:
+        if changes and self._changed is not None:
             self._changed(tenant)
         return n
 
@@ -97,22 +97,26 @@ class PeopleBook:
         at: datetime,
         source: str,
     ) -> PersonRef | None:
-        """Whose an event is that names these ids; None where it names none. Seen together, they are evidence."""
+        """Whose an event is that names these ids; None where it names none that may be kept.
+
+        Seen together, they are evidence. A biometric id that is not allowed costs nobody a payment: it is passed over.
+        """
         together = self.identify(connection, tenant, ids)
-        if not together:
-            return None
         seen = Seen(together, Strength.OBSERVED, at, source)
+        if not _may_be_biometric(connection, tenant, seen):
+            bare = tuple(one for one in together if one.kind is not IdentityKind.BIOMETRIC)
+            seen = Seen(bare, Strength.OBSERVED, at, source)
+        if not seen.together:
+            return None
         return self.take(connection, tenant, [seen], _WALL.now())[0][0]
 
 
-def _check_biometric(connection: Connection, tenant: TenantId, event: Seen) -> None:
+def _may_be_biometric(connection: Connection, tenant: TenantId, event: Seen) -> bool:
+    """Whether no id is biometric, or the tenant takes those and an adult's phone came along that allows it."""
     if all(one.kind is not IdentityKind.BIOMETRIC for one in event.together):
-        return
-    if not tenant_settings(connection, tenant).takes_biometric:
-        raise BiometricRefusedError("this tenant takes no biometric ids; the same benefit needs none")
+        return True
     phones = [one.ref for one in event.together if one.kind is IdentityKind.MAKER]
-    if not allows(connection, tenant, phones, Purpose.BIOMETRIC):
-        raise BiometricRefusedError("no adult's phone that allows biometric ids came with this one")
+    return tenant_settings(connection, tenant).takes_biometric and allows(connection, tenant, phones, Purpose.BIOMETRIC)
 
 
 def allows(connection: Connection, tenant: TenantId, refs: Sequence[PersonRef], purpose: Purpose) -> bool:
@@ -175,7 +179,7 @@ class PeopleDesk:
 
     def __init__(self, database: Database, engine: ScanEngine, people_key: bytes) -> None:
         self._database, self._engine, self._key = database, engine, people_key
-        self.book = PeopleBook(people_key, engine.people_changed)
+        self.book = JoinedPeople(people_key, engine.people_changed)
 
     def see(
         self,

@@ -8,7 +8,7 @@ from kernel.errors import AtriumError
 from kernel.ids import TenantId
 from runtime.clocks import SystemClock
 from runtime.database import Database
-from runtime.people import PeopleBook
+from runtime.people import JoinedPeople
 from runtime.records.tenants import list_tenants
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _BREATH_S: Final = 0.1
 class PeopleWorker:
     """``start`` and ``stop`` run steps in a thread of their own."""
 
-    def __init__(self, database: Database, book: PeopleBook, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, database: Database, book: JoinedPeople, look_every_s: float = LOOK_EVERY_S) -> None:
         self._database, self._book, self._look_every_s = database, book, look_every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="atrium-people", daemon=True)

@@ -20,12 +20,14 @@ class ServerKeys:
         codes: makes coupon codes from sequence numbers.
         consumers: makes the daily pseudonym a reader of visits sees.
         webhooks: makes the secrets that webhooks are signed with.
+        payments: makes the digests that tell whether a payment is told again with something else.
     """
 
     people: bytes
     codes: bytes
     consumers: bytes
     webhooks: bytes
+    payments: bytes
 
 
 def load_server_keys(data_dir: Path) -> ServerKeys:
@@ -51,6 +53,5 @@ def load_server_keys(data_dir: Path) -> ServerKeys:
     secret = path.read_bytes()
     if len(secret) != _SECRET_BYTES:
         raise SettingsError(f"{path} is damaged: expected {_SECRET_BYTES} bytes, found {len(secret)}")
-    return ServerKeys(
-        *(hashlib.blake2b(key=secret, person=use).digest() for use in (b"people", b"codes", b"consumers", b"webhooks"))
-    )
+    uses = b"people", b"codes", b"consumers", b"webhooks", b"payments"
+    return ServerKeys(*(hashlib.blake2b(key=secret, person=use).digest() for use in uses))

@@ -1,5 +1,6 @@
 """What the HTTP layer asks for, answered from the records, the venue folders and the engine."""
 
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Literal
@@ -13,22 +14,28 @@ from kernel.errors import AtriumError, PartFailedError
 from kernel.ids import CampaignId, DeviceId, StoreId, TenantId, VenueId
 from members.device import AgeBand, Consent, Device, device_ref, person_ref
 from runtime.clocks import SystemClock
+from runtime.confirming import Confirming
 from runtime.database import Database
 from runtime.engine import ScanEngine
+from runtime.errors import StorageError
 from runtime.records import campaigns as campaign_records
 from runtime.records import history
 from runtime.records.coupons import list_coupons, redeem_coupon
 from runtime.records.devices import put_device
 from runtime.records.events import list_events
 from runtime.records.idempotency import find_answer, keep_answer
+from runtime.records.payments import StorePlace
 from runtime.records.rhythm import Judged, rhythms_of_person
 from runtime.records.tag_counts import list_counts
 from runtime.records.tags import tags_of_person
 from runtime.records.tenants import find_caller
+from runtime.store_book import StoreBook
 from runtime.tag_places import instant_of, zone_of
 from runtime.venue_store import VenueStore
 from scenes.rhythm.bands import Band
 from venues.model import Venue
+
+_log = logging.getLogger(__name__)
 
 _WALL = SystemClock()
 """When a thing was recorded, and whether a key still holds, go by the machine, whatever clock scans run on."""
@@ -139,8 +146,11 @@ class CampaignDesk:
 class CouponDesk:
     """Lists coupons and redeems them, each once."""
 
-    def __init__(self, database: Database, clock: Clock, venues: "VenueDesk") -> None:
+    def __init__(
+        self, database: Database, clock: Clock, venues: "VenueDesk", stores: StoreBook, confirming: Confirming
+    ) -> None:
         self._database, self._clock, self._venues = database, clock, venues
+        self._stores, self._confirming = stores, confirming
 
     def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[Coupon]:
         with self._database.read() as connection:
@@ -158,6 +168,7 @@ class CouponDesk:
             venue = self._venues.get(caller.tenant, venue_id)
             return venue is None or any(store.id == asked for store in venue.stores)  # no map: nothing to compare
 
+        places = self._places(caller.tenant, store_id)
         with self._database.write() as connection:
             if once is not None and (held := find_answer(connection, caller, once, _WALL.now())) is not None:
                 return held
@@ -170,10 +181,20 @@ class CouponDesk:
                 raise
             except AtriumError as refusal:
                 result = refusal  # a refusal changed nothing; it is the answer, for a repeat too
+            else:
+                self._confirming.redeemed(connection, caller.tenant, result, places)
             rendered = render(result)
             if once is not None:
                 keep_answer(connection, caller, once, rendered, _WALL.now())
         return rendered
+
+    def _places(self, tenant: TenantId, store_id: StoreId) -> Mapping[StoreId, StorePlace]:
+        """Where the store is; nothing where that cannot be read: a redemption then teaches nothing, and stands."""
+        try:
+            return self._stores.find(tenant, {store_id})
+        except StorageError as error:
+            _log.warning("a redemption confirms no scan: %s", error)
+            return {}
 
 
 class HistoryDesk:

@@ -8,17 +8,22 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.ports import Demo, Services, StreamLimits
 from kernel.clock import EPOCH
+from members.ports import PeopleBook
 from runtime.clocks import EventClock, LiveClock, SystemClock
+from runtime.confirming import Confirming
 from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
+from runtime.payments import PaymentDesk
 from runtime.people import PeopleDesk
 from runtime.people_worker import PeopleWorker
 from runtime.records.history import latest_instant
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
+from runtime.store_book import StoreBook
 from runtime.tag_worker import TagWorker
+from runtime.waiting_scans import WaitingScans
 from runtime.wake_sets import WakeSetDesk
 from runtime.webhooks.desk import WebhookDesk
 from runtime.webhooks.rules import RetryRules
@@ -37,7 +42,8 @@ class Running:
     home: Home
     tail: EventTail
     webhooks: WebhookWorker
-    people: PeopleWorker
+    settling: PeopleWorker
+    waiting: WaitingScans
 
     def let_go(self) -> None:
         """End the answers that have no end of their own: a server waits for those under way."""
@@ -49,7 +55,7 @@ class Running:
         self.tail.stop()
         self.engine.stop()
         self.tags.stop()
-        self.people.stop()
+        self.settling.stop()
         self.home.database.close()
 
 
@@ -59,6 +65,18 @@ def make_clock(home: Home) -> LiveClock:
         return SystemClock()
     with home.database.read() as connection:
         return EventClock(latest_instant(connection) or EPOCH)
+
+
+def make_payment_desk(
+    home: Home, clock: LiveClock, people: PeopleBook, confirming: Confirming | None = None
+) -> PaymentDesk:
+    """What records payments, for the server and for the command line, which has no scans for them to confirm."""
+    return PaymentDesk(home.database, clock, make_store_book(home), people, home.keys.payments, confirming)
+
+
+def make_store_book(home: Home) -> StoreBook:
+    """Where the stores are that tills name."""
+    return StoreBook(VenueDesk(home.venues), SensitiveLists(home.venues))
 
 
 def start(
@@ -74,6 +92,8 @@ def start(
 ) -> Running:
     """Start the engine, the tail of events and the webhooks, and build the application."""
     limits, release = stream_limits or StreamLimits(), version("atrium")
+    waiting = WaitingScans()
+    confirming = Confirming(waiting, clock, home.keys.people)
     engine = ScanEngine(
         home.database,
         Locators(home.venues, tracks=home.settings.tracks, kind=home.settings.locator),
@@ -82,6 +102,7 @@ def start(
         rules or SceneRules(),
         observer=observer,
         sweep_every_s=sweep_every_s,
+        waiting=waiting,
     )
     tail = EventTail(home.database)
     sender = Sender(home.keys.webhooks, home.settings.local_webhooks, f"atrium/{release}")
@@ -94,7 +115,8 @@ def start(
         devices=DeviceDesk(home.database, engine, home.keys.people),
         people=people,
         campaigns=CampaignDesk(home.database, engine),
-        coupons=CouponDesk(home.database, clock, venues),
+        coupons=CouponDesk(home.database, clock, venues, make_store_book(home), confirming),
+        payments=make_payment_desk(home, clock, people.book, confirming),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
         streams=StreamDesk(tail, limits.per_tenant),
@@ -114,4 +136,4 @@ def start(
     worker.start()
     settling = PeopleWorker(home.database, people.book)
     settling.start()
-    return Running(create_app(services), engine, tags, home, tail, worker, settling)
+    return Running(create_app(services), engine, tags, home, tail, worker, settling, waiting)

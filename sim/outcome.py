@@ -44,7 +44,7 @@ PAYMENT = np.dtype(
 )  # fmt: skip
 """A payment of a group: ``phone`` is the first of the group's that is followed, -1 for none; ``is_planned`` is false
 where only a coupon led there; ``coupons`` were given in with it; ``sent_s`` is when its till's call first reaches the
-server. No server takes payments yet (docs/simulation.md), so none has an answer."""
+server. They are not told to a server yet (docs/simulation.md), so none has an answer."""
 EVENTS = ("visit.entered", "visit.dwelled", "visit.exited", "visit.revised", "phase.changed", "place.passed")
 PLACES = ("none", "store", "level", "venue")
 EVENT = np.dtype(

@@ -24,6 +24,9 @@ EventType = Literal[
     "delivery.suppressed",
     "coupon.issued",
     "coupon.redeemed",
+    "payment.recorded",
+    "payment.refunded",
+    "payment.complained",
 ]
 """The types that can be asked for, those of ``docs/events.md``: any other would silently never come."""
 MOST_TYPES = 20
@@ -32,7 +35,8 @@ Types = Annotated[list[EventType], Query(alias="type", max_length=MOST_TYPES, de
 
 
 class EventOut(BaseModel):
-    """A CloudEvents 1.0 envelope. ``person_ref`` is another for each reader (a key or a webhook) and day."""
+    """A CloudEvents 1.0 envelope. ``person_ref`` is another for each reader (a key or a webhook) and day; null where
+    nobody is known, as of a payment in cash."""
 
     specversion: str
     id: str
@@ -40,7 +44,7 @@ class EventOut(BaseModel):
     type: str
     time: str
     recorded_at: str
-    person_ref: str
+    person_ref: str | None
     data: dict[str, Any]
 
     @classmethod
@@ -53,6 +57,6 @@ class EventOut(BaseModel):
             type=row.type,
             time=rfc3339(row.occurred_at),
             recorded_at=rfc3339(row.recorded_at),
-            person_ref=pseudonym(row.person, reader_id, row.occurred_at, key),
+            person_ref=None if row.person is None else pseudonym(row.person, reader_id, row.occurred_at, key),
             data=dict(row.data),
         )

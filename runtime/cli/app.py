@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from runtime.cli import admin, bench, heal, models, places, play, ranker, serve, sim
+from runtime.cli import admin, bench, heal, models, payments, places, play, ranker, serve, sim
 from runtime.cli.terminal import make_group
 from runtime.kernel_cache import forget_stale_kernels
 
@@ -14,6 +14,7 @@ app = make_group("Which store is this phone in, and what should it see there?")
 app.add_typer(places.venue, name="venue")
 app.add_typer(places.survey, name="survey")
 app.add_typer(sim.sim, name="sim")
+app.add_typer(payments.payments, name="payments")
 app.add_typer(ranker.ranker, name="ranker")
 app.add_typer(admin.keys, name="keys")
 app.add_typer(admin.tenant, name="tenant")

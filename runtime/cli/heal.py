@@ -1,5 +1,6 @@
 """``atrium heal`` and ``atrium models``: a venue's model kept up to date, and the way back."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +9,15 @@ import typer
 from fingerprints.errors import ScanFormatError
 from fingerprints.scan import LabelledScan, Scan
 from fingerprints.wire import decode_json, to_scan
+from kernel.ids import VenueId
 from runtime.cli.terminal import AsJson, DataDir, VenueOption, print_json, print_table, progress, say
+from runtime.clocks import SystemClock
 from runtime.errors import VenueFileError
-from runtime.home import open_home
+from runtime.home import Home, open_home
+from runtime.records.learning_samples import StoredPlaces
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import SurveyFormat, open_lines, read_survey
+from runtime.tag_places import zone_of
 from runtime.venue_store import check_venue_id
 
 _SHOWN = 20
@@ -21,9 +26,12 @@ _SHOWN = 20
 def heal(
     venue_id: VenueOption,
     path: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="CONFIRMED.ndjson", help="Scans with their store, as `atrium survey convert` writes"),
-    ],
+    ] = None,
+    from_tills: Annotated[
+        bool, typer.Option("--from-tills", help="What payments and redemptions confirmed, on days that are over")
+    ] = False,
     unlabelled: Annotated[
         Path | None, typer.Option("--unlabelled", help="Scans of all stores: the model's own sure answers heal too")
     ] = None,
@@ -41,13 +49,18 @@ def heal(
     """
     from runtime.healing import heal_stored, promote_stored
 
+    if path is None and not from_tills:
+        raise typer.BadParameter("expected CONFIRMED.ndjson, or --from-tills, or both")
     home = open_home(data_dir)
     chosen = check_venue_id(venue_id)
-    confirmed = _read_labelled(path)
+    confirmed = [] if path is None else _read_labelled(path)
+    places = StoredPlaces(home.database, DEFAULT_TENANT, lambda: _today(home, chosen)) if from_tills else None
     scans = [] if unlabelled is None else _read_scans(unlabelled)
     judges = None if judged is None else _read_labelled(judged)
     with progress("healing", 1.0) as advance:
-        report = heal_stored(home, chosen, confirmed, scans, judges, lambda what, share: advance(share, what=what))
+        report = heal_stored(
+            home, chosen, confirmed, scans, judges, lambda what, share: advance(share, what=what), places
+        )
     is_promoted = promote and report.is_promotable
     if is_promoted:
         promote_stored(home, chosen, report)
@@ -119,6 +132,11 @@ def models(
         ],
         f"No model yet: atrium train --venue {chosen}",
     )
+
+
+def _today(home: Home, venue_id: VenueId) -> date:
+    """The day it is at the venue."""
+    return SystemClock().now().astimezone(zone_of(home.venues.time_zone(DEFAULT_TENANT, venue_id))).date()
 
 
 def _read_labelled(path: Path) -> list[LabelledScan]:

@@ -87,6 +87,7 @@ TABLES: Final = (
         blanked=(schema.coupons.c.visit_id,),
         coarsened=(schema.coupons.c.issued_us,),
     ),
+    Held(schema.payments, schema.payments.c.person, Fate.KEPT, coarsened=(schema.payments.c.at_us,)),
     _people(schema.identity_links, "a"),
     _people(schema.identity_links, "b"),
     _people(schema.person_changes, "identity"),

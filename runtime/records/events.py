@@ -75,7 +75,7 @@ def _event(row: sa.Row[Any]) -> EventRow:
         type=row.type,
         occurred_at=from_epoch_us(row.occurred_us),
         recorded_at=from_epoch_us(row.recorded_us),
-        person=PersonRef(row.person),
+        person=None if row.person is None else PersonRef(row.person),
         data=row.data,
         sequence=row.sequence,
         cursor=event_cursor(row.sequence),

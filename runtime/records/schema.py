@@ -221,7 +221,7 @@ events = Table(
     Column("type", String(40), nullable=False),
     Column("occurred_us", BigInteger, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
-    Column("person", _ID, nullable=False),
+    Column("person", _ID),
     Column("data", JSON, nullable=False),
     Index(None, "tenant_id", "sequence"),
     sqlite_autoincrement=True,  # a reader goes on after the last it saw: none may be given twice
@@ -513,4 +513,47 @@ accesses = Table(
     Column("what", String(80), nullable=False),
     Index(None, "person", "at_us"),
     sqlite_autoincrement=True,
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("kind", String(16), nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("receipt_id", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("payment_id", _ID),
+    Column("venue_id", _ID, nullable=False),
+    Column("store_id", _ID, nullable=False),
+    Column("person", _ID),
+    Column("at_us", BigInteger, nullable=False),
+    Column("amount", BigInteger),
+    Column("currency", String(3)),
+    Column("lines", JSON, nullable=False),
+    Column("reason", String(16)),
+    Column("refunded", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    CheckConstraint("refunded >= 0 AND (amount IS NULL OR refunded <= amount)", name="never_over_refunded"),
+    UniqueConstraint("tenant_id", "source", "receipt_id"),
+    Index(None, "tenant_id", "recorded_us", "id"),
+    Index(None, "tenant_id", "store_id", "at_us"),
+    Index(None, "person"),
+    Index(None, "payment_id"),
+)
+
+learning_samples = Table(
+    "learning_samples",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("venue_id", _ID, nullable=False),
+    Column("store_id", _ID, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("phone_class", String(32), nullable=False),
+    Column("readings", JSON, nullable=False),
+    Index(None, "tenant_id", "venue_id", "day"),
+    Index(None, "day"),
+    sqlite_with_rowid=False,  # rows lie in the order of their random ids: none tells when in the day it came
 )

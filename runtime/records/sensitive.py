@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from kernel.ids import StoreId, TenantId, VenueId
 from runtime.records.parts import Part
-from runtime.records.schema import events, fixes, visits
+from runtime.records.schema import events, fixes, payments, visits
 from scenes.rules import PlaceKind
 
 _AT_ONCE = 400
@@ -18,6 +18,8 @@ def drop_of_stores(
     connection: Connection, tenant: TenantId, sensitive: Mapping[VenueId, Collection[StoreId]], part: Part
 ) -> int:
     """Delete of a part the closed visits in these stores, what was told of them, and fixes that name them; how many.
+
+    Payments stay as the store's books have them, and are of nobody.
 
     Stores are those of the venue alone: a map that was imported twice has the same ids in both. An open visit goes
     when it has closed, as it soon does: no further fix is inside.
@@ -51,5 +53,13 @@ def _drop(connection: Connection, tenant: TenantId, venue_id: VenueId, some: Col
             fixes.c.venue_id == venue_id,
             sa.or_(fixes.c.store_id.in_(some), fixes.c.front_id.in_(some)),
         ),
+        payments.update()
+        .where(
+            payments.c.tenant_id == tenant,
+            payments.c.venue_id == venue_id,
+            payments.c.store_id.in_(some),
+            payments.c.person.is_not(None),
+        )
+        .values(person=None),
     )
     return sum(connection.execute(statement).rowcount for statement in statements)

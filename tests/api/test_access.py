@@ -35,6 +35,10 @@ CALLS: list[tuple[str, str, str]] = [
     ("GET", "/v1/me/accesses", "see_own"),
     ("GET", "/v1/me/export", "see_own"),
     ("DELETE", "/v1/me", "see_own"),
+    ("GET", "/v1/payments", "read"),
+    ("POST", "/v1/payments", "write_payments"),
+    ("POST", "/v1/payments/pay_x:refund", "write_payments"),
+    ("POST", "/v1/payments/pay_x:complain", "write_payments"),
     ("GET", "/v1/webhooks", "see_webhooks"),
     ("POST", "/v1/webhooks", "write_webhooks"),
     ("GET", "/v1/webhooks/whk_x", "see_webhooks"),
@@ -49,6 +53,7 @@ NAMES = (
     ("cmp_x", "{campaign_id}"),
     ("whk_x", "{webhook_id}"),
     ("lnk_x", "{link_id}"),
+    ("pay_x", "{payment_id}"),
 )
 
 EVENTS_OUT = {"open", "type", "from", "last-event-id"}
@@ -138,14 +143,14 @@ def test_no_list_can_be_filtered_by_person(living_module: Living) -> None:
         for calls in paths.values()
         for call in calls.values()
     )
-    ids = {"device_id", "campaign_id", "venue_id", "webhook_id", "link_id"}
+    ids = {"device_id", "campaign_id", "venue_id", "webhook_id", "link_id", "payment_id"}
     assert set(names) == ids | {"limit", "cursor", "idempotency-key"} | EVENTS_OUT | WAKE_SET | TAGS
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "MTIz", "9" * 600])
 def test_a_cursor_that_is_not_ours_is_refused(living_module: Living, cursor: str) -> None:
     with living_module.client(Role.VIEWER) as http:
-        for path in ("/v1/visits", "/v1/tags", "/v1/deliveries", "/v1/coupons", "/v1/campaigns"):
+        for path in ("/v1/visits", "/v1/tags", "/v1/deliveries", "/v1/coupons", "/v1/payments", "/v1/campaigns"):
             answer = http.get(path, params={"cursor": cursor})
             assert (answer.status_code, answer.json().get("field")) == (422, "cursor"), answer.text
 

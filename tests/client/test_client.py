@@ -16,12 +16,15 @@ from atrium_client import (
     Conflict,
     InvalidInput,
     NotFound,
+    Payment,
     RateLimited,
     Scan,
     ServerError,
     Unreachable,
 )
+from atrium_client.calls import MAX_PAYMENT_BYTES
 from atrium_client.retry import RetryPolicy
+from atrium_client.wire import PaymentLine
 
 AT_ONCE = RetryPolicy(retries=3, first_s=0.0)
 
@@ -313,3 +316,36 @@ def located(kind: type, url: str, scan: Scan) -> Any:
             return await client.locate(scan)
 
     return asyncio.run(run())
+
+
+def test_payments_go_in_requests_of_a_thousand_and_are_sent_again_when_the_connection_breaks(
+    server: Any, reply: Any
+) -> None:
+    broken = [True]
+
+    def answer(request: Any) -> Any:
+        if broken and broken.pop():
+            return reply(0)
+        return reply(json={"results": [{"receipt_id": one["receipt_id"]} for one in request.json["payments"]]})
+
+    server.script = answer
+    told: list[Payment] = [{"source": "t", "receipt_id": f"r-{i}", "at": "2026-04-18T04:00:00Z"} for i in range(2_001)]
+    with client_of(server) as client:
+        answers = client.record_payments(told)
+        assert client.record_payments([]) == []
+    assert {request.path for request in server.requests} == {"/v1/payments"}
+    assert [len(request.json["payments"]) for request in server.requests] == [1_000, 1_000, 1_000, 1]
+    assert [one["receipt_id"] for one in answers] == [one["receipt_id"] for one in told]
+
+
+def test_payments_of_many_bytes_go_in_more_requests_than_the_server_would_refuse(server: Any, reply: Any) -> None:
+    server.script = lambda request: reply(json={"results": [{}] * len(request.json["payments"])})
+    lines = [PaymentLine(amount=1, sku="x" * 200)] * 450
+    told: list[Payment] = [
+        {"source": "t", "receipt_id": f"r-{i}", "at": "2026-04-18T04:00:00Z", "lines": lines} for i in range(50)
+    ]
+    with client_of(server) as client:
+        assert len(client.record_payments(told)) == 50
+    sizes = [int(request.headers["Content-Length"]) for request in server.requests]
+    assert len(sizes) == 2
+    assert max(sizes) <= MAX_PAYMENT_BYTES

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.ports import Role
-from atrium_client import AsyncClient, AuthError, Client, InvalidInput, NotFound
+from atrium_client import AsyncClient, AuthError, Client, InvalidInput, NotFound, Payment
 from atrium_client.retry import RetryPolicy
 from kernel.clock import to_epoch_us
 from runtime.records.schema import visits
@@ -86,5 +86,38 @@ def test_a_stream_that_is_refused_raises(living_module: Living, kind: type) -> N
             await first(admin.stream_events(cursor="nonsense"), 1)
         await value(client.close())
         await value(admin.close())
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_both_clients_tell_and_list_payments(living: Living, kind: type) -> None:
+    told: list[Payment] = [
+        {
+            "source": "till-7",
+            "receipt_id": f"r-{number}",
+            "store_id": living.venue.stores[0].id,
+            "at": NOON.isoformat(),
+            "amount": amount,
+            "currency": "CNY",
+        }
+        for number, amount in enumerate((500, -5, 700))
+    ]
+    told.append(
+        {"source": "till-7", "receipt_id": "b", "kind": "refund", "of_receipt_id": "r-0", "at": NOON.isoformat()}
+    )
+    told[-1] |= {"amount": 100, "currency": "CNY"}
+
+    async def play() -> None:
+        till = kind(living.url, living.keys[Role.CASHIER], policy=AT_ONCE)
+        reader = kind(living.url, living.keys[Role.VIEWER], policy=AT_ONCE)
+        first, bad, *others = await value(till.record_payments(told))
+        assert bad["error"]["code"] == "invalid_amount"
+        rows = {row["id"]: row for row in await every(reader.payments())}
+        assert set(rows) == {one["id"] for one in (first, *others)}
+        assert rows[first["id"]]["refunded"] == 100
+        assert await value(till.record_payments(told[:1], batch=1)) == [first]
+        await value(till.close())
+        await value(reader.close())
 
     asyncio.run(play())

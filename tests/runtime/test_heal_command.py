@@ -18,8 +18,11 @@ from runtime.home import open_home
 from runtime.locators import Locators
 from runtime.model_versions import MOST_KEPT, ModelVersions
 from runtime.models import load_model
+from runtime.records.learning_samples import store_sample
 from runtime.records.tenants import DEFAULT_TENANT
 from runtime.survey_files import SurveyFormat, read_survey
+from runtime.tag_places import zone_of
+from runtime.waiting_scans import WaitingScan
 from sim.survey import SURVEY_AT, walk_survey
 from sim.world import World
 from tests.living_server import copy_home
@@ -84,6 +87,27 @@ def test_heal_promotes_a_version_and_roll_back_gives_the_former_answers_back(
     assert b"version 1 serves again" in atrium("models", "--venue", "demo", "--roll-back", home=home).stderr
     assert answers() == before
     assert b"nothing to go back to" in atrium("models", "--venue", "demo", "--roll-back", home=home, code=1).stderr
+
+
+def test_what_tills_confirmed_heals_as_files_do(prepared_home: Path, files: Path, tmp_path: Path) -> None:
+    folder = copy_home(prepared_home, tmp_path / "home")
+    assert b"found none" in atrium("heal", "--venue", "demo", "--from-tills", home=folder, code=1).stderr
+    home = open_home(folder)
+    zone = zone_of(home.venues.time_zone(DEFAULT_TENANT, VENUE_ID))
+    named = [held for held in read_survey(files / "confirmed.ndjson", SurveyFormat.NDJSON).scans if held.truth.store_id]
+    with home.database.write() as connection:
+        for number, held in enumerate(named):
+            readings = tuple((one.transmitter, round(one.rssi_dbm)) for one in held.scan.readings)
+            waiting = WaitingScan(f"smp_{number}", held.scan.at, VENUE_ID, readings, f"maker-{number % 3}")
+            store_id, day = held.truth.store_id, held.scan.at.astimezone(zone).date()
+            assert store_id is not None
+            store_sample(connection, DEFAULT_TENANT, waiting, store_id, day)
+    home.database.close()
+    told = json.loads(atrium("heal", "--venue", "demo", "--from-tills", "--json", home=folder).stdout)
+    assert told["confirmed"] + told["judged"] == len(named)
+    assert told["judged"] > 100
+    assert told["born"] > 0
+    assert told["may_be_promoted"]
 
 
 def test_labels_that_cannot_be_believed_are_not_promoted(prepared_home: Path, files: Path, tmp_path: Path) -> None:

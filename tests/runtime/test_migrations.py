@@ -77,3 +77,23 @@ def test_an_end_that_no_event_told_is_told_once(tmp_path: Path) -> None:
         "arrived_at": "2026-04-18T12:00:00.000Z",
         "left_at": "2026-04-18T12:01:30.000Z",
     }
+
+
+def test_a_sequence_of_events_is_given_once_though_the_table_is_made_anew(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    config = Config()
+    config.set_main_option("script_location", str(Path(runtime.__path__[0]) / "migrations"))
+    engine = sa.create_engine(url)
+    config.attributes["engine"] = engine
+    command.upgrade(config, "0006")
+    values = "('{}', 't', 'visit.entered', 1, 1, 'per', '{{}}')"
+    insert = "INSERT INTO events (id, tenant_id, type, occurred_us, recorded_us, person, data) VALUES "
+    with engine.begin() as connection:
+        connection.execute(sa.text(insert + ", ".join(values.format(f"evt_{i}") for i in range(9))))
+        connection.execute(sa.text("DELETE FROM events WHERE sequence > 4"))
+    command.upgrade(config, "head")
+    with engine.begin() as connection:
+        connection.execute(sa.text(insert + values.format("evt_new").replace("'per'", "NULL")))
+        found = connection.execute(sa.text("SELECT sequence, person FROM events ORDER BY sequence")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [(1, "per"), (2, "per"), (3, "per"), (4, "per"), (10, None)]

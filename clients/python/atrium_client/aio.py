@@ -9,7 +9,7 @@ from typing import Literal, Self, TypeVar, assert_never
 import httpx
 
 from atrium_client import calls, steps
-from atrium_client.calls import MAX_SCANS_PER_REQUEST, Call
+from atrium_client.calls import MAX_PAYMENTS_PER_REQUEST, MAX_SCANS_PER_REQUEST, Call
 from atrium_client.errors import AtriumError, Unreachable
 from atrium_client.flush import Flushed, flush
 from atrium_client.queue import ScanQueue
@@ -24,6 +24,8 @@ from atrium_client.wire import (
     Device,
     Json,
     NewWebhook,
+    Payment,
+    PaymentAnswer,
     Scan,
     WakeSet,
     Webhook,
@@ -163,6 +165,19 @@ class AsyncClient:
 
     async def redeem(self, code: str, store_id: str, idempotency_key: str | None = None) -> Json:
         return await self._send(calls.redeem(code, store_id, idempotency_key))
+
+    async def record_payments(
+        self, payments: Sequence[Payment], *, batch: int = MAX_PAYMENTS_PER_REQUEST
+    ) -> list[PaymentAnswer]:
+        """Tell what was paid, given back or complained of, ``batch`` a request; a bad one is answered in its place.
+
+        Harmless to repeat: what the server has under the same ``source`` and ``receipt_id`` stays as it is.
+        """
+        return [answer for call in calls.payment_batches(payments, batch) for answer in await self._send(call)]
+
+    def payments(self, **filters: str | int | None) -> AsyncIterator[Json]:
+        """All payments, refunds and complaints in the order they were recorded, without identities."""
+        return self._pages("payments", filters)
 
     async def stores(self, venue_id: str) -> list[Json]:
         return await self._send(calls.stores(venue_id))

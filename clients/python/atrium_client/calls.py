@@ -14,6 +14,8 @@ from atrium_client.wire import (
     Device,
     Json,
     NewWebhook,
+    Payment,
+    PaymentAnswer,
     Scan,
     WakeSet,
     Webhook,
@@ -27,6 +29,8 @@ Filters = Mapping[str, str | int | Sequence[str] | None]
 MAX_SCANS_PER_REQUEST = 1_000
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 """What the server takes in one call, unpacked."""
+MAX_PAYMENTS_PER_REQUEST = 1_000
+MAX_PAYMENT_BYTES = 4 * 1024 * 1024
 _ENVELOPE_BYTES = len(b'{"scans":[]}')
 
 
@@ -133,6 +137,29 @@ def redeem(code: str, store_id: str, idempotency_key: str | None) -> Call[Json]:
     return Call("POST", "/v1/redemptions", _as_object, encode(body), headers=_key(idempotency_key))
 
 
+def payment_batches(payments: Sequence[Payment], batch: int) -> Iterator[Call[list[PaymentAnswer]]]:
+    """One call for each ``batch`` payments, in order; fewer where they would be more bytes than the server takes."""
+    bodies: list[bytes] = []
+    n_bytes = 0
+    for body in map(encode, payments):
+        if bodies and (len(bodies) >= batch or n_bytes + len(body) + 1 > MAX_PAYMENT_BYTES - 100):
+            yield _payment_batch(bodies)
+            bodies, n_bytes = [], 0
+        bodies.append(body)
+        n_bytes += len(body) + 1
+    if bodies:
+        yield _payment_batch(bodies)
+
+
+def _payment_batch(bodies: Sequence[bytes]) -> Call[list[PaymentAnswer]]:
+    def read(body: Any) -> list[PaymentAnswer]:
+        if len(body["results"]) != len(bodies):
+            raise ValueError(f"{len(bodies)} payments were sent, {len(body['results'])} answers came")
+        return cast("list[PaymentAnswer]", body["results"])
+
+    return Call("POST", "/v1/payments", read, b'{"payments":[' + b",".join(bodies) + b"]}")
+
+
 def stores(venue_id: str) -> Call[list[Json]]:
     def read(body: Any) -> list[Json]:
         return cast("list[Json]", body["data"] if isinstance(body, dict) else body)
@@ -178,7 +205,7 @@ def test_webhook(webhook_id: str) -> Call[WebhookTest]:
 
 
 def page(kind: str, filters: Filters, cursor: str | None) -> Call[Page]:
-    """One page of ``visits``, ``events``, ``tags``, ``deliveries``, ``coupons`` or ``webhooks``."""
+    """One page of ``visits``, ``events``, ``tags``, ``deliveries``, ``coupons``, ``payments`` or ``webhooks``."""
     params = {name: _parameter(value) for name, value in filters.items() if value not in (None, (), [])}
     if cursor is not None:
         params["cursor"] = cursor

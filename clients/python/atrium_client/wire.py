@@ -165,6 +165,61 @@ class Coupon(TypedDict, total=False):
     expires_at: str | None
 
 
+class PaymentLine(TypedDict, total=False):
+    """``amount`` is of the whole line, in minor units."""
+
+    amount: Required[int]
+    quantity: float
+    sku: str
+    category: str
+    currency: str
+
+
+class PaymentIdentity(TypedDict):
+    kind: Literal["maker", "app", "phone", "payment", "loyalty", "partner", "plate", "biometric"]
+    value: str
+
+
+class Payment(TypedDict, total=False):
+    """A payment, refund or complaint. ``source`` and ``receipt_id`` stand for it: a repeat does nothing.
+
+    A refund or complaint names its payment by ``payment_id``, or by ``of_receipt_id`` (and ``of_source``).
+    """
+
+    source: Required[str]
+    receipt_id: Required[str]
+    at: Required[str]
+    kind: Literal["payment", "refund", "complaint"]
+    store_id: str
+    amount: int
+    currency: str
+    lines: list[PaymentLine]
+    identities: list[PaymentIdentity]
+    payment_id: str
+    of_receipt_id: str
+    of_source: str
+    reason: Literal["goods", "service", "price", "delivery", "other"]
+
+
+class PaymentAnswer(TypedDict, total=False):
+    """What was stored; where it was refused, ``source``, ``receipt_id`` and ``error`` (a problem) alone."""
+
+    source: Required[str | None]
+    receipt_id: Required[str | None]
+    id: str
+    kind: Literal["payment", "refund", "complaint"]
+    payment_id: str | None
+    venue_id: str
+    store_id: str
+    at: str
+    amount: int | None
+    currency: str | None
+    lines: list[PaymentLine]
+    reason: str | None
+    recorded_at: str
+    error: dict[str, Any]
+
+
 class WakePlace(TypedDict):
     kind: Literal["entrance", "store"]
     id: str
