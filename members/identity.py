@@ -21,15 +21,15 @@ class IdentityKind(StrEnum):
     MAKER = "maker"
     """A phone, as its maker or app names it: the ``device_id`` of scans."""
     APP = "app"
-    """An account in an app, ``app:account``."""
+    """An account in an app, ``app:account``; without a colon, in the tenant's own."""
     PHONE = "phone"
     """A phone number."""
     PAYMENT = "payment"
     """A payment provider's token of a card or wallet; never a card's number."""
     LOYALTY = "loyalty"
-    """A loyalty card, ``programme:card``."""
+    """A loyalty card, ``programme:card``; without a colon, of the tenant's own programme."""
     PARTNER = "partner"
-    """Somebody's id in a partner's customer system, ``system:id``."""
+    """Somebody's id in a partner's customer system, ``system:id``; without a colon, in the one there is."""
     PLATE = "plate"
     """A car's number plate."""
     BIOMETRIC = "biometric"
@@ -77,10 +77,10 @@ def identity_of(tenant: TenantId, kind: IdentityKind, text: str, key: bytes, reg
     elif kind is IdentityKind.PLATE:
         held = _PLATE_FILLING.sub("", held).upper()
     elif kind in ISSUED:
-        issuer, _, held = held.partition(":")
-        issuer, held = issuer.strip().lower(), held.strip()
-        if not issuer or not held:
-            raise IdentityRefusedError(kind.value, f"a {kind.value} id names its issuer: 'issuer:id'")
+        before, colon, behind = held.partition(":")
+        issuer, held = (before.strip().lower(), behind.strip()) if colon else ("", held)
+        if colon and not (issuer and held):
+            raise IdentityRefusedError(kind.value, f"a {kind.value} id is 'issuer:id', or 'id' alone")
     if not _OPAQUE.fullmatch(held):
         raise IdentityRefusedError(kind.value, f"a {kind.value} id holds signs that no id has")
     if kind is IdentityKind.PAYMENT and _is_card_number(held):
