@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
-from scenes.kernels.compiled import compiled
+from kernel.compiled import compiled
 from scenes.tags.kernels.layout import LEVEL_VISIT, N_WORDS, PASS, PURCHASE, STORE_VISIT, VENUE_VISIT, Rows
 from scenes.tags.learn import empty_rows, learn
 from scenes.tags.names import NAMES, STAGES, TagName

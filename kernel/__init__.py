@@ -1,4 +1,4 @@
-"""What two packages share and neither owns: distinct id types, the clock, the root of all errors.
+"""What packages share and none owns: distinct id types, the clock, the root of all errors, how kernels are compiled.
 
 Under 200 lines in all; a thing that one package alone needs lives in that package.
 """

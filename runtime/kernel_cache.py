@@ -10,23 +10,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import kernel.compiled
 import positioning.kernels
 import scenes.kernels
 import scenes.tags.kernels
 
 KERNELS: Final = (positioning.kernels, scenes.kernels, scenes.tags.kernels)
-"""All packages of kernels; a kernel may call others of its own package alone."""
+"""All packages of kernels; a kernel may call others of its own package alone, and is compiled
+as ``kernel/compiled.py`` says."""
 
 
 def forget_stale_kernels() -> None:
     """Look wherever numba may have put what it compiled of the kernels of this code."""
     for kernels in KERNELS:
-        forget_older_than_source(Path(kernels.__path__[0]))
+        forget_older_than_source(Path(kernels.__path__[0]), Path(kernel.compiled.__file__))
 
 
-def forget_older_than_source(folder: Path) -> None:
-    """Remove numba's indices of a folder's kernels that are older than any of its sources."""
-    edited_at = max(path.stat().st_mtime for path in folder.glob("*.py"))
+def forget_older_than_source(folder: Path, *shared: Path) -> None:
+    """Remove numba's indices of a folder's kernels that are older than any of its sources or of what they share."""
+    edited_at = max(path.stat().st_mtime for path in (*folder.glob("*.py"), *shared))
     for cache in _caches_of(folder):
         for index in cache.glob("*.nbi"):
             with suppress(OSError):  # another process may be doing the same

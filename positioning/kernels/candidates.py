@@ -1,8 +1,8 @@
 """From neighbours, naive Bayes and the place to candidate stores, and how many of them are worth a closer look."""
 
 import numpy as np
-from numba import njit
 
+from kernel.compiled import compiled_in_place, fused, fused_inlined, inlined
 from positioning.kernels.stores import NEVER
 from positioning.radio_map import F32, F64, I32
 
@@ -23,7 +23,7 @@ _WORTH_A_LOOK = np.float32(0.01)
 store for 99.95 % of 4,096 scans; a thousandth has 6.1 and all, and ranks no scan otherwise first."""
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@fused
 def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     likelihood: F32,
     index: I32,
@@ -49,6 +49,7 @@ def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     n_wanted = out_store.shape[1]
     score = np.empty(n_stores, dtype=np.float32)
     order = np.empty(index.shape[1], dtype=np.int32)
+    to_sort = np.empty(room_to_sort(index.shape[1]), dtype=np.float32)
     count = np.zeros(n_stores, dtype=np.int32)
     total = np.zeros(n_stores, dtype=np.float32)
     for i in range(len(index)):
@@ -77,7 +78,7 @@ def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             s = front_store[i, f]
             if s >= 0:
                 score[s] += _FRONT_WEIGHT * np.float32(np.exp(-max(front_m[i, f], 0.0) / _FRONT_SCALE_M))
-        n = sort_neighbours(index[i], distance[i], 0, order)
+        n = sort_neighbours(index[i], distance[i], 0, to_sort, order)
         for k in (10, 20):
             votes = np.float32(0.0)
             for place in range(min(k, n)):
@@ -117,7 +118,7 @@ def choose_candidates(  # noqa: PLR0912, PLR0915  one pass over flat arrays
         out_described[i] = n
 
 
-@njit(cache=True, nogil=True)
+@compiled_in_place
 def find_front_m(store: I32, front_store: I32, front_m: F64, out_m: F64) -> None:
     """The candidates' signed distances from the place, of the stores round it; 300 where it is none of them."""
     for i in range(len(store)):
@@ -128,23 +129,42 @@ def find_front_m(store: I32, front_store: I32, front_m: F64, out_m: F64) -> None
                     out_m[i, c] = min(out_m[i, c], front_m[i, f])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def vote(distance: float) -> np.float32:
     """What a neighbour's vote weighs."""
     weight: np.float32 = np.float32(1.0 / (distance * distance + _EPSILON))
     return weight
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def sort_neighbours(index: I32, distance: F32, column: int, out_order: I32) -> int:
-    """The places of a shortlist by one representation's distance, nearest first; how many there are."""
+@fused_inlined
+def sort_neighbours(index: I32, distance: F32, column: int, room: F32, out_order: I32) -> int:
+    """The places of a shortlist by one representation's distance, nearest first; how many there are.
+
+    A place's rank is the number of lesser distances, which is counted several at once: no comparison's outcome need be
+    foretold, and for 48 that is twice as fast as sorting by insertion. Of equals the first comes first.
+
+    Args:
+        room: as long as ``room_to_sort`` says.
+    """
     n = 0
     while n < len(index) and index[n] >= 0:
-        d = distance[n, column]
-        at = n
-        while at > 0 and distance[out_order[at - 1], column] > d:
-            out_order[at] = out_order[at - 1]
-            at -= 1
-        out_order[at] = n
+        room[n] = distance[n, column]
+        out_order[n] = -1
         n += 1
+    for at in range(n, len(room)):
+        room[at] = np.float32(np.inf)
+    for i in range(n):
+        d = room[i]
+        rank = np.int32(0)
+        for at in range(len(room)):
+            rank = np.int32(rank + np.int32(room[at] < d))
+        while rank < n - 1 and out_order[rank] >= 0:
+            rank += np.int32(1)
+        out_order[rank] = i
     return n
+
+
+@inlined
+def room_to_sort(n_short: int) -> int:
+    """Numbers that ``sort_neighbours`` looks at: what is not of 32 would be looked at one by one."""
+    return (n_short + 31) // 32 * 32

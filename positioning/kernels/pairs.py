@@ -7,9 +7,9 @@ One kernel for training and serving: what the ranker learns from is what it is a
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from positioning.kernels.candidates import TEMPER, sort_neighbours, vote
+from kernel.compiled import fused, fused_inlined, inlined
+from positioning.kernels.candidates import TEMPER, room_to_sort, sort_neighbours, vote
 from positioning.kernels.neighbours import SurveyArrays
 from positioning.kernels.stores import DB_STEP, NEVER_HEARD, SHARE_STEP
 from positioning.kernels.weigh import Weighed
@@ -20,7 +20,7 @@ _RANK_DECAY = 0.15
 _MOST_READINGS = 40
 """A scan's heaviest readings that the pair features look at; the weight of the next is under 0.3 %."""
 _MOST_NEIGHBOURS = 32
-"""Of the shortlist, by the first distance: more than any vote counts."""
+"""Of the shortlist, by the first distance: more than any vote counts, and as many as are sorted in one step."""
 _N_ORDERED = 12
 _ORDERED_SCAN_DB = np.float32(6.0)
 _ORDERED_STORE_DB = np.float32(2.0)
@@ -76,7 +76,7 @@ def _make_fill() -> F32:
 _FILL = _make_fill()
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@fused_inlined
 def _take_votes(
     index: I32, distance: F32, column: int, order: I32, n: int, k: int, m_store: I32, slot: I32, out: F32, at: int
 ) -> None:
@@ -94,7 +94,7 @@ def _take_votes(
             out[c, at] /= votes
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@fused_inlined
 def _take_distances(
     index: I32, distance: F32, column: int, order: I32, n: int, m_store: I32, slot: I32, count: I32, out: F32, at: int
 ) -> None:
@@ -118,7 +118,7 @@ def _take_distances(
         count[c] += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _behind_least(out: F32, n: int, column: int, to: int) -> None:
     least = np.float32(np.inf)
     for c in range(n):
@@ -127,7 +127,7 @@ def _behind_least(out: F32, n: int, column: int, to: int) -> None:
         out[c, to] = out[c, column] - least
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _behind_most(out: F32, n: int, column: int, to: int) -> None:
     most = np.float32(-np.inf)
     for c in range(n):
@@ -169,7 +169,7 @@ class PairArrays(NamedTuple):
     fade: U8
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@fused_inlined
 def _measure_offset_free(
     heard: F32, index: I32, n: int, rank: F32, survey: SurveyArrays, stores: PairArrays, out: F32
 ) -> None:
@@ -197,7 +197,7 @@ def _measure_offset_free(
         out[c, 0] = np.float32(np.sqrt((variance + 16.0) / (count + 1.0)) / _OFFSET_SCALE_DB) + rank[c]
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _order_pairs(heard_dbm: F32, out_louder: U8, out_fainter: U8) -> int:
     """The pairs of readings that are 6 dB and more apart; how many there are."""
     n = 0
@@ -211,7 +211,7 @@ def _order_pairs(heard_dbm: F32, out_louder: U8, out_fainter: U8) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+@fused
 def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the order of the columns
     store: I32,
     n_described: I32,
@@ -255,6 +255,8 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
     heard[:, 0] = _NOT_HEARD_DBM
     slot = np.full(n_stores, -1, dtype=np.int32)
     order = np.empty(n_short, dtype=np.int32)
+    to_sort = np.empty(room_to_sort(n_short), dtype=np.float32)
+    to_sort_near = np.empty(_MOST_NEIGHBOURS, dtype=np.float32)
     count = np.empty(n_candidates, dtype=np.int32)
     free = np.empty((n_short, 1), dtype=np.float32)
     rank = np.empty(n_short, dtype=np.float32)
@@ -290,7 +292,7 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
             out[i, c, NB_SHARE] = np.exp(-behind) / total
             out[i, c, OFFSET] = offset_db[i, store[i, c]]
         # neighbours
-        n_near = min(sort_neighbours(index[i], distance[i], columns[0], order), _MOST_NEIGHBOURS)
+        n_near = min(sort_neighbours(index[i], distance[i], columns[0], to_sort, order), _MOST_NEIGHBOURS)
         for place in range(n_near):
             near[place] = index[i, order[place]]
             for r in range(3):
@@ -305,14 +307,14 @@ def describe_pairs(  # noqa: PLR0912, PLR0915  one pass over flat arrays, in the
         _behind_least(out[i], n, DISTANCES, DISTANCES + 2)
         _behind_least(out[i], n, DISTANCES + 1, DISTANCES + 3)
         for column in (1, 2):
-            sort_neighbours(near, away, column, order)
+            sort_neighbours(near, away, column, to_sort_near, order)
             _take_votes(near, away, column, order, n_near, 10, m_store, slot, out[i, :n], VOTES + 3 + column)
             _take_distances(near, away, column, order, n_near, m_store, slot, count, out[i, :n], DISTANCES + 6)
             _behind_least(out[i], n, DISTANCES + 6, DISTANCES + 3 + column)
         for c in range(n_near):
             rank[c] = away[c, 1]
         _measure_offset_free(heard, near, n_near, rank, survey, stores, free)
-        sort_neighbours(near, free, 0, order)
+        sort_neighbours(near, free, 0, to_sort_near, order)
         _take_votes(near, free, 0, order, n_near, 5, m_store, slot, out[i, :n], VOTES + 6)
         _take_votes(near, free, 0, order, n_near, 10, m_store, slot, out[i, :n], VOTES + 7)
         _take_distances(near, free, 0, order, n_near, m_store, slot, count, out[i, :n], DISTANCES + 6)

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from kernel.compiled import compiled, compiled_in_place, inlined
 from positioning.radio_map import F32, I32, I64
 
 POWED, RANK, RELATIVE = 0, 1, 2
@@ -41,7 +41,7 @@ class Weighed(NamedTuple):
     fade: F32
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     indptr: I64, transmitter: I32, rssi_dbm: F32, age_ms: F32, weighing: WeighingArrays, out: Weighed
 ) -> None:
@@ -57,6 +57,7 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
     for i in range(len(indptr) - 1):
         longest = max(longest, indptr[i + 1] - indptr[i])
     first = np.empty(longest, dtype=np.float32)
+    bits = first.view(np.int32)
     fade = np.empty(longest, dtype=np.float32)
     order = np.empty(longest, dtype=np.int32)
     count = np.empty(_N_BUCKETS, dtype=np.int32)
@@ -89,40 +90,46 @@ def weigh_readings(  # noqa: PLR0912, PLR0915  one pass over flat arrays
             middle = (top1 + top2) / np.float32(2.0)
         elif n > 2:
             middle = (top1 + top2 + top3) / np.float32(3.0)
-        out.total[i, :] = np.float32(0.0)
         n_kept = min(n, max_kept)
-        _sort_heaviest(first, n, n_kept, count, order)
+        _sort_heaviest(first, bits, n, n_kept, count, order)
         for place in range(n_kept):
             j = order[place]
-            out.transmitter[at] = transmitter[start + j]
-            out.dbm[at] = rssi_dbm[start + j]
-            out.fade[at] = fade[j]
-            for r in range(N_WEIGHTS):
-                weight = np.float32(0.0)
-                if r == 0:
-                    weight = first[j]
-                elif r < len(kind):
-                    if kind[r] == RANK:
-                        weight = of_rank[place] * fade[j]
-                    elif kind[r] == RELATIVE:
-                        above = max(rssi_dbm[start + j] - middle + np.float32(relative_span_db), np.float32(0.5))
-                        weight = (above / np.float32(relative_span_db)) ** exponent[r] * fade[j]
-                    else:
-                        weight = _powed(rssi_dbm[start + j], floor, exponent[r], known[r]) * fade[j]
-                out.weight[at, r] = weight
-                out.total[i, r] += weight
-            at += 1
+            out.transmitter[at + place] = transmitter[start + j]
+            out.dbm[at + place] = rssi_dbm[start + j]
+            out.fade[at + place] = fade[j]
+            out.weight[at + place, 0] = first[j]
+        for r in range(1, N_WEIGHTS):
+            if r >= len(kind):
+                out.weight[at : at + n_kept, r] = np.float32(0.0)
+            elif kind[r] == RANK:
+                for place in range(n_kept):
+                    out.weight[at + place, r] = of_rank[place] * out.fade[at + place]
+            elif kind[r] == RELATIVE:
+                for place in range(n_kept):
+                    above = max(out.dbm[at + place] - middle + np.float32(relative_span_db), np.float32(0.5))
+                    share = (above / np.float32(relative_span_db)) ** exponent[r]
+                    out.weight[at + place, r] = share * out.fade[at + place]
+            else:
+                for place in range(n_kept):
+                    powed = _powed(out.dbm[at + place], floor, exponent[r], known[r])
+                    out.weight[at + place, r] = powed * out.fade[at + place]
+        for r in range(N_WEIGHTS):
+            total = np.float32(0.0)
+            for place in range(n_kept):
+                total += out.weight[at + place, r]
+            out.total[i, r] = total
+        at += n_kept
         out.indptr[i + 1] = at
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _sort_heaviest(weight: F32, n: int, n_kept: int, count: I32, order: I32) -> None:
+@inlined
+def _sort_heaviest(weight: F32, bits: I32, n: int, n_kept: int, count: I32, order: I32) -> None:
     """Put the places of the ``n_kept`` heaviest first in ``order``, heaviest first, equals as they come.
 
-    Bucketed by the high bits, which order as the numbers do where none is negative; the buckets that are wanted are
-    then sorted by insertion, for which they are nearly in order.
+    ``bits`` is the memory of ``weight`` as whole numbers. Bucketed by the high ones, which order as the numbers do
+    where none is negative; the buckets that are wanted are then sorted by insertion, for which they are nearly in
+    order.
     """
-    bits = weight.view(np.int32)
     count[:] = 0
     for j in range(n):
         count[_bucket(bits[j])] += 1
@@ -147,13 +154,13 @@ def _sort_heaviest(weight: F32, n: int, n_kept: int, count: I32, order: I32) -> 
         order[to] = j
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _bucket(bits: int) -> int:
     """0 for the heaviest; an eighth of an octave each, what is beyond the range in the first and the last."""
     return min(max(_HEAVIEST_BITS - (bits >> _BUCKET_SHIFT), 0), _N_BUCKETS - 1)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inlined
 def _powed(rssi_dbm: np.float32, floor_dbm: np.float32, exponent: np.float32, known: F32) -> np.float32:
     """Powed RSSI; the shortlist's weight is always of this kind. ``known`` keeps those of whole dBm, -1 for not yet."""
     whole = int(-rssi_dbm)
@@ -169,7 +176,7 @@ def _powed(rssi_dbm: np.float32, floor_dbm: np.float32, exponent: np.float32, kn
     return weight
 
 
-@njit(cache=True, nogil=True)
+@compiled_in_place
 def mean_strongest(indptr: I64, rssi_dbm: F32, out_dbm: F32) -> None:
     """The mean power of each scan's three strongest readings, of all where it has fewer; -110 where it has none."""
     for i in range(len(indptr) - 1):

@@ -4,7 +4,7 @@ Each takes the records as one flat array and ``o``, where the phone's record beg
 fix (of a sweep: of the record). They are calls of their own, so that ``visits.py`` keeps to what each fix does.
 """
 
-from scenes.kernels.compiled import compiled_in_place, inlined
+from kernel.compiled import compiled_in_place, inlined
 from scenes.kernels.record import (
     APPROACHING,
     ARRIVED,

@@ -7,7 +7,7 @@ Instants are milliseconds since the record's service day began (``BASE``, the ve
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.kernels.compiled import inlined
+from kernel.compiled import inlined
 
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]

@@ -8,7 +8,7 @@ The Art of Computer Programming, volume 3, section 6.4, algorithms L and R (line
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.kernels.compiled import compiled_in_place, inlined
+from kernel.compiled import compiled_in_place, inlined
 from scenes.kernels.record import I32, I64, U8
 
 U64 = NDArray[np.uint64]

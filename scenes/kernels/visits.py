@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kernel.compiled import compiled_in_place, inlined
 from scenes.kernels.changes import (
     LASTS,
     MOST_EVENTS_A_FIX,
@@ -27,7 +28,6 @@ from scenes.kernels.changes import (
     turn_day,
     walk_by,
 )
-from scenes.kernels.compiled import compiled_in_place, inlined
 from scenes.kernels.record import (
     AGREED,
     ALONE,

@@ -42,6 +42,6 @@ def test_every_kernel_lies_where_stale_ones_are_forgotten() -> None:
         path.parent
         for package in ("positioning", "scenes", "fingerprints", "campaigns", "flow", "runtime")
         for path in (root / package).rglob("*.py")
-        if re.search(r"^@(compiled|njit|numba)", path.read_text(), re.MULTILINE)
+        if re.search(r"^@(compiled|fused|njit|numba)", path.read_text(), re.MULTILINE)
     }
     assert compiled == looked_at

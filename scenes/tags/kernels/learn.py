@@ -6,7 +6,7 @@ what fell off their end does not come back.
 
 import math
 
-from scenes.kernels.compiled import compiled
+from kernel.compiled import compiled
 from scenes.tags.kernels.layout import (
     BAND,
     BAND_N,

@@ -2,7 +2,7 @@
 
 import math
 
-from scenes.kernels.compiled import compiled
+from kernel.compiled import compiled
 from scenes.tags.kernels.layout import (
     BAND,
     BAND_N,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scenes.kernels.compiled import compiled
+from kernel.compiled import compiled
 from scenes.tags.kernels.layout import (
     CATEGORIES,
     DAYS,

@@ -1,6 +1,6 @@
 """Which tags hold in a record at a day, with evidence, score and end; on wish, they are held from then on."""
 
-from scenes.kernels.compiled import compiled
+from kernel.compiled import compiled
 from scenes.tags.kernels.layout import (
     F32,
     F64,

@@ -1,6 +1,6 @@
 """Rows of tags, and how a record remembers which are held."""
 
-from scenes.kernels.compiled import compiled
+from kernel.compiled import compiled
 from scenes.tags.kernels.layout import (
     CATEGORIES,
     HELD,
