@@ -24,12 +24,15 @@ EventType = Literal[
     "delivery.suppressed",
     "coupon.issued",
     "coupon.redeemed",
+    "person.created",
+    "person.merged",
+    "person.upgraded",
     "payment.recorded",
     "payment.refunded",
     "payment.complained",
 ]
 """The types that can be asked for, those of ``docs/events.md``: any other would silently never come."""
-MOST_TYPES = 20
+MOST_TYPES = 40
 
 Types = Annotated[list[EventType], Query(alias="type", max_length=MOST_TYPES, description="Only these; repeatable")]
 

@@ -39,6 +39,8 @@ def names(node: Any, document: dict[str, Any]) -> set[str]:
 
 def asked_by(call: dict[str, Any], document: dict[str, Any]) -> set[str]:
     asked = {parameter["name"] for parameter in call.get("parameters", [])} | names(call.get("requestBody"), document)
+    if "store_id" in asked:
+        asked |= {"venue_id"}  # whoever names a store has named where it stands
     return asked | ({"identity"} if {"kind", "value"} <= asked else set())
 
 
