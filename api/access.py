@@ -22,6 +22,8 @@ MAY: dict[str, frozenset[Role]] = {
     "write_webhooks": frozenset({Role.ADMIN}),
     "see_webhooks": frozenset({Role.ADMIN, Role.AUDITOR}),
     "redeem": frozenset({Role.CASHIER, Role.STORE, Role.ADMIN}),
+    "move_points": frozenset({Role.CASHIER, Role.ADMIN}),
+    "open_points": frozenset({Role.ADMIN}),
 }
 """The roles that may do each thing. Readers see pseudonyms; no role reads a person's places."""
 
@@ -91,3 +93,5 @@ Publishing = Annotated[Caller, Depends(needs("publish"))]
 WritingWebhooks = Annotated[Caller, Depends(needs("write_webhooks"))]
 SeeingWebhooks = Annotated[Caller, Depends(needs("see_webhooks"))]
 Redeeming = Annotated[Caller, Depends(needs("redeem"))]
+MovingPoints = Annotated[Caller, Depends(needs("move_points"))]
+OpeningPoints = Annotated[Caller, Depends(needs("open_points"))]

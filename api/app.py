@@ -10,7 +10,20 @@ from api import problems
 from api.body import MAX_BODY, MAX_SCANS_BODY
 from api.console.pages import console_router
 from api.ports import Services
-from api.routes import campaigns, coupons, demo, devices, geolocate, history, scans, tags, venues, wake_sets, webhooks
+from api.routes import (
+    campaigns,
+    coupons,
+    demo,
+    devices,
+    geolocate,
+    history,
+    points,
+    scans,
+    tags,
+    venues,
+    wake_sets,
+    webhooks,
+)
 from kernel.errors import AtriumError
 
 
@@ -30,6 +43,7 @@ def create_app(services: Services) -> FastAPI:
         devices.router,
         campaigns.router,
         coupons.router,
+        points.router,
         history.router,
         tags.router,
         venues.router,

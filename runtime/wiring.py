@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.ports import Demo, Services, StreamLimits
 from kernel.clock import EPOCH
+from members.points.rules import PointRules
 from runtime.clocks import EventClock, LiveClock, SystemClock
 from runtime.engine import SWEEP_EVERY_S, Observer, ScanEngine
 from runtime.event_tail import EventTail, StreamDesk
 from runtime.home import Home
 from runtime.locators import Locators
+from runtime.points import PointsDesk, PointsWriter
 from runtime.records.history import latest_instant
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
@@ -32,6 +34,7 @@ class Running:
     app: FastAPI
     engine: ScanEngine
     tags: TagWorker
+    points: PointsWriter
     home: Home
     tail: EventTail
     webhooks: WebhookWorker
@@ -45,6 +48,7 @@ class Running:
         self.webhooks.stop()
         self.tail.stop()
         self.engine.stop()
+        self.points.stop()
         self.tags.stop()
         self.home.database.close()
 
@@ -67,8 +71,9 @@ def start(
     sweep_every_s: float = SWEEP_EVERY_S,
     stream_limits: StreamLimits | None = None,
     retry_rules: RetryRules | None = None,
+    point_rules: PointRules | None = None,
 ) -> Running:
-    """Start the engine, the tail of events and the webhooks, and build the application."""
+    """Start the engine, the writer of points, the tail of events and the webhooks, and build the application."""
     limits, release = stream_limits or StreamLimits(), version("atrium")
     engine = ScanEngine(
         home.database,
@@ -83,12 +88,15 @@ def start(
     sender = Sender(home.keys.webhooks, home.settings.local_webhooks, f"atrium/{release}")
     worker = WebhookWorker(home.database, tail, sender, home.keys.consumers, retry_rules or RetryRules())
     venues = VenueDesk(home.venues)
+    settings_of_points = point_rules or PointRules()
+    points = PointsWriter(home.database, clock, settings_of_points)
     services = Services(
         keys=KeyDesk(home.database),
         scans=engine,
         devices=DeviceDesk(home.database, engine, home.keys.people),
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues),
+        points=PointsDesk(home.database, points, clock, settings_of_points),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
         streams=StreamDesk(tail, limits.per_tenant),
@@ -103,7 +111,8 @@ def start(
     )
     tags = TagWorker(home.database, venues, clock, sensitive=SensitiveLists(home.venues).of)
     engine.start()
+    points.start()
     tags.start()
     tail.start()
     worker.start()
-    return Running(create_app(services), engine, tags, home, tail, worker)
+    return Running(create_app(services), engine, tags, points, home, tail, worker)

@@ -24,6 +24,7 @@ EventType = Literal[
     "delivery.suppressed",
     "coupon.issued",
     "coupon.redeemed",
+    "points.moved",
 ]
 """The types that can be asked for, those of ``docs/events.md``: any other would silently never come."""
 MOST_TYPES = 20
