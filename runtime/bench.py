@@ -29,6 +29,7 @@ BENCHMARKS = (
     "kill",
     "rhythm",
     "tags",
+    "points",
 )
 
 
