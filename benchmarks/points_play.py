@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +17,18 @@ from kernel.errors import AtriumError
 from kernel.ids import TenantId
 from members.points.accounts import AccountKey, AccountKind
 from members.points.rules import PointRules
-from members.points.transfers import ISSUER, Move, Order, Party, Phase, Resolve, Reverse, Transfer, TransferKind
+from members.points.transfers import (
+    ISSUER,
+    Move,
+    Order,
+    Party,
+    Phase,
+    Resolve,
+    Reverse,
+    Transfer,
+    TransferKind,
+    transfer_id,
+)
 from runtime.clocks import PlayedClock
 from runtime.database import Database
 from runtime.points import PointsWriter
@@ -43,7 +54,7 @@ def told(result: Transfer | AtriumError) -> Rendered:
 
 def new_id() -> str:
     """An id for a transfer."""
-    return "ptr_" + secrets.token_hex(12)
+    return transfer_id(datetime.now(UTC), secrets.token_hex(6))
 
 
 def earning(person: str, points: int) -> Move:

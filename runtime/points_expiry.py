@@ -8,7 +8,7 @@ from typing import Final
 from kernel.ids import TenantId
 from members.points.decide import decide
 from members.points.rules import PointRules
-from members.points.transfers import Expire, Order, Phase, Resolve
+from members.points.transfers import Expire, Order, Phase, Resolve, transfer_id
 from runtime.database import Database
 from runtime.records.ledger import due, known_owners, load_book, store_transfers
 
@@ -28,11 +28,6 @@ class Expired:
         return Expired(self.points + other.points, self.accounts + other.accounts, self.holds + other.holds)
 
 
-def new_transfer_id() -> str:
-    """An id that nobody has had."""
-    return "ptr_" + secrets.token_hex(12)
-
-
 def expire_step(
     database: Database, now: datetime, recorded_at: datetime, rules: PointRules, at_once: int = AT_ONCE
 ) -> Expired:
@@ -44,9 +39,12 @@ def expire_step(
     with database.write() as connection:
         for tenant, (accounts, holds) in due(connection, now, at_once).items():
             orders: list[Order] = [
-                Resolve(new_transfer_id(), hold, Phase.TIMEOUT, "the time of the hold is over") for hold in holds
+                Resolve(transfer_id(now, secrets.token_hex(6)), hold, Phase.TIMEOUT, "the time of the hold is over")
+                for hold in holds
             ]
-            orders += [Expire(new_transfer_id(), key, "the points have run out") for key in accounts]
+            orders += [
+                Expire(transfer_id(now, secrets.token_hex(6)), key, "the points have run out") for key in accounts
+            ]
             loaded = load_book(connection, tenant, orders, known_owners)
             made = []
             for order in orders:

@@ -29,7 +29,7 @@ from api.schemas.points import (
 from kernel.errors import AtriumError
 from members.errors import PointsRefusedError
 from members.points.accounts import AccountKey, AccountKind
-from members.points.transfers import Order, Phase, Resolve, Reverse, Transfer
+from members.points.transfers import Order, Phase, Resolve, Reverse, Transfer, transfer_id
 
 router = APIRouter(tags=["points"])
 
@@ -48,7 +48,7 @@ async def move_points(
     """Earn, redeem, give or pool points; all of it or nothing. With an Idempotency-Key the call may be repeated."""
     if body.kind in {"fund", "settle"} and caller.role is not Role.ADMIN:
         raise NotAllowedError(f"the role {caller.role.value} may not {body.kind} partners")
-    order = body.to_order(_new_id(), services.points.rules)
+    order = body.to_order(_new_id(services), services.points.rules)
     return await _move(order, body.model_dump_json(), "points", caller, services, idempotency_key)
 
 
@@ -62,7 +62,7 @@ async def post_transfer(
 ) -> JSONResponse:
     """Move the points of a pending transfer, all or some; the others go back."""
     told = body or PostIn()
-    order = Resolve(_new_id(), transfer_id, Phase.POST, told.reason or "a pending transfer posted", told.points)
+    order = Resolve(_new_id(services), transfer_id, Phase.POST, told.reason or "a pending transfer posted", told.points)
     asked = f"{transfer_id}\x1f{told.model_dump_json()}"
     return await _move(order, asked, "points:post", caller, services, idempotency_key)
 
@@ -77,7 +77,7 @@ async def void_transfer(
 ) -> JSONResponse:
     """Give back what a pending transfer set aside."""
     told = body or ReasonIn()
-    order = Resolve(_new_id(), transfer_id, Phase.VOID, told.reason or "a pending transfer voided")
+    order = Resolve(_new_id(services), transfer_id, Phase.VOID, told.reason or "a pending transfer voided")
     asked = f"{transfer_id}\x1f{told.model_dump_json()}"
     return await _move(order, asked, "points:void", caller, services, idempotency_key)
 
@@ -94,7 +94,7 @@ async def reverse_transfer(
 ) -> JSONResponse:
     """Undo a transfer by its opposite, once and whole; the points are as good for as long as they were."""
     told = body or ReasonIn()
-    order = Reverse(_new_id(), transfer_id, told.reason or "a transfer reversed")
+    order = Reverse(_new_id(services), transfer_id, told.reason or "a transfer reversed")
     asked = f"{transfer_id}\x1f{told.model_dump_json()}"
     return await _move(order, asked, "points:reverse", caller, services, idempotency_key)
 
@@ -137,8 +137,8 @@ def put_partner(partner: NamePath, caller: OpeningPoints, services: ServicesDep)
     return OpenedOut(kind=AccountKind.PARTNER, id=partner, opened=is_new, members=None)
 
 
-def _new_id() -> str:
-    return "ptr_" + secrets.token_hex(12)
+def _new_id(services: Services) -> str:
+    return transfer_id(services.clock.now(), secrets.token_hex(6))
 
 
 def _whose(person: str | None, pool: str | None, partner: str | None) -> AccountKey:
