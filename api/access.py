@@ -25,6 +25,8 @@ MAY: dict[str, frozenset[Role]] = {
     "see_webhooks": frozenset({Role.ADMIN, Role.AUDITOR}),
     "redeem": frozenset({Role.CASHIER, Role.STORE, Role.ADMIN}),
     "write_payments": frozenset({Role.CASHIER, Role.STORE, Role.ADMIN}),
+    "move_points": frozenset({Role.CASHIER, Role.ADMIN}),
+    "open_points": frozenset({Role.ADMIN}),
 }
 """The roles that may do each thing. Readers see pseudonyms; no role reads a person's places."""
 
@@ -97,3 +99,5 @@ WritingWebhooks = Annotated[Caller, Depends(needs("write_webhooks"))]
 SeeingWebhooks = Annotated[Caller, Depends(needs("see_webhooks"))]
 Redeeming = Annotated[Caller, Depends(needs("redeem"))]
 WritingPayments = Annotated[Caller, Depends(needs("write_payments"))]
+MovingPoints = Annotated[Caller, Depends(needs("move_points"))]
+OpeningPoints = Annotated[Caller, Depends(needs("open_points"))]

@@ -17,6 +17,10 @@ from members.device import AgeBand, Consent, Device, Purpose
 from members.identity import IdentityKind
 from members.join import Strength
 from members.payment import ComplaintReason, Kind, Line, Told
+from members.points.accounts import AccountKey
+from members.points.rules import PointRules
+from members.points.statement import Balance, StatementLine
+from members.points.transfers import Order, Transfer
 from members.tiers import Tier
 from positioning.wake import PlaceKind, RadioKind, WakeSet
 from scenes.state import Visit
@@ -384,6 +388,29 @@ class Payments(Protocol):
     def list(self, tenant: TenantId, limit: int, cursor: str | None) -> Page[PaymentRow]: ...
 
 
+class Points(Protocol):
+    @property
+    def rules(self) -> PointRules:
+        """The tenants' settings."""
+        ...
+
+    async def move(
+        self, caller: Caller, order: Order, once: Once | None, render: Callable[[Transfer | AtriumError], Rendered]
+    ) -> Rendered:
+        """What came of an order; what it tells is durable. ``render`` may be called on another thread."""
+        ...
+
+    def balance(self, tenant: TenantId, whose: AccountKey) -> Balance:
+        """What a person, by all their refs, or a pool or partner has; an error where it is not known."""
+        ...
+
+    def statement(self, tenant: TenantId, whose: AccountKey, limit: int, cursor: str | None) -> Page[StatementLine]: ...
+
+    def open(self, tenant: TenantId, key: AccountKey, members: Sequence[str] | None) -> bool:
+        """Open a pool or partner, or say anew who belongs to a pool; whether it was not open before."""
+        ...
+
+
 class History(Protocol):
     def visits(self, tenant: TenantId, limit: int, cursor: str | None, *, is_open: bool | None) -> Page[VisitRow]: ...
 
@@ -500,6 +527,7 @@ class Services:
     campaigns: Campaigns
     coupons: Coupons
     payments: Payments
+    points: Points
     history: History
     tags: Tags
     streams: EventStreams

@@ -31,6 +31,7 @@ BENCHMARKS = (
     "tags",
     "people",
     "identities",
+    "points",
 )
 
 

@@ -14,7 +14,7 @@ ConflictError
 └── AlreadyCommittedError the same recorded scans were stored before
 PartFailedError
 ├── StorageError          the database or data folder refused
-└── BusyError             more scans are waiting than the engine takes; try again shortly
+└── BusyError             more scans or transfers are waiting than are taken; try again shortly
 """
 
 from kernel.errors import ConflictError, InputRefusedError, NotFoundError, PartFailedError
@@ -95,10 +95,10 @@ class StorageError(PartFailedError):
 
 
 class BusyError(PartFailedError):
-    """The engine's queue is full; ``retry_after_s`` says when to come back."""
+    """A queue is full; ``retry_after_s`` says when to come back."""
 
     code = "busy"
 
-    def __init__(self, retry_after_s: int) -> None:
+    def __init__(self, retry_after_s: int, what: str = "scans") -> None:
         self.retry_after_s = retry_after_s
-        super().__init__("more scans are waiting than can be answered soon")
+        super().__init__(f"more {what} are waiting than can be answered soon")

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.ports import Demo, Services, StreamLimits
 from kernel.clock import EPOCH
+from members.points.rules import PointRules
 from members.ports import PeopleBook
 from runtime.clocks import EventClock, LiveClock, SystemClock
 from runtime.confirming import Confirming
@@ -18,6 +19,7 @@ from runtime.locators import Locators
 from runtime.payments import PaymentDesk
 from runtime.people import PeopleDesk
 from runtime.people_worker import PeopleWorker
+from runtime.points import PointsDesk, PointsWriter
 from runtime.records.history import latest_instant
 from runtime.sensitive_lists import SensitiveLists
 from runtime.services import CampaignDesk, CouponDesk, DeviceDesk, HistoryDesk, KeyDesk, TagDesk, VenueDesk
@@ -39,6 +41,7 @@ class Running:
     app: FastAPI
     engine: ScanEngine
     tags: TagWorker
+    points: PointsWriter
     home: Home
     tail: EventTail
     webhooks: WebhookWorker
@@ -54,6 +57,7 @@ class Running:
         self.webhooks.stop()
         self.tail.stop()
         self.engine.stop()
+        self.points.stop()
         self.tags.stop()
         self.settling.stop()
         self.home.database.close()
@@ -89,8 +93,9 @@ def start(
     sweep_every_s: float = SWEEP_EVERY_S,
     stream_limits: StreamLimits | None = None,
     retry_rules: RetryRules | None = None,
+    point_rules: PointRules | None = None,
 ) -> Running:
-    """Start the engine, the tail of events and the webhooks, and build the application."""
+    """Start the engine, the writer of points, the tail of events and the webhooks, and build the application."""
     limits, release = stream_limits or StreamLimits(), version("atrium")
     waiting = WaitingScans()
     confirming = Confirming(waiting, clock, home.keys.people)
@@ -109,6 +114,8 @@ def start(
     worker = WebhookWorker(home.database, tail, sender, home.keys.consumers, retry_rules or RetryRules())
     venues = VenueDesk(home.venues)
     people = PeopleDesk(home.database, engine, home.keys.people)
+    settings_of_points = point_rules or PointRules()
+    points = PointsWriter(home.database, clock, settings_of_points)
     services = Services(
         keys=KeyDesk(home.database),
         scans=engine,
@@ -117,6 +124,7 @@ def start(
         campaigns=CampaignDesk(home.database, engine),
         coupons=CouponDesk(home.database, clock, venues, make_store_book(home), confirming),
         payments=make_payment_desk(home, clock, people.book, confirming),
+        points=PointsDesk(home.database, points, clock, settings_of_points),
         history=HistoryDesk(home.database),
         tags=TagDesk(home.database, home.keys.people, venues),
         streams=StreamDesk(tail, limits.per_tenant),
@@ -131,9 +139,10 @@ def start(
     )
     tags = TagWorker(home.database, venues, clock, sensitive=SensitiveLists(home.venues).of)
     engine.start()
+    points.start()
     tags.start()
     tail.start()
     worker.start()
     settling = PeopleWorker(home.database, people.book)
     settling.start()
-    return Running(create_app(services), engine, tags, home, tail, worker, settling, waiting)
+    return Running(create_app(services), engine, tags, points, home, tail, worker, settling, waiting)

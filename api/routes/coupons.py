@@ -1,9 +1,8 @@
 """``/v1/coupons`` and ``/v1/redemptions``: what was issued, and used at the till."""
 
 import hashlib
-from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api.access import Reading, Redeeming, ServicesDep
@@ -11,18 +10,13 @@ from api.ports import Caller, Once, Redemption, Rendered
 from api.problems import MEDIA_TYPE, problem_of, status_of
 from api.pseudonyms import pseudonym
 from api.routes.documents import problems
-from api.schemas.pages import CouponOut, Cursor, Limit, PageOut, RedemptionIn, RedemptionOut
+from api.schemas.pages import CouponOut, Cursor, IdempotencyKey, Limit, PageOut, RedemptionIn, RedemptionOut
 from campaigns.coupon import Coupon
 from flow.answers import rfc3339
 from kernel.errors import AtriumError
 from kernel.ids import StoreId
 
 router = APIRouter(tags=["coupons"])
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=255, description="A repeat within 24 h gets the first answer and no new effect"),
-]
 
 
 @router.get("/v1/coupons", responses=problems(401, 403, 422, 503))

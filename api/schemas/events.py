@@ -30,6 +30,7 @@ EventType = Literal[
     "payment.recorded",
     "payment.refunded",
     "payment.complained",
+    "points.moved",
 ]
 """The types that can be asked for, those of ``docs/events.md``: any other would silently never come."""
 MOST_TYPES = 40

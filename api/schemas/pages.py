@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Generic, Literal, TypeVar
 
-from fastapi import Query
+from fastapi import Header, Query
 from pydantic import BaseModel, Field
 
 from scenes.rhythm.bands import Band
@@ -13,6 +13,11 @@ T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows a page")]
 Cursor = Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before")]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=255, description="A repeat within 24 h gets the first answer and no new effect"),
+]
 
 
 class PageOut(BaseModel, Generic[T]):

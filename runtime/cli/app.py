@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from runtime.cli import admin, bench, heal, models, payments, places, play, ranker, serve, sim
+from runtime.cli import admin, bench, heal, models, payments, places, play, points, ranker, serve, sim
 from runtime.cli.terminal import make_group
 from runtime.kernel_cache import forget_stale_kernels
 
@@ -16,6 +16,7 @@ app.add_typer(places.survey, name="survey")
 app.add_typer(sim.sim, name="sim")
 app.add_typer(payments.payments, name="payments")
 app.add_typer(ranker.ranker, name="ranker")
+app.add_typer(points.points, name="points")
 app.add_typer(admin.keys, name="keys")
 app.add_typer(admin.tenant, name="tenant")
 app.add_typer(admin.db, name="db")

@@ -25,7 +25,8 @@ def bench(
             "ranker: the full locator; shoppers: the same, tracked; healing: after radios changed; "
             "coverage: what confidence is worth; sparse: a quarter of a survey; visits: are they true; "
             "border: beside a wall of two stores; kill: the server in mid-stream; "
-            "rhythm: who comes back; tags: what people like; positioning: on a FILE"
+            "rhythm: who comes back; tags: what people like; points: does the ledger hold, how fast; "
+            "positioning: on a FILE"
         ),
     ],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help=f"{_ONLY} Labelled scans, NDJSON")] = None,

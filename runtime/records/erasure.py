@@ -88,6 +88,8 @@ TABLES: Final = (
         coarsened=(schema.coupons.c.issued_us,),
     ),
     Held(schema.payments, schema.payments.c.person, Fate.KEPT, coarsened=(schema.payments.c.at_us,)),
+    _people(schema.point_pool_members),
+    Held(schema.point_accounts, schema.point_accounts.c.owner, Fate.KEPT),
     _people(schema.identity_links, "a"),
     _people(schema.identity_links, "b"),
     _people(schema.person_changes, "identity"),
@@ -158,6 +160,9 @@ def _make_nameless(connection: Connection, held: Held, mine: tuple[sa.ColumnElem
     (key,) = held.table.primary_key.columns
     keys = connection.execute(sa.select(key).where(*mine)).scalars().all()
     for one in keys:
+        if held.table is schema.point_accounts:
+            _rename_account(connection, one)
+            continue
         values: dict[str, object] = {held.column.name: nobody}
         for column in held.blanked:
             values[column.name] = None if column.nullable else f"erased_{secrets.token_hex(12)}"
@@ -165,6 +170,17 @@ def _make_nameless(connection: Connection, held: Held, mine: tuple[sa.ColumnElem
             values[column.name] = column - column % _DAY_US
         connection.execute(held.table.update().where(key == one).values(**values))
     return len(keys)
+
+
+def _rename_account(connection: Connection, account: str) -> None:
+    """The books keep what was moved, under an id that nobody can make from the person's."""
+    drawn = secrets.token_hex(15)
+    for column in (schema.point_lots.c.account_id, schema.point_legs.c.debit_id, schema.point_legs.c.credit_id):
+        connection.execute(column.table.update().where(column == account).values({column.name: f"acc_{drawn}"}))
+    accounts = schema.point_accounts
+    connection.execute(
+        accounts.update().where(accounts.c.id == account).values(id=f"acc_{drawn}", owner=f"per_{drawn[:24]}")
+    )
 
 
 def is_known(connection: Connection, tenant: TenantId, whole: Whole) -> bool:

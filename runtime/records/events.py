@@ -12,7 +12,7 @@ from kernel.ids import PersonRef, TenantId
 from runtime.records.paging import cursor_after, read_cursor, read_page
 from runtime.records.schema import events
 from runtime.records.staff import event_of_staff
-from runtime.records.upsert import insert_new
+from runtime.records.upsert import write_rows
 
 _LOCKS_OF_EVENTS = 0x41747269
 """The first number of PostgreSQL's two-number advisory locks that is ours: one lock a tenant."""
@@ -29,7 +29,7 @@ def append_events(connection: Connection, tenant: TenantId, rows: Sequence[Mappi
         return
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCKS_OF_EVENTS, sa.func.hashtext(tenant))))
-    insert_new(connection, events, rows, "id")
+    write_rows(connection, events, rows, "keep", "id")
 
 
 def list_events(

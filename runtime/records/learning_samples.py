@@ -12,7 +12,7 @@ from kernel.ids import DeviceId, StoreId, TenantId, TransmitterId, VenueId
 from positioning.confirmed import ConfirmedScan
 from runtime.database import Database
 from runtime.records.schema import learning_samples
-from runtime.records.upsert import insert_new
+from runtime.records.upsert import write_rows
 from runtime.waiting_scans import WaitingScan
 
 KEPT_SAMPLES: Final = timedelta(days=90)
@@ -29,7 +29,7 @@ def store_sample(connection: Connection, tenant: TenantId, scan: WaitingScan, st
         "phone_class": scan.phone_class,
         "readings": [list(reading) for reading in scan.readings],
     }
-    insert_new(connection, learning_samples, [row], "id")
+    write_rows(connection, learning_samples, [row], "keep", "id")
 
 
 def drop_old_samples(connection: Connection, now: datetime, at_most: int) -> int:

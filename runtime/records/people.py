@@ -22,7 +22,7 @@ from kernel.ids import PersonRef, TenantId, derive_id
 from members.identity import PERSONAL, Identity, IdentityKind
 from members.join import CROWD, Evidence, Strength, join_people
 from runtime.records.schema import identities, identity_links, person_changes, unsettled_identities
-from runtime.records.upsert import insert_new, upsert
+from runtime.records.upsert import upsert, write_rows
 
 MOST_TOGETHER = 8
 """Ids that one event may bring: each pair of them is evidence."""
@@ -112,7 +112,9 @@ def settle_rest(connection: Connection, tenant: TenantId, most: int, now: dateti
 
 
 def _wait(connection: Connection, tenant: TenantId, refs: set[PersonRef]) -> None:
-    insert_new(connection, unsettled_identities, [{"ref": ref, "tenant_id": tenant} for ref in sorted(refs)], "ref")
+    write_rows(
+        connection, unsettled_identities, [{"ref": ref, "tenant_id": tenant} for ref in sorted(refs)], "keep", "ref"
+    )
 
 
 def _asked_first(together: Sequence[Identity]) -> Identity:
@@ -217,7 +219,7 @@ def _store_identities(
 ) -> set[PersonRef]:
     """Those that are new, or were seen earlier than is known."""
     new = [one for ref, one in refs.items() if ref not in known]
-    insert_new(
+    write_rows(
         connection,
         identities,
         [
@@ -231,6 +233,7 @@ def _store_identities(
             }
             for one in new
         ],
+        "keep",
         "ref",
     )
     moved = {one.ref for one in new}

@@ -557,3 +557,99 @@ learning_samples = Table(
     Index(None, "day"),
     sqlite_with_rowid=False,  # rows lie in the order of their random ids: none tells when in the day it came
 )
+
+point_accounts = Table(
+    "point_accounts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _tenant(),
+    Column("kind", String(16), nullable=False),
+    Column("owner", _ID, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("day", Integer),
+    Column("earned", BigInteger, nullable=False),
+    Column("redeemed", BigInteger, nullable=False),
+    Column("given", BigInteger, nullable=False),
+    UniqueConstraint("tenant_id", "kind", "owner"),
+    CheckConstraint("held >= 0", name="never_less_than_nothing_held"),
+    CheckConstraint("kind = 'issuer' OR balance - held >= 0", name="never_below_the_floor"),
+)
+
+point_lots = Table(
+    "point_lots",
+    metadata,
+    Column("account_id", _ID, nullable=False),
+    _tenant(),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "expires_us"),
+    CheckConstraint("points > 0", name="never_empty"),
+    Index(None, "expires_us"),
+    sqlite_with_rowid=False,
+)
+
+point_transfers = Table(
+    "point_transfers",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ID, nullable=False, unique=True),
+    _tenant(),
+    Column("kind", String(16), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("reference", String(200)),
+    Column("at_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger),
+    Column("pending_id", _ID),
+    Column("reverses_id", _ID),
+    CheckConstraint("points > 0", name="always_some"),
+    CheckConstraint("(phase = 'pending') = (until_us IS NOT NULL)", name="only_holds_end_by_themselves"),
+    CheckConstraint("(phase IN ('done', 'pending')) = (pending_id IS NULL)", name="only_ends_of_holds_name_one"),
+)
+for _named in (point_transfers.c.pending_id, point_transfers.c.reverses_id):
+    Index(  # a hold is ended once, and a transfer is reversed once
+        f"uq_point_transfers_{_named.name}",
+        _named,
+        unique=True,
+        sqlite_where=_named.is_not(None),
+        postgresql_where=_named.is_not(None),
+    )
+
+point_legs = Table(
+    "point_legs",
+    metadata,
+    Column("transfer_id", _ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    _tenant(),
+    Column("debit_id", _ID, nullable=False),
+    Column("credit_id", _ID, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    PrimaryKeyConstraint("transfer_id", "number"),
+    CheckConstraint("points > 0", name="always_some"),
+    CheckConstraint("debit_id <> credit_id", name="never_to_itself"),
+    Index(None, "debit_id"),
+    Index(None, "credit_id"),
+    sqlite_with_rowid=False,
+)
+
+point_holds = Table(
+    "point_holds",
+    metadata,
+    Column("transfer_id", _ID, primary_key=True),
+    _tenant(),
+    Column("until_us", BigInteger, nullable=False),
+    Index(None, "until_us"),
+)
+
+point_pool_members = Table(
+    "point_pool_members",
+    metadata,
+    _tenant(),
+    Column("pool", _ID, nullable=False),
+    Column("person", _ID, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "pool", "person"),
+    Index(None, "person"),
+)

@@ -70,9 +70,8 @@ class PlainScans:
 
 def app_of(keys: Keys, scans: Scans) -> httpx.ASGITransport:
     rest = cast("Any", None)
-    services = Services(
-        keys, scans, rest, rest, rest, rest, rest, rest, rest, rest, rest, rest, rest, SystemClock(), b"k" * 32, "0"
-    )
+    others = [rest] * 12
+    services: Services = cast("Any", Services)(keys, scans, *others, SystemClock(), b"k" * 32, "0")
     return httpx.ASGITransport(create_app(services))
 
 
