@@ -10,7 +10,10 @@ from api.ports import Role
 from kernel.ids import DeviceId
 from members.device import device_ref, person_ref
 from members.identity import IdentityKind, identity_of
+from members.points.accounts import AccountKey, AccountKind
 from runtime.records.erasure import TABLES
+from runtime.records.ledger import account_id
+from runtime.records.ledger_proof import prove_ledger
 from runtime.records.schema import coupons, deliveries, metadata
 from runtime.records.tenants import DEFAULT_TENANT, make_key
 from tests.living_server import NOON, OTHER_TENANT, Living, campaign, consents, stay
@@ -19,7 +22,7 @@ from tests.living_server import NOON, OTHER_TENANT, Living, campaign, consents, 
 def test_every_table_with_somebody_in_it_is_in_the_list() -> None:
     known = {held.table.name for held in TABLES}
     for table in metadata.sorted_tables:
-        about = {"person", "device_ref", "identity", "person_before", "ref", "a"} & set(table.c.keys())
+        about = {"person", "device_ref", "identity", "person_before", "ref", "a", "owner"} & set(table.c.keys())
         assert not about or table.name in known, f"{table.name} says something of somebody and is not in TABLES"
 
 
@@ -40,7 +43,19 @@ def fill(living: Living, phones: dict[str, list[tuple[str, str]]]) -> None:
                 "source": "app",
                 "at": NOON.isoformat(),
             }
-            http.post("/v1/identities", json=told).raise_for_status()
+            person = http.post("/v1/identities", json=told).raise_for_status().json()["person_ref"]
+            earning = {"kind": "earn", "person": person, "points": 100, "reason": "welcome"}
+            http.post("/v1/points/transfers", json=earning).raise_for_status()
+            paid = {
+                "source": "till-1",
+                "receipt_id": phone,
+                "store_id": store,
+                "at": NOON.isoformat(),
+                "amount": 900,
+                "currency": "CNY",
+                "identities": told["identities"],
+            }
+            http.post("/v1/payments", json=paid).raise_for_status()
             found = {"kind": "maker", "value": phone, "purpose": "visits"}
             http.post("/v1/people:find", json=found).raise_for_status()
 
@@ -75,6 +90,7 @@ OTHERS = {"other": [("app", "mall:other"), ("loyalty", "mall:43")]}
 def test_of_who_is_erased_nothing_is_found_in_tables_or_bytes_and_others_stay(living: Living) -> None:
     fill(living, MINE | ALSO_MINE | OTHERS)
     mine = [name for phone, ids in (MINE | ALSO_MINE).items() for name in names_of(living, phone, ids)]
+    accounts = [account_id(DEFAULT_TENANT, AccountKey(AccountKind.PERSON, name)) for name in mine]
     theirs = names_of(living, "other", OTHERS["other"])
     visits = [row for row in dump(living)["visits"] if any(name in row for name in mine)]
     visit_ids = {row.split("'")[1] for row in visits}
@@ -87,18 +103,23 @@ def test_of_who_is_erased_nothing_is_found_in_tables_or_bytes_and_others_stay(li
         assert told["erased"]["visits"] >= 4
         assert told["erased"]["identities"] == 5
         assert told["kept"]["coupons"] >= 2
+        assert told["kept"]["payments"] == 2
+        assert told["kept"]["point_accounts"] >= 1
         assert me.delete("/v1/me", params={"device_id": "mine"}).status_code == 404
         assert me.get("/v1/me/export", params={"device_id": "mine"}).status_code == 404
         assert me.get("/v1/me/accesses", params={"device_id": "mine"}).json()["data"] == []
     after, raw = dump(living), file_bytes(living)
     cells = "\n".join(row for rows in after.values() for row in rows)
-    for name in [*mine, *visit_ids]:
+    for name in [*mine, *visit_ids, *accounts]:
         assert name not in cells, name
         assert name.encode() not in raw, name
     for table, rows in before.items():
         of_others = [row for row in rows if any(name in row for name in theirs)]
         assert set(of_others) <= set(after[table]), table
     assert theirs[0].encode() in raw
+    assert account_id(DEFAULT_TENANT, AccountKey(AccountKind.PERSON, theirs[0])).encode() in raw
+    with living.home.database.read() as connection:
+        assert not prove_ledger(connection).differences
 
 
 def test_what_was_given_stays_counted_and_leads_to_nobody(living: Living) -> None:

@@ -105,11 +105,16 @@ def upgrade() -> None:
             postgresql_where=sa.text(f'{name} IS NOT NULL'),
         )
     if op.get_bind().dialect.name == 'sqlite':
-        for table in ('point_transfers', 'point_legs'):
-            op.execute(
-                f"CREATE TRIGGER {table}_never_change BEFORE UPDATE ON {table}"
-                " BEGIN SELECT RAISE(ABORT, 'a line of the ledger is never changed'); END"
-            )
+        refuse = "BEGIN SELECT RAISE(ABORT, 'a line of the ledger is never changed'); END"
+        op.execute(f'CREATE TRIGGER point_transfers_never_change BEFORE UPDATE ON point_transfers {refuse}')
+        op.execute(  # but that the account of somebody who is erased gets another name: one that is no account's
+            'CREATE TRIGGER point_legs_never_change BEFORE UPDATE ON point_legs WHEN '
+            'NEW.transfer_id <> OLD.transfer_id OR NEW.number <> OLD.number OR NEW.points <> OLD.points '
+            'OR NEW.tenant_id <> OLD.tenant_id OR NEW.expires_us IS NOT OLD.expires_us '
+            'OR (NEW.debit_id <> OLD.debit_id AND NEW.debit_id IN (SELECT id FROM point_accounts)) '
+            'OR (NEW.credit_id <> OLD.credit_id AND NEW.credit_id IN (SELECT id FROM point_accounts)) '
+            f'{refuse}'
+        )
 
 
 def downgrade() -> None:
