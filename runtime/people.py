@@ -19,6 +19,7 @@ from members.tiers import Tier, tier_of
 from runtime.clocks import SystemClock
 from runtime.database import Database
 from runtime.engine import ScanEngine
+from runtime.points_expiry import forfeit
 from runtime.records.devices import get_devices
 from runtime.records.erasure import erase, gather, is_known, whole_person
 from runtime.records.events import append_events
@@ -275,6 +276,7 @@ class PeopleDesk:
                 now_whole = whole_person(connection, tenant, person_ref(tenant, device_id, self._key))
                 if not is_known(connection, tenant, now_whole):
                     raise NotFoundError("nothing is held of this phone's owner")
+                forfeit(connection, tenant, now_whole.people, _WALL.now())
                 receipt.update(erase(connection, tenant, now_whole))
             self._database.checkpoint()
 

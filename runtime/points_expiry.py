@@ -1,17 +1,26 @@
 """Points that have run out go to breakage, and holds that have are timed out; a part at a time."""
 
 import secrets
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
-from kernel.ids import TenantId
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from kernel.ids import PersonRef, TenantId
+from members.points.accounts import AccountKey, AccountKind
 from members.points.decide import decide
 from members.points.rules import PointRules
-from members.points.transfers import Expire, Order, Phase, Resolve, transfer_id
+from members.points.transfers import Expire, Order, Phase, Resolve, TransferKind, transfer_id
 from runtime.database import Database
-from runtime.records.ledger import due, known_owners, load_book, store_transfers
+from runtime.records.ledger import account_id, due, known_owners, load_book, store_transfers
+from runtime.records.schema import point_holds, point_legs, point_lots
 
+_ERASED: Final = "the account was closed"
+_ALL_RUN_OUT: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""By then every lot and hold has run out."""
 AT_ONCE: Final = 500
 """Accounts and holds a transaction: about 50 ms."""
 
@@ -55,6 +64,40 @@ def expire_step(
             expired = sum(one.points for one in made if one.phase is Phase.DONE)
             done += Expired(expired, len(accounts), len(holds))
     return done
+
+
+def forfeit(connection: Connection, tenant: TenantId, people: Sequence[PersonRef], now: datetime) -> int:
+    """Settle the points of somebody who is erased, in the caller's transaction: holds end, the rest goes to breakage.
+
+    Returns:
+        How many points went.
+    """
+    keys = {account_id(tenant, key): key for ref in people for key in [AccountKey(AccountKind.PERSON, ref)]}
+    own = [column.in_(list(keys)) for column in (point_legs.c.debit_id, point_legs.c.credit_id)]
+    holds = connection.execute(
+        sa.select(point_holds.c.transfer_id)
+        .where(point_holds.c.transfer_id.in_(sa.select(point_legs.c.transfer_id).where(sa.or_(*own))))
+        .order_by(point_holds.c.transfer_id)
+    ).scalars()
+    with_points = connection.execute(
+        sa.select(point_lots.c.account_id).distinct().where(point_lots.c.account_id.in_(list(keys)))
+    ).scalars()
+    orders: list[Order] = [_order_to_void(hold, now) for hold in holds]
+    orders += [
+        Expire(transfer_id(now, secrets.token_hex(6)), keys[account], _ERASED) for account in sorted(with_points)
+    ]
+    loaded = load_book(connection, tenant, orders, known_owners)
+    made = []
+    for order in orders:
+        transfer = replace(decide(order, loaded.book, PointRules(), _ALL_RUN_OUT), at=now)
+        loaded.book.record(transfer)
+        made.append(transfer)
+    store_transfers(connection, tenant, loaded, made, now)
+    return sum(one.points for one in made if one.kind is TransferKind.EXPIRE)
+
+
+def _order_to_void(hold: str, now: datetime) -> Resolve:
+    return Resolve(transfer_id(now, secrets.token_hex(6)), hold, Phase.TIMEOUT, _ERASED)
 
 
 def expire_all(database: Database, now: datetime, recorded_at: datetime, rules: PointRules) -> Expired:

@@ -14,7 +14,7 @@ from members.points.accounts import AccountKey, AccountKind
 from runtime.records.erasure import TABLES
 from runtime.records.ledger import account_id
 from runtime.records.ledger_proof import prove_ledger
-from runtime.records.schema import coupons, deliveries, metadata
+from runtime.records.schema import coupons, deliveries, metadata, point_accounts
 from runtime.records.tenants import DEFAULT_TENANT, make_key
 from tests.living_server import NOON, OTHER_TENANT, Living, campaign, consents, stay
 
@@ -46,6 +46,9 @@ def fill(living: Living, phones: dict[str, list[tuple[str, str]]]) -> None:
             person = http.post("/v1/identities", json=told).raise_for_status().json()["person_ref"]
             earning = {"kind": "earn", "person": person, "points": 100, "reason": "welcome"}
             http.post("/v1/points/transfers", json=earning).raise_for_status()
+            held = {"kind": "redeem", "person": person, "points": 30, "bill": {"amount": 900, "currency": "CNY"}}
+            if phone.startswith("mine"):
+                http.post("/v1/points/transfers", json=held | {"pending": True}).raise_for_status()
             paid = {
                 "source": "till-1",
                 "receipt_id": phone,
@@ -120,7 +123,10 @@ def test_of_who_is_erased_nothing_is_found_in_tables_or_bytes_and_others_stay(li
     held = [account_id(DEFAULT_TENANT, AccountKey(AccountKind.PERSON, name)) for name in theirs]
     assert any(account.encode() in raw for account in held)
     with living.home.database.read() as connection:
-        assert not prove_ledger(connection).differences
+        proof = prove_ledger(connection)
+        assert not proof.differences
+        owned = connection.execute(sa.select(point_accounts).where(point_accounts.c.kind == "person")).all()
+        assert sorted({row.balance for row in owned}) == [0, 100]  # settled, and the other's
 
 
 def test_what_was_given_stays_counted_and_leads_to_nobody(living: Living) -> None:
