@@ -31,6 +31,7 @@ STATUS: dict[type[AtriumError], int] = {
     http.TooManyStreamsError: 429,
     campaigns.CouponExpiredError: 410,
     members.BiometricRefusedError: 403,
+    members.PartnerPointsError: 403,
     members.PurposeRefusedError: 403,
 }
 """The status of an error class; a class without a row has its nearest ancestor's."""

@@ -3,6 +3,7 @@
 InputRefusedError
 ├── DeviceRefusedError            a device record or consent that cannot be stored as given; carries the field
 ├── IdentityRefusedError          an id that is none of its kind; carries the kind, never the text
+├── EvidenceRefusedError          ids said to have come together ahead of the clock, or too long ago
 ├── PaymentRefusedError           a payment, refund or complaint that makes no sense; carries the field
 │   ├── InvalidAmountError            not above zero, or more than is believed
 │   ├── MixedCurrenciesError          a line or refund in another currency than its payment
@@ -13,6 +14,7 @@ InputRefusedError
 ├── PointsOverBillError           more points than the bill takes; carries both
 └── WrongCurrencyError            money in another currency than the tenant's points; carries both
 AtriumError
+├── PartnerPointsError            a till would end or reverse what was moved with a partner
 ├── BiometricRefusedError         a biometric id where the venue or the person has not switched it on
 └── PurposeRefusedError           personal data asked for what its person has not allowed
 NotFoundError
@@ -55,6 +57,23 @@ class IdentityRefusedError(InputRefusedError):
     def __init__(self, field: str, detail: str) -> None:
         self.field = field
         super().__init__(detail)
+
+
+class EvidenceRefusedError(InputRefusedError):
+    """Ids are said to have come together at an instant that would outweigh, or come before, all that is known."""
+
+    code = "invalid_evidence"
+    field = "at"
+
+    def __init__(self, at: datetime, now: datetime) -> None:
+        self.at, self.now = at, now
+        super().__init__(f"expected an instant of the last 400 days before {now.isoformat()}, found {at.isoformat()}")
+
+
+class PartnerPointsError(AtriumError):
+    """What was moved from or to a partner is ended and reversed by an admin alone."""
+
+    code = "not_allowed"
 
 
 class BiometricRefusedError(AtriumError):
@@ -200,7 +219,7 @@ class UnknownAccountError(NotFoundError):
 
     def __init__(self, kind: str, owner: str) -> None:
         self.kind, self.owner = kind, owner
-        super().__init__(f"no {kind} {owner[:80]!r} has points here")
+        super().__init__(f"no {kind} of this id has points here")
 
 
 class UnknownTransferError(NotFoundError):

@@ -5,6 +5,7 @@ What came in as text is neither kept nor logged: nobody without the key can make
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +44,8 @@ ISSUED = frozenset({IdentityKind.APP, IdentityKind.LOYALTY, IdentityKind.PARTNER
 
 MOST_CHARACTERS = 256
 _OPAQUE = re.compile(r"[^\x00-\x20\x7f]+(?: [^\x00-\x20\x7f]+)*")
+_ISSUER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""It is kept as it is written, so nothing of a person may stand in it."""
 _PLATE_FILLING = re.compile(r"[\s\-.·•]+")
 _CARD_DIGITS = range(13, 20)
 
@@ -75,12 +78,14 @@ def identity_of(tenant: TenantId, kind: IdentityKind, text: str, key: bytes, reg
     if kind is IdentityKind.PHONE:
         held = _phone_number(held, region)
     elif kind is IdentityKind.PLATE:
-        held = _PLATE_FILLING.sub("", held).upper()
+        held = _PLATE_FILLING.sub("", unicodedata.normalize("NFKC", held)).upper()
     elif kind in ISSUED:
         before, colon, behind = held.partition(":")
         issuer, held = (before.strip().lower(), behind.strip()) if colon else ("", held)
-        if colon and not (issuer and held):
-            raise IdentityRefusedError(kind.value, f"a {kind.value} id is 'issuer:id', or 'id' alone")
+        if colon and not (_ISSUER.fullmatch(issuer) and held):
+            raise IdentityRefusedError(
+                kind.value, f"a {kind.value} id is 'issuer:id', or 'id' alone; issuers are [a-z0-9._-]"
+            )
     if not _OPAQUE.fullmatch(held):
         raise IdentityRefusedError(kind.value, f"a {kind.value} id holds signs that no id has")
     if kind is IdentityKind.PAYMENT and _is_card_number(held):

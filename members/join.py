@@ -61,6 +61,7 @@ BY_FAR: Final = 4
 """So many times as often as with the next: what a couple shares is below, who stands behind in a queue far above."""
 _TWICE: Final = 2
 """Once may be a neighbour in the queue."""
+_MICROSECOND: Final = timedelta(microseconds=1)
 _SEEN_APART: Final = timedelta(hours=12)
 """Two days: a till's evening queue is one occasion."""
 
@@ -105,7 +106,7 @@ def join_people(identities: Collection[Identity], evidence: Iterable[Evidence]) 
             refused.append((one, "one of the ids was seen with too many others"))
         elif one.strength is Strength.VERIFIED:
             refused += groups.join(one).items()
-        elif one.last_at - one.first_at >= _SEEN_APART:
+        elif may_join(one.strength, (one.last_at - one.first_at) // _MICROSECOND):
             seen.append(one)
     passed_on: dict[PersonRef, datetime] = {}
     for one, _ in refused:  # in the order of their first instants
@@ -122,6 +123,11 @@ def join_people(identities: Collection[Identity], evidence: Iterable[Evidence]) 
     ]
     refused += _Sightings(groups, vouched, given).join()
     return Joined(tuple(sorted(groups.people(), key=min)), tuple(refused))
+
+
+def may_join(strength: Strength, span_us: int) -> bool:
+    """Whether evidence of this length, in microseconds, joins anybody: what was seen once does not."""
+    return strength is Strength.VERIFIED or span_us >= _SEEN_APART // _MICROSECOND
 
 
 def weight_of(occasions: int) -> int:
@@ -251,11 +257,13 @@ class _Sightings:
         """Cards of somebody that were seen with another's: with phones, or with cards that are theirs by now."""
         weights: Counter[tuple[PersonRef, PersonRef]] = Counter()
         for one in self._everything:
-            a, b = self._groups.root(one.a.ref), self._groups.root(one.b.ref)
-            if one.strength is Strength.OBSERVED and a != b and self._is_person(a) and self._is_person(b):
-                for mine, other in ((one.a, b), (one.b, a)):
-                    if mine.kind not in PERSONAL:
-                        weights[mine.ref, other] += weight_of(one.occasions)
+            is_apart = self._groups.root(one.a.ref) != self._groups.root(one.b.ref)
+            if one.strength is Strength.OBSERVED and is_apart:
+                is_lasting = may_join(one.strength, (one.last_at - one.first_at) // _MICROSECOND)
+                for mine, other in ((one.a, one.b), (one.b, one.a)):
+                    is_owned = is_lasting and self._is_person(self._groups.root(other.ref))
+                    if mine.kind not in PERSONAL and (other.kind in PERSONAL or is_owned):
+                        weights[mine.ref, other.ref] += weight_of(one.occasions)
         return {ref for (ref, _), weight in weights.items() if weight >= _TWICE}
 
 

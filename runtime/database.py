@@ -20,6 +20,7 @@ from runtime.errors import StorageError
 
 _BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's commit; a commit takes milliseconds."""
+_LOG_WAIT_MS = 50
 _MOST_CONNECTIONS = 60
 """Beyond the five that stay open: more than the HTTP layer has threads (40), so that slow readers never leave the
 engine without one."""
@@ -55,12 +56,24 @@ class Database:
             except SQLAlchemyError as error:
                 raise StorageError(f"the database refused a write: {_short(error)}") from error
 
-    def checkpoint(self) -> None:
-        """Bring what was committed into the database's own file and empty the log that held it, erased rows too."""
+    def empty_log(self) -> bool:
+        """Bring what was committed into the database's own file and empty the log that held it, erased rows too.
+
+        Returns:
+            Whether it is empty: not while somebody reads what was before. It waits for nobody; ask again.
+        """
         if not self.url.startswith("sqlite:"):
-            return
-        with self._writing, self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            return True
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOG_WAIT_MS}")
+                try:
+                    is_busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+                finally:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout={1_000 * _BUSY_TIMEOUT_S}")
+        except SQLAlchemyError:
+            return False
+        return is_busy == 0
 
     def close(self) -> None:
         """Close all connections."""

@@ -116,7 +116,6 @@ class ScanEngine:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
         self._counting = threading.Lock()
-        self._changed_people: queue.SimpleQueue[TenantId] = queue.SimpleQueue()
         self._changed_devices: queue.SimpleQueue[tuple[TenantId, DeviceRef]] = queue.SimpleQueue()
         self._campaigns_changed = threading.Event()
         self._states: dict[TenantId, LiveState] = {}
@@ -175,15 +174,15 @@ class ScanEngine:
         """Close the visits that have run out by the clock, behind all scans that wait; returns when it is done."""
         self._between_batches(self._sweep)
 
-    def forget(self, tenant: TenantId, refs: Collection[DeviceRef], erase: Callable[[], None]) -> None:
-        """Erase what the records hold of these phones, and what memory does, while no batch is under way.
+    def forget(self, tenant: TenantId, erase: Callable[[], Collection[DeviceRef]]) -> None:
+        """Erase what the records hold of some phones, and what memory does, while no batch is under way.
 
         Args:
-            erase: its own transaction; when it raises, nothing is forgotten.
+            erase: its own transaction, and whose phones it was; when it raises, nothing is forgotten.
         """
 
         def both() -> None:
-            erase()
+            refs = erase()
             for ref in refs:
                 self._awaiting.forget(tenant, ref)
             if (state := self._states.get(tenant)) is not None:
@@ -200,6 +199,8 @@ class ScanEngine:
 
     def _between_batches(self, chore: Callable[[], None]) -> None:
         """Run something on the engine's thread, behind all scans that wait; returns when it is done."""
+        if not self.is_running:
+            raise PartFailedError("the engine is not running; nothing was done")
         job = _Job(DEFAULT_TENANT, (), chore)
         self._jobs.put(job)
         job.done.result()
@@ -212,10 +213,6 @@ class ScanEngine:
     def campaigns_changed(self) -> None:
         """A campaign or zone changed: the next batch reads them anew."""
         self._campaigns_changed.set()
-
-    def people_changed(self, tenant: TenantId) -> None:
-        """Somebody became another's, or their own again: the next batch reads people anew."""
-        self._changed_people.put(tenant)
 
     # -- the engine's own thread ---------------------------------------------------------------------------
 
@@ -320,6 +317,7 @@ class ScanEngine:
         now = self._clock.now()
         with self._database.read() as connection:
             live = state.campaigns(connection)
+            state.notice_people(connection)
             before = state.slice(connection, members, [a.scan for a in new])
         deps = Deps(
             locator=self._locators.of(state.tenant),
@@ -427,9 +425,6 @@ class ScanEngine:
             self._awaiting.forget(tenant, ref)  # a batch under way when it changed may have let one wait
             if tenant in self._states:
                 self._states[tenant].forget_devices([ref])
-        while not self._changed_people.empty():
-            if (state := self._states.get(self._changed_people.get())) is not None:
-                state.forget_people()
         if self._campaigns_changed.is_set():
             self._campaigns_changed.clear()
             for state in self._states.values():

@@ -19,7 +19,7 @@ from runtime.records.campaigns import get_zones, given_to, live_campaigns, settl
 from runtime.records.devices import get_devices
 from runtime.records.fixes import load_days
 from runtime.records.history import load_scenes
-from runtime.records.people import kin_of
+from runtime.records.people import kin_of, newest_change
 from runtime.records.tracks import load_tracks
 from scenes.places import PlaceBook
 from scenes.record import restore
@@ -57,6 +57,7 @@ class LiveState:
         self._devices: dict[DeviceRef, Device | None] = {}
         self._ledgers: dict[PersonRef, _PersonLedger] = {}
         self._campaigns: LiveCampaigns | None = None
+        self._people_as_of = 0
         self.to_recheck: set[DeviceRef] = set()
         """Phones whose record changed since the last sweep: a consent may be gone."""
 
@@ -168,6 +169,13 @@ class LiveState:
         """Read campaigns, zones and ledgers anew before the next batch."""
         self._campaigns = None
         self.forget_people()
+
+    def notice_people(self, connection: Connection) -> None:
+        """Read people anew where anybody has become another's since; whoever did it, in whatever process."""
+        newest = newest_change(connection, self.tenant)
+        if newest != self._people_as_of:
+            self._people_as_of = newest
+            self.forget_people()
 
     def forget_people(self) -> None:
         """Read anew who is one person, and what each was given."""

@@ -1,18 +1,18 @@
 """Desks for people: who is known by what, who looked, all that is held of somebody, and its end."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from api.ports import AccessRow, Caller, IdentityRow, LinkRow, PersonView
-from kernel.clock import from_epoch_us, to_epoch_us
+from kernel.clock import EPOCH, Clock, from_epoch_us, to_epoch_us
 from kernel.errors import NotFoundError
-from kernel.ids import DeviceId, PersonRef, TenantId, derive_id
+from kernel.ids import DeviceId, DeviceRef, PersonRef, TenantId, derive_id
 from members.device import AgeBand, Purpose, allowance_of, device_ref, person_ref
-from members.errors import BiometricRefusedError, PurposeRefusedError
+from members.errors import BiometricRefusedError, EvidenceRefusedError, PurposeRefusedError
 from members.identity import Identity, IdentityKind, identity_of
 from members.join import Strength
 from members.tiers import Tier, tier_of
@@ -27,6 +27,7 @@ from runtime.records.people import (
     PersonChange,
     Seen,
     identities_of,
+    kin_of,
     links_of,
     people_of,
     settle_rest,
@@ -37,15 +38,16 @@ from runtime.records.schema import accesses, consents, devices, identities
 from runtime.records.tenants import tenant_settings
 
 _WALL = SystemClock()
-NotesChanges = Callable[[TenantId], None]
+OLDEST_EVIDENCE: Final = timedelta(days=400)
+"""A till without network, or a list of a year ago; older would come before what is known, and win over it."""
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 
 
 class JoinedPeople:
     """Takes ids that came together, within whatever transaction brought them. No id's text is kept."""
 
-    def __init__(self, people_key: bytes, changed: NotesChanges | None = None) -> None:
-        """Args: changed: told of a tenant somebody of whom became another's."""
-        self._key, self._changed = people_key, changed
+    def __init__(self, people_key: bytes) -> None:
+        self._key = people_key
 
     def identify(
         self, connection: Connection, tenant: TenantId, ids: Sequence[tuple[IdentityKind, str]]
@@ -78,16 +80,12 @@ class JoinedPeople:
             raise BiometricRefusedError("the venue, or the person, has not switched biometric ids on")
         people, changes = take_seen(connection, tenant, seen, now)
         tell_changes(connection, tenant, changes, now)
-        if changes and self._changed is not None:
-            self._changed(tenant)
         return people, changes
 
     def settle(self, connection: Connection, tenant: TenantId, most: int, now: datetime) -> int:
         """Settle some of the ids that more of the same evidence was told of; how many there were."""
         n, changes = settle_rest(connection, tenant, most, now)
         tell_changes(connection, tenant, changes, now)
-        if changes and self._changed is not None:
-            self._changed(tenant)
         return n
 
     def person_of(
@@ -107,9 +105,19 @@ class JoinedPeople:
         if not _may_be_biometric(connection, tenant, seen):
             bare = tuple(one for one in together if one.kind is not IdentityKind.BIOMETRIC)
             seen = Seen(bare, Strength.OBSERVED, at, source)
-        if not seen.together:
+        if not seen.together or is_of_a_child(connection, tenant, seen.together):
             return None
         return self.take(connection, tenant, [seen], _WALL.now())[0][0]
+
+
+def is_of_a_child(connection: Connection, tenant: TenantId, together: Sequence[Identity]) -> bool:
+    """Whether any phone of the people behind these ids is a child's or of unknown age."""
+    kin = kin_of(connection, tenant, [one.ref for one in together])
+    refs = {ref for of_one in kin.values() for ref in of_one}
+    bands = connection.execute(
+        sa.select(devices.c.age_band).where(devices.c.tenant_id == tenant, devices.c.person.in_(sorted(refs)))
+    ).scalars()
+    return any(AgeBand(band) in {AgeBand.CHILD, AgeBand.UNKNOWN} for band in bands)
 
 
 def _may_be_biometric(connection: Connection, tenant: TenantId, event: Seen) -> bool:
@@ -150,11 +158,13 @@ def tell_changes(connection: Connection, tenant: TenantId, changes: Sequence[Per
         tier = tier_of(held)
         moved = {change.identity for change in of_person}
         was = tier_of([one for one in held if one.ref not in moved])
-        former = {change.before for change in of_person if change.before is not None}
+        before = {change.before for change in of_person}
+        stayed = {one.ref for one in held} - moved
+        former = {one for one in before if one is not None} | ({person} if stayed else set())
         names = []
-        if former:
+        if len(former) > 1:
             names.append("person.merged")
-        elif person in moved:
+        elif before == {None} and not stayed:
             names.append("person.created")
         if tier is not was and tier is not Tier.VISITOR:
             names.append("person.upgraded")
@@ -175,12 +185,20 @@ def tell_changes(connection: Connection, tenant: TenantId, changes: Sequence[Per
     append_events(connection, tenant, rows)
 
 
+def latest(clock: Clock) -> datetime:
+    """The clock's instant; the machine's while a clock of events has seen nothing."""
+    now = clock.now()
+    return _WALL.now() if now == EPOCH else now
+
+
 class PeopleDesk:
     """What the HTTP layer asks about people."""
 
-    def __init__(self, database: Database, engine: ScanEngine, people_key: bytes) -> None:
-        self._database, self._engine, self._key = database, engine, people_key
-        self.book = JoinedPeople(people_key, engine.people_changed)
+    def __init__(self, database: Database, engine: ScanEngine, people_key: bytes, clock: Clock) -> None:
+        self._database, self._engine, self._key, self._clock = database, engine, people_key, clock
+        self.book = JoinedPeople(people_key)
+        self.log_is_empty = True
+        """Whether nothing that was erased waits in the database's log; the worker tries again while it does."""
 
     def see(
         self,
@@ -190,14 +208,24 @@ class PeopleDesk:
         source: str,
         at: datetime,
     ) -> tuple[PersonRef, Tier]:
-        """Take ids that came together; whose they are."""
+        """Take ids that came together; whose they are.
+
+        Raises:
+            EvidenceRefusedError: it is dated ahead, or so far back that it would come before all that is known.
+        """
+        now = latest(self._clock)
+        if not now - OLDEST_EVIDENCE <= at <= now + CLOCK_TOLERANCE:
+            raise EvidenceRefusedError(at, now)
         with self._database.write() as connection:
             together = self.book.identify(connection, caller.tenant, ids)
             if not together:
                 raise PurposeRefusedError("the owner of this phone has not allowed visits; nothing was kept")
+            if is_of_a_child(connection, caller.tenant, together):
+                raise PurposeRefusedError("this person is a child, or of unknown age; nothing was kept")
             seen = Seen(together, strength, at, source)
             (person,), _ = self.book.take(connection, caller.tenant, [seen], _WALL.now())
-            return person, tier_of(identities_of(connection, caller.tenant, person))
+            whose = people_of(connection, caller.tenant, [person])[person]
+            return person, tier_of(identities_of(connection, caller.tenant, whose))
 
     def find(self, caller: Caller, kind: IdentityKind, text: str, purpose: Purpose) -> PersonView:
         """Who has this id, by what else they are known and why; written into their own log.
@@ -238,9 +266,7 @@ class PeopleDesk:
     def undo(self, caller: Caller, link_id: str, reason: str) -> int:
         """Take evidence back for good; how many identities are another person's now."""
         with self._database.write() as connection:
-            changes = undo_link(connection, caller.tenant, link_id, _WALL.now(), f"{caller.key_id}: {reason}")
-        if changes:
-            self._engine.people_changed(caller.tenant)
+            changes = undo_link(connection, caller.tenant, link_id, _WALL.now(), f"{caller.key_id}: {reason}"[:200])
         return len(changes)
 
     def accesses(self, tenant: TenantId, device_id: DeviceId) -> Sequence[AccessRow]:
@@ -267,20 +293,20 @@ class PeopleDesk:
 
     def erase(self, tenant: TenantId, device_id: DeviceId) -> dict[str, dict[str, int]]:
         """Erase the person behind a phone, with all their phones and ids; what went and what is kept nameless."""
-        receipt: dict[str, dict[str, int]] = {}
-        with self._database.read() as connection:
-            whole = whole_person(connection, tenant, person_ref(tenant, device_id, self._key))
+        ref, receipt = person_ref(tenant, device_id, self._key), dict[str, dict[str, int]]()
+        with self._database.read() as connection:  # a stranger costs no transaction
+            if not is_known(connection, tenant, whole_person(connection, tenant, ref)):
+                raise NotFoundError("nothing is held of this phone's owner")
 
-        def do() -> None:
+        def do() -> Collection[DeviceRef]:
             with self._database.write() as connection:
-                now_whole = whole_person(connection, tenant, person_ref(tenant, device_id, self._key))
-                if not is_known(connection, tenant, now_whole):
-                    raise NotFoundError("nothing is held of this phone's owner")
-                forfeit(connection, tenant, now_whole.people, _WALL.now())
-                receipt.update(erase(connection, tenant, now_whole))
-            self._database.checkpoint()
+                whole = whole_person(connection, tenant, ref)  # as it is now
+                forfeit(connection, tenant, whole.people, _WALL.now())
+                receipt.update(erase(connection, tenant, whole))
+            return whole.phones
 
-        self._engine.forget(tenant, whole.phones, do)
+        self._engine.forget(tenant, do)
+        self.log_is_empty = self._database.empty_log()
         return receipt
 
 

@@ -8,7 +8,7 @@ from kernel.errors import AtriumError
 from kernel.ids import TenantId
 from runtime.clocks import SystemClock
 from runtime.database import Database
-from runtime.people import JoinedPeople
+from runtime.people import PeopleDesk
 from runtime.records.tenants import list_tenants
 
 _log = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ _BREATH_S: Final = 0.1
 class PeopleWorker:
     """``start`` and ``stop`` run steps in a thread of their own."""
 
-    def __init__(self, database: Database, book: JoinedPeople, look_every_s: float = LOOK_EVERY_S) -> None:
-        self._database, self._book, self._look_every_s = database, book, look_every_s
+    def __init__(self, database: Database, desk: PeopleDesk, look_every_s: float = LOOK_EVERY_S) -> None:
+        self._database, self._desk, self._look_every_s = database, desk, look_every_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="atrium-people", daemon=True)
 
@@ -43,9 +43,11 @@ class PeopleWorker:
         with self._database.read() as connection:
             tenants = [TenantId(tenant) for tenant, _ in list_tenants(connection)]
         n = 0
+        if not self._desk.log_is_empty:
+            self._desk.log_is_empty = self._database.empty_log()
         for tenant in tenants:
             with self._database.write() as connection:
-                n += self._book.settle(connection, tenant, AT_ONCE, SystemClock().now())
+                n += self._desk.book.settle(connection, tenant, AT_ONCE, SystemClock().now())
         return n
 
     def _run(self) -> None:

@@ -113,7 +113,7 @@ def start(
     sender = Sender(home.keys.webhooks, home.settings.local_webhooks, f"atrium/{release}")
     worker = WebhookWorker(home.database, tail, sender, home.keys.consumers, retry_rules or RetryRules())
     venues = VenueDesk(home.venues)
-    people = PeopleDesk(home.database, engine, home.keys.people)
+    people = PeopleDesk(home.database, engine, home.keys.people, clock)
     settings_of_points = point_rules or PointRules()
     points = PointsWriter(home.database, clock, settings_of_points)
     services = Services(
@@ -143,6 +143,6 @@ def start(
     tags.start()
     tail.start()
     worker.start()
-    settling = PeopleWorker(home.database, people.book)
+    settling = PeopleWorker(home.database, people)
     settling.start()
     return Running(create_app(services), engine, tags, points, home, tail, worker, settling, waiting)

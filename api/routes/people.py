@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.access import Identifying, SeeingOwn, SeeingPeople, ServicesDep
+from api.errors import NotAllowedError
+from api.ports import Role
 from api.routes.documents import problems
 from api.schemas.people import (
     AccessesOut,
@@ -25,6 +27,7 @@ from api.schemas.people import (
 )
 from flow.answers import rfc3339
 from kernel.ids import DeviceId
+from members.join import Strength
 
 router = APIRouter(tags=["members"], responses=problems(401, 403, 422, 503))
 
@@ -33,14 +36,16 @@ MyDevice = Annotated[
     Query(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$", description="The phone whose owner asks"),
 ]
 _KEPT_BECAUSE = (
-    "Coupons and deliveries are accounts: what was given stays, with its day, under a name drawn at random that is "
-    "written nowhere beside you."
+    "Coupons, deliveries, payments and the books of points are accounts: the amounts stay, with their days, of nobody "
+    "or under names drawn at random that are written nowhere beside you."
 )
 
 
 @router.post("/v1/identities", responses=problems(400, 403))
 def see_together(body: TogetherIn, caller: Identifying, services: ServicesDep) -> PersonOut:
     """Tell that ids came together: who signs in, joins on arrival or pays becomes known by all of them."""
+    if body.strength is Strength.VERIFIED and caller.role is not Role.ADMIN:
+        raise NotAllowedError("a till tells what it observed; what is verified is an admin's to tell")
     ids = [(one.kind, one.value) for one in body.identities]
     person, tier = services.people.see(caller, ids, body.strength, body.source, body.at)
     return PersonOut(person_ref=person, tier=tier)

@@ -62,7 +62,14 @@ async def post_transfer(
 ) -> JSONResponse:
     """Move the points of a pending transfer, all or some; the others go back."""
     told = body or PostIn()
-    order = Resolve(_new_id(services), transfer_id, Phase.POST, told.reason or "a pending transfer posted", told.points)
+    order = Resolve(
+        _new_id(services),
+        transfer_id,
+        Phase.POST,
+        told.reason or "a pending transfer posted",
+        told.points,
+        caller.role is Role.ADMIN,
+    )
     asked = f"{transfer_id}\x1f{told.model_dump_json()}"
     return await _move(order, asked, "points:post", caller, services, idempotency_key)
 
@@ -77,7 +84,14 @@ async def void_transfer(
 ) -> JSONResponse:
     """Give back what a pending transfer set aside."""
     told = body or ReasonIn()
-    order = Resolve(_new_id(services), transfer_id, Phase.VOID, told.reason or "a pending transfer voided")
+    order = Resolve(
+        _new_id(services),
+        transfer_id,
+        Phase.VOID,
+        told.reason or "a pending transfer voided",
+        None,
+        caller.role is Role.ADMIN,
+    )
     asked = f"{transfer_id}\x1f{told.model_dump_json()}"
     return await _move(order, asked, "points:void", caller, services, idempotency_key)
 
@@ -94,7 +108,7 @@ async def reverse_transfer(
 ) -> JSONResponse:
     """Undo a transfer by its opposite, once and whole; the points are as good for as long as they were."""
     told = body or ReasonIn()
-    order = Reverse(_new_id(services), transfer_id, told.reason or "a transfer reversed")
+    order = Reverse(_new_id(services), transfer_id, told.reason or "a transfer reversed", caller.role is Role.ADMIN)
     asked = f"{transfer_id}\x1f{told.model_dump_json()}"
     return await _move(order, asked, "points:reverse", caller, services, idempotency_key)
 

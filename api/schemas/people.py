@@ -27,7 +27,15 @@ class TogetherIn(BaseModel):
 
     identities: Annotated[list[IdentityIn], Field(min_length=1, max_length=8)]
     strength: Strength = Strength.OBSERVED
-    source: Annotated[str, Field(min_length=1, max_length=200, description="What saw them: `till-12`, `app-login`")]
+    source: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[^\x00-\x1f\x7f]+$",
+            description="What saw them: `till-12`, `app-login`",
+        ),
+    ]
     at: Instant
 
 

@@ -10,6 +10,7 @@ from members.errors import (
     HoldResolvedError,
     InsufficientPointsError,
     NotAMemberError,
+    PartnerPointsError,
     PointsLimitError,
     PointsRefusedError,
     TransferStateError,
@@ -169,6 +170,7 @@ def _resolve(order: Resolve, book: Book, at: datetime) -> Transfer:
     hold = _find(book, order.transfer_id)
     if hold.phase is not Phase.HOLD:
         raise TransferStateError(f"{hold.id} is no hold: there is nothing to post or void")
+    _check_partner(hold, order.is_of_partners)
     end = book.ends.get(hold.id)
     if end is not None:
         raise HoldResolvedError(hold.id, end.phase.value)
@@ -208,8 +210,14 @@ def _first_of(legs: Sequence[Leg], points: int) -> tuple[Leg, ...]:
     return tuple(kept)
 
 
+def _check_partner(transfer: Transfer, is_of_partners: bool) -> None:  # as the orders carry it
+    if transfer.kind in {TransferKind.FUND, TransferKind.SETTLE} and not is_of_partners:
+        raise PartnerPointsError("what was moved with a partner is ended and reversed by an admin")
+
+
 def _reverse(order: Reverse, book: Book, at: datetime) -> Transfer:
     asked = _find(book, order.transfer_id)
+    _check_partner(asked, order.is_of_partners)
     done = book.ends.get(asked.id, asked) if asked.phase is Phase.HOLD else asked
     if done.phase not in {Phase.DONE, Phase.POST} or done.kind in {TransferKind.EXPIRE, TransferKind.REVERSE}:
         what = f"{done.kind.value}, {done.phase.value}"

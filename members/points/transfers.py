@@ -148,6 +148,8 @@ class Resolve:
     phase: Literal[Phase.POST, Phase.VOID, Phase.TIMEOUT]
     reason: str
     points: int | None = None
+    is_of_partners: bool = True
+    """Whether whoever orders it may move what is a partner's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class Reverse:
     id: str
     transfer_id: str
     reason: str
+    is_of_partners: bool = True
 
 
 @dataclass(frozen=True, slots=True)

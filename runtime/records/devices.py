@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.ids import DeviceRef, PersonRef, TenantId
 from members.device import AgeBand, Consent, Device, Purpose, allowance_of
+from runtime.records.people import forget_identity
 from runtime.records.schema import answers, consents, devices, fixes, scenes, tracks
 from runtime.records.tags import forget_person
 
@@ -52,8 +53,11 @@ def put_device(connection: Connection, tenant: TenantId, device: Device, at: dat
                 )
             )
 
-    if not allowance_of(device).keeps_tags:
+    allowed = allowance_of(device)
+    if not allowed.keeps_tags:
         forget_person(connection, tenant, device.person)
+    if not allowed.keeps_visits and device.age_band not in {AgeBand.CHILD, AgeBand.UNKNOWN}:
+        forget_identity(connection, tenant, device.person, at)  # of a child it stays known whom to leave alone
 
 
 def _one(ref: DeviceRef, purpose: str, at_us: int) -> sa.Update:

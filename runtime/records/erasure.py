@@ -22,7 +22,7 @@ class Fate(StrEnum):
 
     GOES = "goes"
     KEPT = "kept"
-    """The amount stays, under a name drawn at random that nobody wrote down beside the person."""
+    """The amount stays: of nobody, or under a name drawn at random for each row."""
 
 
 _DAY_US: Final = 86_400_000_000
@@ -36,7 +36,7 @@ class Held:
         column: it holds refs of people (``per_...``) or of phones (``dev_...``).
         of_phones: which of the two.
         blanked: where rows are kept, what in them would tell of places or of another row.
-        coarsened: instants of such rows, of which the day alone is kept (UTC).
+        coarsened: instants of such rows, of which the day alone is kept (UTC): its end, so that a coupon stays good.
     """
 
     table: sa.Table
@@ -60,7 +60,7 @@ TABLES: Final = (
     _phones(schema.scenes),
     _phones(schema.tracks),
     _phones(schema.fixes),
-    _people(schema.visits),
+    Held(schema.visits, schema.visits.c.device_ref, of_phones=True),
     _people(schema.events),
     _people(schema.staff),
     _people(schema.tag_records),
@@ -85,14 +85,21 @@ TABLES: Final = (
         schema.coupons.c.person,
         Fate.KEPT,
         blanked=(schema.coupons.c.visit_id,),
-        coarsened=(schema.coupons.c.issued_us,),
+        coarsened=(schema.coupons.c.issued_us, schema.coupons.c.expires_us, schema.coupons.c.redeemed_us),
     ),
-    Held(schema.payments, schema.payments.c.person, Fate.KEPT, coarsened=(schema.payments.c.at_us,)),
+    Held(
+        schema.payments,
+        schema.payments.c.person,
+        Fate.KEPT,
+        coarsened=(schema.payments.c.at_us, schema.payments.c.recorded_us),
+    ),
     _people(schema.point_pool_members),
     Held(schema.point_accounts, schema.point_accounts.c.owner, Fate.KEPT),
     _people(schema.identity_links, "a"),
     _people(schema.identity_links, "b"),
     _people(schema.person_changes, "identity"),
+    _people(schema.person_changes, "person_before"),
+    _people(schema.person_changes, "person_after"),
     _people(schema.unsettled_identities, "ref"),
     _people(schema.accesses),
     _people(schema.identities, "ref"),
@@ -136,6 +143,10 @@ def gather(connection: Connection, tenant: TenantId, whole: Whole) -> dict[str, 
             {name: f"{len(value)} bytes" if isinstance(value, bytes) else value for name, value in row.items()}
             for row in rows.mappings()
         ]
+        for row in told if held.table is schema.identity_links else ():
+            for side in ("a", "b"):
+                if row[side] not in whole.people:
+                    row[side] = "somebody else's"
         known = found.setdefault(held.table.name, [])
         known += [row for row in told if row not in known]
     return found
@@ -144,30 +155,34 @@ def gather(connection: Connection, tenant: TenantId, whole: Whole) -> dict[str, 
 def erase(connection: Connection, tenant: TenantId, whole: Whole) -> dict[str, dict[str, int]]:
     """Erase somebody in the caller's transaction; how many rows of each table went, and how many are kept nameless."""
     receipt: dict[str, dict[str, int]] = {Fate.GOES.value: {}, Fate.KEPT.value: {}}
-    nobody = f"per_{secrets.token_hex(12)}"
     for held in TABLES:
         mine = held.table.c.tenant_id == tenant, whole.of(held)
         if held.fate is Fate.GOES:
             n = connection.execute(held.table.delete().where(*mine)).rowcount
         else:
-            n = _make_nameless(connection, held, mine, nobody)
+            n = _make_nameless(connection, held, mine)
         told = receipt[held.fate.value]
         told[held.table.name] = told.get(held.table.name, 0) + n
     return receipt
 
 
-def _make_nameless(connection: Connection, held: Held, mine: tuple[sa.ColumnElement[bool], ...], nobody: str) -> int:
+def _make_nameless(connection: Connection, held: Held, mine: tuple[sa.ColumnElement[bool], ...]) -> int:
     (key,) = held.table.primary_key.columns
     keys = connection.execute(sa.select(key).where(*mine)).scalars().all()
+    if held.table is schema.coupons:
+        redeemed = schema.redemptions
+        day = redeemed.c.at_us - redeemed.c.at_us % _DAY_US + _DAY_US
+        connection.execute(redeemed.update().where(redeemed.c.coupon_id.in_(keys)).values(at_us=day))
     for one in keys:
         if held.table is schema.point_accounts:
             _rename_account(connection, one)
             continue
+        nobody = None if held.column.nullable else f"per_{secrets.token_hex(12)}"
         values: dict[str, object] = {held.column.name: nobody}
         for column in held.blanked:
             values[column.name] = None if column.nullable else f"erased_{secrets.token_hex(12)}"
         for column in held.coarsened:
-            values[column.name] = column - column % _DAY_US
+            values[column.name] = column - column % _DAY_US + _DAY_US
         connection.execute(held.table.update().where(key == one).values(**values))
     return len(keys)
 
@@ -184,10 +199,12 @@ def _rename_account(connection: Connection, account: str) -> None:
 
 
 def is_known(connection: Connection, tenant: TenantId, whole: Whole) -> bool:
-    """Whether the records say anything of somebody."""
+    """Whether the records say anything of somebody: their phones and ids do, and what was told of them."""
+    looked_at = {schema.devices, schema.identities, schema.payments, schema.deliveries, schema.campaign_people}
     return any(
         connection.execute(
             sa.select(sa.literal(1)).where(held.table.c.tenant_id == tenant, whole.of(held)).limit(1)
         ).first()
         for held in TABLES
+        if held.table in looked_at
     )

@@ -5,7 +5,7 @@ only ``identities.person``: the ref of the identity of a person that was seen fi
 cap or point, and taking it back restores all of them.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +20,11 @@ from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.errors import NotFoundError
 from kernel.ids import PersonRef, TenantId, derive_id
 from members.identity import PERSONAL, Identity, IdentityKind
-from members.join import CROWD, Evidence, Strength, join_people
+from members.join import CROWD, Evidence, Strength, join_people, may_join, weight_of
 from runtime.records.schema import identities, identity_links, person_changes, unsettled_identities
 from runtime.records.upsert import upsert, write_rows
 
-MOST_TOGETHER = 8
-"""Ids that one event may bring: each pair of them is evidence."""
+_DAY_US = 86_400_000_000
 _AT_ONCE = 400
 """Refs a statement: SQLite takes 32,766 variables, and a plan for fewer is read faster."""
 _ASKED_FIRST = (
@@ -83,7 +82,7 @@ def take_seen(
     ``settle_rest``; after it, the order of events has changed nobody.
 
     Returns:
-        Whose each event is, and who became whom.
+        Whose each event is, by the id that its owner proved; and who became whom.
     """
     refs = {one.ref: one for event in seen for one in event.together}
     known = people_of(connection, tenant, refs)
@@ -93,10 +92,9 @@ def take_seen(
             first_us[one.ref] = min(to_epoch_us(event.at), first_us.get(one.ref, to_epoch_us(event.at)))
     moved = _store_identities(connection, tenant, refs, known, first_us)
     met, waiting = _store_links(connection, tenant, seen)
-    _wait(connection, tenant, waiting - met - moved)
-    changes = _settle(connection, tenant, moved | met, now, seen[0].source if seen else "")
-    after = known | {change.identity: change.after for change in changes}
-    return [after[_asked_first(event.together).ref] for event in seen], changes
+    _wait(connection, tenant, waiting - met.keys() - moved)
+    changes = _settle(connection, tenant, moved | met.keys(), now, seen[0].source if seen else "", met)
+    return [_asked_first(event.together).ref for event in seen], changes
 
 
 def settle_rest(connection: Connection, tenant: TenantId, most: int, now: datetime) -> tuple[int, list[PersonChange]]:
@@ -109,6 +107,30 @@ def settle_rest(connection: Connection, tenant: TenantId, most: int, now: dateti
         part = sorted(refs)[start : start + _AT_ONCE]
         connection.execute(unsettled_identities.delete().where(unsettled_identities.c.ref.in_(part)))
     return len(refs), _settle(connection, tenant, refs, now, "more of the same evidence")
+
+
+def newest_change(connection: Connection, tenant: TenantId) -> int:
+    """The number of the last time that somebody of a tenant became another's; 0 where nobody has."""
+    query = sa.select(sa.func.max(person_changes.c.sequence)).where(person_changes.c.tenant_id == tenant)
+    return connection.execute(query).scalar() or 0
+
+
+def forget_identity(connection: Connection, tenant: TenantId, ref: PersonRef, now: datetime) -> None:
+    """An identity goes with all evidence of it; whom it had joined are as without it."""
+    if not people_of(connection, tenant, [ref]):
+        return
+    others = connection.execute(
+        sa.select(identity_links.c.a, identity_links.c.b).where(
+            sa.or_(identity_links.c.a == ref, identity_links.c.b == ref)
+        )
+    ).all()
+    connection.execute(identity_links.delete().where(sa.or_(identity_links.c.a == ref, identity_links.c.b == ref)))
+    for column in (person_changes.c.identity, person_changes.c.person_before, person_changes.c.person_after):
+        connection.execute(person_changes.delete().where(column == ref))
+    connection.execute(unsettled_identities.delete().where(unsettled_identities.c.ref == ref))
+    connection.execute(identities.delete().where(identities.c.ref == ref))
+    met = {PersonRef(side) for row in others for side in (row.a, row.b)} - {ref}
+    _settle(connection, tenant, met, now, "an identity was withdrawn")
 
 
 def _wait(connection: Connection, tenant: TenantId, refs: set[PersonRef]) -> None:
@@ -253,8 +275,8 @@ def _store_identities(
 
 def _store_links(
     connection: Connection, tenant: TenantId, seen: Sequence[Seen]
-) -> tuple[set[PersonRef], set[PersonRef]]:
-    """The ids that are new to each other, and those whose evidence is more than it was."""
+) -> tuple[Counter[PersonRef], set[PersonRef]]:
+    """The ids that are new to each other, each with to how many; and those whose evidence says more than it did."""
     spans: dict[_Pair, _Span] = {}
     for event in seen:
         at_us = to_epoch_us(event.at)
@@ -262,13 +284,16 @@ def _store_links(
             key = one, other, event.strength
             spans[key] = _Span(at_us, at_us, 1, event.source).with_more(spans.get(key))
     held = _spans_held(connection, spans)
-    met: set[PersonRef] = set()
+    met: Counter[PersonRef] = Counter()
     waiting: set[PersonRef] = set()
     rows: list[dict[str, object]] = []
     for key, span in spans.items():
         was = held.get(key)
         now = span.with_more(was)
-        (met if was is None else waiting).update(key[:2])
+        if was is None:
+            met.update(key[:2])
+        elif was.says != now.says:
+            waiting.update(key[:2])
         rows.append(
             {
                 "id": derive_id("lnk", *key),
@@ -298,6 +323,11 @@ class _Span:
     source: str
     undone_us: int | None = None
 
+    @property
+    def says(self) -> tuple[int, int, int]:
+        """What the rules may see of it: days and a weight; the same again says nothing new."""
+        return self.first_us // _DAY_US, self.last_us // _DAY_US, weight_of(self.occasions)
+
     def with_more(self, other: "_Span | None") -> "_Span":
         """Both together, under the other's source, which came before."""
         if other is None:
@@ -324,12 +354,21 @@ def _spans_held(connection: Connection, wanted: Iterable[_Pair]) -> dict[_Pair, 
 
 
 def _settle(
-    connection: Connection, tenant: TenantId, moved: set[PersonRef], now: datetime, source: str
+    connection: Connection,
+    tenant: TenantId,
+    moved: set[PersonRef],
+    now: datetime,
+    source: str,
+    met: Mapping[PersonRef, int] | None = None,
 ) -> list[PersonChange]:
-    """Put anew together whoever the evidence of these ids can reach, and write down who became whom."""
+    """Put anew together whoever the evidence of these ids can join, and write down who became whom.
+
+    Args:
+        met: how many others some of these ids have met just now.
+    """
     if not moved:
         return []
-    evidence, settled = _reach(connection, tenant, moved)
+    evidence, settled = _reach(connection, tenant, moved, met or {})
     involved = moved | {side for a, b, *_ in evidence for side in (a, b)}
     rows = _rows_of(connection, involved)
     identity = {ref: Identity(ref, IdentityKind(row.kind), row.issuer) for ref, row in rows.items()}
@@ -373,16 +412,20 @@ def _settle(
 _Piece = tuple[PersonRef, PersonRef, Strength, int, int, int]
 
 
-def _reach(connection: Connection, tenant: TenantId, start: set[PersonRef]) -> tuple[set[_Piece], set[PersonRef]]:
+def _reach(
+    connection: Connection, tenant: TenantId, start: set[PersonRef], met: Mapping[PersonRef, int]
+) -> tuple[set[_Piece], set[PersonRef]]:
     """The evidence that hangs together with these ids, and the ids all of whose evidence is among it.
 
-    It is followed through an id of a crowd only while the crowd is one too many: that is when it ceases to join.
+    It is followed where it may join: not where two ids were seen together once, and not through an id of a crowd, but
+    for one that was none before it met these. So it is some tens of ids, however large the mall.
     """
     evidence: set[_Piece] = set()
     read: set[PersonRef] = set()
     front = set(start)
     while front:
         of_ref: dict[PersonRef, set[PersonRef]] = defaultdict(set)
+        leads: dict[PersonRef, set[PersonRef]] = defaultdict(set)
         asked = sorted(front)
         for at in range(0, len(asked), _AT_ONCE):
             part = asked[at : at + _AT_ONCE]
@@ -397,8 +440,11 @@ def _reach(connection: Connection, tenant: TenantId, start: set[PersonRef]) -> t
                 evidence.add((a, b, Strength(row.strength), row.first_us, row.last_us, row.occasions))
                 of_ref[a].add(b)
                 of_ref[b].add(a)
+                if may_join(Strength(row.strength), row.last_us - row.first_us):
+                    leads[a].add(b)
+                    leads[b].add(a)
         read |= front
-        front = {other for ref in front if len(of_ref[ref]) <= CROWD + 1 for other in of_ref[ref]} - read
+        front = {other for ref in front if len(of_ref[ref]) - met.get(ref, 0) <= CROWD for other in leads[ref]} - read
     return evidence, read
 
 

@@ -497,6 +497,7 @@ person_changes = Table(
     Column("source", String(200), nullable=False),
     Index(None, "identity"),
     Index(None, "person_after"),
+    Index(None, "tenant_id", "sequence"),
     sqlite_autoincrement=True,
 )
 

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.ports import Role
-from runtime.records.schema import events, identities
+from runtime.records.schema import events, identities, identity_links, payments
 from runtime.records.tenants import DEFAULT_TENANT, change_tenant
 from tests.living_server import NOON, Living, campaign, consents, stay
 
@@ -131,7 +131,7 @@ def test_nobody_sees_a_childs_ids(living: Living) -> None:
 def test_what_is_no_id_is_refused_whole_and_not_repeated(
     living_module: Living, ids: list[tuple[str, str]], field: str
 ) -> None:
-    with living_module.client(Role.CASHIER) as http:
+    with living_module.client(Role.ADMIN) as http:
         answer = http.post("/v1/identities", json=together(*ids))
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "invalid_identity", field)
     assert not any(value in answer.text for _, value in ids if len(value) > 2)
@@ -159,7 +159,7 @@ def test_bodies_that_make_no_sense_are_refused(living_module: Living, body: dict
 def test_a_phone_number_without_its_country_is_of_the_tenants(living: Living) -> None:
     with living.home.database.write() as connection:
         change_tenant(connection, DEFAULT_TENANT, "RU", None)
-    with living.client(Role.CASHIER) as http:
+    with living.client(Role.ADMIN) as http:
         assert tell(http, ("phone", "8 (916) 123-45-67")) == tell(http, ("phone", PHONE))
 
 
@@ -209,3 +209,70 @@ def test_what_becomes_of_people_is_told_in_events_without_names(living: Living) 
         rows = connection.execute(sa.select(events.c.data)).scalars().all()
     assert "916" not in str(rows)
     assert "per_" not in str(rows)
+
+
+def test_a_till_tells_what_it_observed_and_no_more(living: Living) -> None:
+    for role in (Role.CASHIER, Role.STORE):
+        with living.client(role) as http:
+            refused = http.post("/v1/identities", json=together(("app", "mall:till")))
+            assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+            seen = together(("loyalty", "t-1"), ("payment", "tok-1"), strength="observed")
+            assert http.post("/v1/identities", json=seen).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "at", ["1970-01-01T00:00:00Z", "2199-01-01T00:00:00Z", (NOON + timedelta(minutes=6)).isoformat()]
+)
+def test_evidence_of_no_time_that_could_be_is_refused(living_module: Living, at: str) -> None:
+    with living_module.client(Role.ADMIN) as http:
+        refused = http.post("/v1/identities", json=together(("app", "mall:time")) | {"at": at})
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "invalid_evidence", "at")
+
+
+def payment(living: Living, loyalty: str) -> dict[str, Any]:
+    return {
+        "source": "till-1",
+        "receipt_id": "1",
+        "store_id": living.venue.stores[0].id,
+        "at": NOON.isoformat(),
+        "amount": 900,
+        "currency": "CNY",
+        "identities": [{"kind": "loyalty", "value": loyalty}],
+    }
+
+
+def test_nothing_more_is_kept_of_a_child_by_whatever_id_it_comes(living: Living) -> None:
+    with living.client(Role.ADMIN) as http:
+        http.put("/v1/devices/d-1", json=consents("visits"))
+        tell(http, ("maker", "d-1"), ("loyalty", "42"))
+        http.put("/v1/devices/d-1", json=consents("visits") | {"age_band": "child"})
+        for more in (("phone", PHONE), ("payment", "tok-1")):
+            refused = http.post("/v1/identities", json=together(("loyalty", "42"), more))
+            assert (refused.status_code, refused.json()["code"]) == (403, "purpose_not_allowed")
+        assert http.post("/v1/payments", json=payment(living, "42")).status_code == 201
+    with living.home.database.read() as connection:
+        assert connection.execute(sa.select(payments.c.person)).scalars().all() == [None]
+        assert sorted(connection.execute(sa.select(identities.c.kind)).scalars()) == ["loyalty", "maker"]
+
+
+def test_who_withdraws_visits_is_no_longer_known_by_that_phone(living: Living) -> None:
+    with living.client(Role.ADMIN) as http:
+        http.put("/v1/devices/d-1", json=consents("visits"))
+        tell(http, ("maker", "d-1"), ("app", "mall:me"))
+        http.put("/v1/devices/d-1", json=consents("marketing"))
+    with living.home.database.read() as connection:
+        assert connection.execute(sa.select(identities.c.kind)).scalars().all() == ["app"]
+        assert connection.execute(sa.select(sa.func.count()).select_from(identity_links)).scalar() == 0
+
+
+def test_a_payment_stays_with_the_id_that_made_it_when_people_are_parted(living: Living) -> None:
+    with living.client(Role.ADMIN) as http:
+        http.put("/v1/devices/him", json=consents("visits"))
+        tell(http, ("maker", "him"), ("app", "mall:him"))
+        tell(http, ("app", "mall:him"), ("loyalty", "hers"), minutes=1)  # a mistake
+        http.post("/v1/payments", json=payment(living, "hers")).raise_for_status()
+        links = find(http, "app", "mall:him").json()["links"]
+        (wrong,) = [link["id"] for link in links if "loyalty" in link["kinds"]]
+        http.post(f"/v1/identity-links/{wrong}:undo", json={"reason": "not his card"}).raise_for_status()
+    with living.client(Role.DEVICE) as him:
+        assert him.get("/v1/me/export", params={"device_id": "him"}).json()["data"]["payments"] == []

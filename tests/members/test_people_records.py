@@ -67,7 +67,7 @@ def test_whose_an_event_is_follows_the_id_that_its_owner_proved() -> None:
     with records() as database, database.write() as connection:
         take(connection, [seen("app1@mall maker1", 0), seen("app2@mall maker2", 1), seen("app1@mall payment1", 2)])
         till = seen("payment1 maker2", 3, Strength.OBSERVED)
-        assert take(connection, [till, till]) == ["app2@mall", "app2@mall"]
+        assert take(connection, [till, till]) == ["maker2", "maker2"]  # of the person whom app2@mall names
 
 
 def test_evidence_taken_back_restores_both_and_stays_taken_back() -> None:
@@ -119,6 +119,16 @@ def test_more_of_the_same_waits_to_be_settled_and_then_counts() -> None:
         assert settle_rest(connection, TENANT, 100, START)[0] == 2
         assert people(connection)["payment1"] == "app1@mall"
         assert settle_rest(connection, TENANT, 100, START) == (0, [])
+
+
+@pytest.mark.parametrize("met_at_once", [1, 3, 7])
+def test_a_crowd_that_comes_in_one_event_lets_go_as_one_that_comes_singly(met_at_once: int) -> None:
+    with records() as database, database.write() as connection:
+        take(connection, [seen("payment0 maker1", 0), seen("payment0 partner0@s0", 0)])
+        others = [f"partner{n}@s{n}" for n in range(1, 29)]
+        for start in range(0, len(others), met_at_once):
+            take(connection, [seen(f"payment0 {other}", 1) for other in others[start : start + met_at_once]])
+        assert set(people(connection).items()) >= {("maker1", "maker1"), ("partner0@s0", "partner0@s0")}
 
 
 kinds = st.sampled_from(["maker", "app", "phone", "payment", "loyalty", "plate"])

@@ -69,6 +69,7 @@ def upgrade() -> None:
     with op.batch_alter_table('person_changes', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_person_changes_identity'), ['identity'], unique=False)
         batch_op.create_index(batch_op.f('ix_person_changes_person_after'), ['person_after'], unique=False)
+        batch_op.create_index(batch_op.f('ix_person_changes_tenant_id_sequence'), ['tenant_id', 'sequence'], unique=False)
 
     op.create_table('accesses',
     sa.Column('sequence', sa.Integer(), autoincrement=True, nullable=False),
