@@ -38,6 +38,10 @@ class PeopleWorker:
         if self._thread.is_alive():
             self._thread.join()
 
+    def is_log_empty(self) -> bool:
+        """Whether nothing that was erased waits in the database's log."""
+        return self._desk.log_is_empty
+
     def step(self) -> int:
         """One transaction for each tenant; how many ids were settled."""
         with self._database.read() as connection:

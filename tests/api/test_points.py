@@ -81,7 +81,10 @@ def test_a_gift_a_pool_and_a_partner(living_module: Living) -> None:
         assert not admin.put("/v1/points/pools/family", json={"members": [one, other]}).json()["opened"]
         assert admin.put("/v1/points/partners/bank").json()["opened"]
         assert send(till, "earn", person=one, points=10, partner="bank").json()["code"] == "insufficient_points"
-        assert send(admin, "fund", partner="bank", points=300).status_code == 201
+        funded = send(admin, "fund", partner="bank", points=300)
+        assert funded.status_code == 201
+        undone = till.post(f"/v1/points/transfers/{funded.json()['id']}:reverse")
+        assert (undone.status_code, undone.json()["code"]) == (403, "not_allowed")
         assert send(till, "earn", person=one, points=300, partner="bank").status_code == 201
         assert send(till, "gift", person=one, to=other, points=50).status_code == 201
         assert send(till, "pool", person=one, pool="family", points=100).status_code == 201

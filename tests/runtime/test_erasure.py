@@ -1,5 +1,7 @@
 """Erased is gone: out of every table, out of the bytes of the files, out of memory; others stay as they are."""
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from api.ports import Role
-from kernel.ids import DeviceId
+from kernel.ids import DeviceId, DeviceRef
 from members.device import device_ref, person_ref
 from members.identity import IdentityKind, identity_of
 from members.points.accounts import AccountKey, AccountKind
@@ -211,3 +213,60 @@ def test_from_the_next_batch_on_no_row_is_written_of_who_withdrew_or_is_a_child(
     assert {table: rows for table, rows in after.items() if set(rows) - set(before[table])} == {}
     for table in ("scenes", "tracks", "fixes", "answers", "tag_records", "tag_learnt", "person_tags", "rhythm_states"):
         assert after[table] == [], table
+
+
+def test_a_reader_holds_up_no_erasure_and_the_bytes_go_when_it_ends(living: Living) -> None:
+    fill(living, MINE)
+    mine = names_of(living, "mine", MINE["mine"])
+    with living.home.database.read() as reading:
+        reading.execute(sa.select(coupons)).all()
+        with living.client(Role.DEVICE) as me:
+            began = time.monotonic()
+            me.delete("/v1/me", params={"device_id": "mine"}).raise_for_status()
+        assert time.monotonic() - began < 15  # a write waits 30 s for a reader's snapshot, were it to
+        assert not living.running.settling.is_log_empty()
+    living.running.settling.step()
+    assert living.running.settling.is_log_empty()
+    assert not any(name.encode() in file_bytes(living) for name in mine)
+
+
+def test_a_server_that_is_stopping_erases_nothing_and_says_so(living: Living) -> None:
+    fill(living, MINE)
+    living.running.engine.stop()
+    with living.client(Role.DEVICE) as me:
+        refused = me.delete("/v1/me", params={"device_id": "mine"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "part_failed")
+
+
+def test_a_phone_that_joins_while_an_erasure_waits_is_erased_with_it(living: Living) -> None:
+    fill(living, MINE)
+    engine, tenant = living.running.engine, DEFAULT_TENANT
+    held, goes_on = threading.Event(), threading.Event()
+
+    def wait() -> list[DeviceRef]:
+        held.set()
+        goes_on.wait(30)
+        return []
+
+    waiting = threading.Thread(target=engine.forget, args=(tenant, wait))
+    waiting.start()
+    held.wait(30)
+    with living.client(Role.DEVICE) as me, living.client(Role.ADMIN) as http:
+        erasing = threading.Thread(target=me.delete, args=("/v1/me",), kwargs={"params": {"device_id": "mine"}})
+        erasing.start()
+        http.put("/v1/devices/late", json=consents("visits")).raise_for_status()
+        told = {
+            "identities": [{"kind": "maker", "value": "late"}, {"kind": "app", "value": "mall:me"}],
+            "strength": "verified",
+            "source": "app",
+            "at": NOON.isoformat(),
+        }
+        http.post("/v1/identities", json=told).raise_for_status()
+        goes_on.set()
+        waiting.join()
+        erasing.join()
+        scans = stay(living.world, living.venue.stores[0].id, "late", n=6, start=NOON + timedelta(hours=1))
+        for answer in http.post("/v1/scans", json={"scans": scans}).json()["results"]:
+            assert answer["scene"] is None
+    cells = "\n".join(row for rows in dump(living).values() for row in rows)
+    assert not any(name in cells for name in names_of(living, "late", []))
