@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from kernel.clock import from_epoch_us, to_epoch_us
 from kernel.errors import NotFoundError
 from kernel.ids import PersonRef, TenantId, derive_id
-from members.identity import PERSONAL, Identity, IdentityKind
+from members.identity import Identity, IdentityKind
 from members.join import CROWD, Evidence, Strength, join_people, may_join, weight_of
 from runtime.records.schema import identities, identity_links, person_changes, unsettled_identities
 from runtime.records.upsert import upsert, write_rows
@@ -456,8 +456,3 @@ def _rows_of(connection: Connection, refs: Collection[PersonRef]) -> dict[Person
         ):
             rows[PersonRef(row.ref)] = row
     return rows
-
-
-def is_signed_in(held: Iterable[Identity]) -> bool:
-    """Whether somebody signed in as this person with a phone, a number or an account."""
-    return any(one.kind in PERSONAL for one in held)
